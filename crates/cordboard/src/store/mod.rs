@@ -1,0 +1,393 @@
+//! Where everything that must survive is kept.
+//!
+//! The store speaks in verbs of the domain, and each verb is one transaction. It does not know what a state or a
+//! journal row means: those are blobs that [`stored`](crate::stored) encodes at this edge. Callers are the inbox, the
+//! runner, the outbox and the admin commands; nothing else opens the database.
+//!
+//! Two implementations stand under one conformance suite: [`sqlite`] (the product) and [`memory`] (simulation and the
+//! model the suite compares with).
+//!
+//! | Verb | SQLite | PostgreSQL form, when it comes |
+//! |---|---|---|
+//! | `start` | insert a `replica` row; earlier ones are dead because the folder's lock is ours | insert a `replica` row with a lease that is renewed by one write |
+//! | `accept` | `INSERT INTO inbox … ON CONFLICT DO NOTHING` in the writer's batch | the same with `unnest`, batched by two writers |
+//! | `find` | look up `conversation.key` in a reader | the same |
+//! | `load` | one conversation row, its live outbox rows, open inbox entries and unsealed or unconfirmed requests | the same under `REPEATABLE READ` |
+//! | `commit` | savepoint; version and owner check; upserts; release | one statement per table with `unnest`, rows sorted by conversation, version check by `UPDATE … WHERE version = …` and its returned keys |
+//! | `due` | partial index on `next_due_ms` | the same, `FOR UPDATE SKIP LOCKED`, and only conversations that are unowned or ours |
+//! | `claim` | `UPDATE outbox SET attempt = attempt + 1 … WHERE claimed_by IS NULL OR lease_until_ms < now` | the same, `now` being the database's clock |
+//! | `heartbeat` | `UPDATE outbox SET lease_until_ms` for the rows we hold | the same |
+//! | `release` | clear the claim, set `due_ms` | the same |
+//! | `reply_for` | unique index on the inbox key, joined with its request | the same |
+//! | `mark_out` | `UPDATE request SET out = 1`, never awaited by an answer | the same, batched |
+//! | `sweep` | bounded `DELETE`s of settled rows, oldest first | the same |
+//! | `dead_letters`, `dead_letter`, `bury`, `drop_letter` | plain rows | the same |
+//! | `read_journal` | range read on (conversation, seq); `seq` is given by the step | the same; `seq` comes from the conversation's row lock, since sequences are not ordered by commit |
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use model::{ConversationId, RequestId, Timestamp};
+
+#[cfg(test)]
+mod conformance;
+pub mod memory;
+pub mod sqlite;
+
+/// A keyed 16-byte hash of an identity from outside (a platform's conversation id, a message id). The key lives in the
+/// store, so a copied table does not tell which customer a row belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(pub [u8; 16]);
+
+/// One run of one process. Every start gets a new number, so what an earlier start had claimed is told apart from ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Replica(pub i64);
+
+/// What a start found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// The number of this run.
+    pub replica: Replica,
+    /// The key for [`Key`] hashes, made at the first start and kept in the store.
+    pub hash_key: [u8; 16],
+}
+
+/// Payload bytes as they are stored: the first byte names the format (0 = clear), the rest is the payload.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Blob(pub Bytes);
+
+impl Blob {
+    /// Wraps a payload in the envelope of format 0, clear.
+    #[must_use]
+    pub fn clear(payload: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(payload.len() + 1);
+        bytes.push(0);
+        bytes.extend_from_slice(payload);
+        Self(bytes.into())
+    }
+
+    /// The payload, or nothing when the format byte is unknown or missing.
+    #[must_use]
+    pub fn payload(&self) -> Option<Bytes> {
+        match self.0.first() {
+            Some(0) => Some(self.0.slice(1..)),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Blob {
+    /// Never the bytes: they are customers' words.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Blob({} bytes)", self.0.len())
+    }
+}
+
+/// An outside request that is to be made durable: an inbox entry, and the request that waits for its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accept {
+    /// The request's id, made by the inbox before anything is stored.
+    pub request: RequestId,
+    /// The deduplication key; a second entry with it is refused.
+    pub key: Key,
+    /// When the entry came in.
+    pub arrived: Timestamp,
+    /// Until when the request's HTTP task waits.
+    pub wait_until: Timestamp,
+    /// The platform's correlation id, for support cases. At most 100 bytes are kept.
+    pub correlation: Option<Arc<str>>,
+    /// The event, only when it is not applied by the same step (`accept` alone): an entry of a step is in its journal row.
+    pub open_event: Option<Blob>,
+}
+
+/// What became of [`Store::accept`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// Stored; the entry is open until a step names it in [`Step::inbox_done`].
+    New,
+    /// The key is already there, under this request.
+    Duplicate(RequestId),
+}
+
+/// A request row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Its id.
+    pub id: RequestId,
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// The sealed reply, once a step decided it: status and body, as encoded by the inbox.
+    pub reply: Option<Blob>,
+    /// Whether the reply was seen to leave.
+    pub out: bool,
+    /// Until when its HTTP task waited.
+    pub wait_until: Timestamp,
+}
+
+/// An open inbox entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenEntry {
+    /// The request it belongs to; also its place in the order, because request ids ascend.
+    pub request: RequestId,
+    /// The event as stored.
+    pub event: Blob,
+}
+
+/// The sequence of an outbox row within its conversation, given by the step that adds it, ascending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OutboxSeq(pub u64);
+
+/// A claim on an outbox row: who may send it now, and until when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Who holds it.
+    pub by: Replica,
+    /// Until when, by the store's clock.
+    pub until: Timestamp,
+}
+
+/// One live row of the outbox. Settled rows are deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Place in the conversation's order.
+    pub seq: OutboxSeq,
+    /// The lane: rows of one lane leave one after another, in order. What it names is the runner's business.
+    pub lane: u32,
+    /// What is to be sent, rendered.
+    pub item: Blob,
+    /// Not before this time.
+    pub due: Timestamp,
+    /// How often it was claimed. A row that is born claimed starts with 1.
+    pub attempt: u32,
+    /// The live or expired claim.
+    pub claim: Option<Claim>,
+}
+
+/// How an outbox row ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settle {
+    /// Which row.
+    pub seq: OutboxSeq,
+}
+
+/// A reply decided by a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seal {
+    /// For which request.
+    pub request: RequestId,
+    /// The bytes, or nothing to take those of another sealed request of the same conversation.
+    pub reply: SealedAs,
+}
+
+/// Where sealed bytes come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SealedAs {
+    /// These bytes.
+    Bytes(Blob),
+    /// Those of a request that is sealed already.
+    Same(RequestId),
+}
+
+/// A dead letter, as it is buried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Its id, given by whoever buries it.
+    pub id: u64,
+    /// The conversation, where there is one.
+    pub conversation: Option<ConversationId>,
+    /// What kind of thing it is: `input`, `answer`, `notice`.
+    pub kind: Arc<str>,
+    /// The connector or engine it was for or from, by its key in the configuration.
+    pub place: Arc<str>,
+    /// Why, in words for an operator; never customer words.
+    pub reason: Arc<str>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Since when it is dead.
+    pub died: Timestamp,
+    /// The raw input, or the stored form of the effect.
+    pub payload: Blob,
+}
+
+/// One journal row: every event of a step and every effect, together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalRow {
+    /// Ascending within the conversation, from 1, without gaps: the version that the step made.
+    pub seq: u64,
+    /// The row that caused this one, when it is known (the ask of an answer).
+    pub cause_seq: Option<u64>,
+    /// The form of the payload.
+    pub schema_version: u32,
+    /// Which policies were in force.
+    pub policy_revision: u32,
+    /// How long to keep it: 0 = as long as the conversation's retention.
+    pub retention_class: u8,
+    /// The trace it belongs to, where there is one.
+    pub trace: Option<[u8; 16]>,
+    /// When.
+    pub at: Timestamp,
+    /// Events and effects.
+    pub payload: Blob,
+}
+
+/// One step of one conversation; committed whole or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// The keyed hash of the platform's conversation id: how the next message finds it.
+    pub key: Key,
+    /// Legs that are new with this step: keyed hash of (connector, kind, platform's session id) → this conversation.
+    pub new_legs: Vec<Key>,
+    /// Who commits; refused when another live replica owns the conversation.
+    pub owner: Replica,
+    /// The version the step was computed from; 0 for a conversation that is not stored yet.
+    pub expected_version: u64,
+    /// The new state.
+    pub state: Blob,
+    /// The one time at which the conversation next wants to be looked at.
+    pub next_due: Option<Timestamp>,
+    /// Whether nothing is open any more, so that the sweeper may take the conversation when its retention is over.
+    pub finished: bool,
+    /// Outside requests that this step makes durable and applies at once.
+    pub accepts: Vec<Accept>,
+    /// Open entries that this step applied.
+    pub inbox_done: Vec<RequestId>,
+    /// New outbox rows, ascending.
+    pub outbox_add: Vec<OutboxRow>,
+    /// Outbox rows that are settled: deleted with their bytes.
+    pub outbox_settle: Vec<Settle>,
+    /// Replies that are decided.
+    pub seals: Vec<Seal>,
+    /// Requests whose refusal must not be remembered: their inbox key is freed.
+    pub forget: Vec<RequestId>,
+    /// Requests whose replies are known to be out.
+    pub out: Vec<RequestId>,
+    /// Dead letters that are born of this step.
+    pub letters: Vec<Letter>,
+    /// Dead letters that are redriven by this step, and so gone.
+    pub letters_redriven: Vec<u64>,
+    /// The journal row; its `seq` is `expected_version + 1`.
+    pub journal: JournalRow,
+}
+
+/// Why a verb failed, and what to do next.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The version moved on or another replica owns the conversation. Load again and repeat the step.
+    #[error("the conversation was changed by another writer")]
+    Conflict,
+    /// An accepted key is already stored, under the request given. Nothing of the step was stored: join that request.
+    #[error("the message is already stored under request {0}")]
+    Duplicate(RequestId),
+    /// The store cannot take writes now (disk full, reserve reached, closed). Nothing was stored; refuse, and try again later.
+    #[error("the store cannot take this now: {0}")]
+    Unavailable(Arc<str>),
+    /// The outcome of a commit is not known. Read the version back before anything else.
+    #[error("the outcome of the commit is unknown: {0}")]
+    Unknown(Arc<str>),
+    /// The store holds something that cannot be read. Do not retry.
+    #[error("the store is damaged: {0}")]
+    Damaged(Arc<str>),
+}
+
+/// Everything of one conversation that a runner needs to go on with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Its id.
+    pub conversation: ConversationId,
+    /// Its key, as given in [`Step::key`].
+    pub key: Key,
+    /// Its version.
+    pub version: u64,
+    /// Its state.
+    pub state: Blob,
+    /// Live outbox rows, ascending.
+    pub outbox: Vec<OutboxRow>,
+    /// Entries not yet applied, ascending.
+    pub open_entries: Vec<OpenEntry>,
+    /// Requests that are unsealed, or sealed and not known to be out, ascending.
+    pub requests: Vec<Request>,
+    /// Who owned it last.
+    pub owner: Option<Replica>,
+}
+
+/// Which dead letters to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LetterQuery {
+    /// Only ids greater than this.
+    pub after: u64,
+    /// At most this many; 0 means 100.
+    pub limit: u32,
+}
+
+/// How much a sweep takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sweep {
+    /// Inbox keys and requests that arrived before this time go (deduplication: at least three days).
+    pub requests_before: Timestamp,
+    /// Finished conversations last touched before this time go, with their journal.
+    pub conversations_before: Timestamp,
+    /// At most this many rows of each table in one call.
+    pub limit: u32,
+}
+
+/// What a sweep took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Inbox entries with their requests.
+    pub requests: u32,
+    /// Conversations with their journal rows.
+    pub conversations: u32,
+}
+
+/// What a verb gives back.
+pub type Reply<'a, T> = BoxFuture<'a, Result<T, Error>>;
+
+/// The verbs. Each is one transaction; see the table in the module's documentation.
+pub trait Store: Send + Sync + 'static {
+    /// Registers this run. On SQLite every earlier run is dead, because the folder's lock is ours: its claims are over,
+    /// and so is its ownership.
+    fn start(&self) -> Reply<'_, Started>;
+    /// Stores one outside request without applying it, for a conversation that another replica owns or that is busy.
+    /// The conversation must be stored already.
+    fn accept(&self, conversation: ConversationId, accept: Accept) -> Reply<'_, Accepted>;
+    /// The conversation of a platform's conversation id.
+    fn find(&self, key: Key) -> Reply<'_, Option<ConversationId>>;
+    /// Everything a runner needs; nothing when the conversation is not stored.
+    fn load(&self, conversation: ConversationId) -> Reply<'_, Option<Loaded>>;
+    /// Commits a step. Many callers' steps share one transaction; a step that fails is skipped alone.
+    /// Errors: [`Error::Conflict`], [`Error::Duplicate`], [`Error::Unavailable`], [`Error::Unknown`].
+    fn commit(&self, step: Step) -> Reply<'_, ()>;
+    /// Conversations whose `next_due` is at or before `now`, or that have a live outbox row which is due and neither
+    /// claimed by `replica` nor under a live claim, or an open inbox entry; the oldest first, at most `limit`.
+    fn due(&self, replica: Replica, now: Timestamp, limit: u32) -> Reply<'_, Vec<ConversationId>>;
+    /// The earliest future `next_due` of all conversations, so that a timer can sleep until then.
+    fn next_due(&self, after: Timestamp) -> Reply<'_, Option<Timestamp>>;
+    /// Claims one attempt of a row durably, before its body goes out; counts it. Nothing when the row is gone or under
+    /// another's live claim. Returns the number of the attempt.
+    fn claim(&self, conversation: ConversationId, seq: OutboxSeq, claim: Claim, now: Timestamp) -> Reply<'_, Option<u32>>;
+    /// Prolongs claims that we hold.
+    fn heartbeat(&self, replica: Replica, rows: Vec<(ConversationId, OutboxSeq)>, until: Timestamp) -> Reply<'_, ()>;
+    /// Gives a claim back; the row may be claimed again at `due`. With `uncount`, the attempt does not count (a drain).
+    fn release(&self, conversation: ConversationId, seq: OutboxSeq, due: Timestamp, uncount: bool) -> Reply<'_, ()>;
+    /// The request stored under a deduplication key.
+    fn reply_for(&self, key: Key) -> Reply<'_, Option<Request>>;
+    /// Notes that a sealed reply left. Nobody's answer waits for this.
+    fn mark_out(&self, request: RequestId) -> Reply<'_, ()>;
+    /// Deletes what is over, a bounded amount.
+    fn sweep(&self, sweep: Sweep) -> Reply<'_, Swept>;
+    /// Buries a letter that belongs to no step (an input that was not understood).
+    fn bury(&self, letter: Letter) -> Reply<'_, ()>;
+    /// Lists letters, ascending by id.
+    fn dead_letters(&self, query: LetterQuery) -> Reply<'_, Vec<Letter>>;
+    /// One letter.
+    fn dead_letter(&self, id: u64) -> Reply<'_, Option<Letter>>;
+    /// Drops a letter; false when it is not there.
+    fn drop_letter(&self, id: u64) -> Reply<'_, bool>;
+    /// Journal rows of a conversation from `from` (inclusive), ascending, at most `limit`.
+    fn read_journal(&self, conversation: ConversationId, from: u64, limit: u32) -> Reply<'_, Vec<JournalRow>>;
+    /// Conversations, the latest first, at most `limit`: for operators and tests.
+    fn conversations(&self, limit: u32) -> Reply<'_, Vec<ConversationId>>;
+}
