@@ -7,10 +7,20 @@
 //! This crate is data. It has no I/O, no clock, no randomness and no serialisation: stored forms are mirrors at the
 //! store's edge, wire forms live in `genesys` and in each engine's folder.
 
+mod answer;
+mod content;
+mod effect;
+mod event;
 mod id;
+mod party;
 mod time;
 
+pub use answer::{Answer, Cut, Failure, HandOver, Next};
+pub use content::{Attributes, Choice, Choices, Input, Intent, Item, Opaque, SlotValue, Slots};
+pub use effect::{Ask, Effect, Fact, News, Notice, Outcome, Part, PollButton, Push, Reply, Undelivered};
+pub use event::{Door, Event, Late, LegName, Poll, PushOutcome, Said};
 pub use id::{
     BotKey, ConnectorKey, ConversationId, LegId, OrgKey, PollNumber, PushNumber, RequestId, SeatId, TurnNumber,
 };
+pub use party::{Evidence, Floor, Holder, SeatKind};
 pub use time::Timestamp;
