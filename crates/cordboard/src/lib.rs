@@ -1,1 +1,4 @@
-//! Placeholder.
+//! Cordboard: plugs any bot into any Genesys platform.
+
+pub mod engine;
+pub mod http;

@@ -1,0 +1,84 @@
+//! Engines: adapters to bot platforms. One folder each: its configuration, its own wire types, and a pure translation.
+//!
+//! An engine never does I/O. It renders a question to bytes, which the step stores; it turns stored bytes into a
+//! [`Call`]; it reads what came back. The outbox sends. So a retry sends the same bytes, and every engine is tested with
+//! two fixtures.
+
+use bytes::Bytes;
+use model::{Answer, Ask, Failure, Notice, Timestamp};
+
+use crate::http;
+
+#[cfg(test)]
+mod conformance;
+pub mod script;
+pub mod webhook;
+
+/// Whether a turn may be asked again when nobody knows if the engine got it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// The engine recognises the turn's id.
+    Safe,
+    /// Asking twice would act twice.
+    Unsafe,
+}
+
+/// What an engine can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traits {
+    /// Whether a turn may be asked again.
+    pub replay: Replay,
+    /// Whether it can answer by a callback, and push of its own accord.
+    pub callbacks: bool,
+    /// Whether it can be told about the life of a conversation.
+    pub notices: bool,
+}
+
+/// How a stored question is asked.
+#[derive(Clone, Debug)]
+pub enum Asking {
+    /// By an HTTP call. Credentials and signatures are in its headers; they are made now, not stored.
+    Call(http::Call),
+    /// Here, without I/O: the reading is there already and counts after `delay_ms`.
+    Local {
+        /// The answer.
+        reading: Reading,
+        /// After this time.
+        delay_ms: u64,
+    },
+    /// Here, and it never answers: a scripted engine that hangs.
+    Never,
+}
+
+/// What an engine's reply means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// An answer: a part of the turn, or its end.
+    Answer(Box<Answer>),
+    /// The engine took the turn and answers by a callback.
+    Accepted,
+    /// Not now: worth another try inside the deadline, at the earliest after this time.
+    Later {
+        /// The engine's own wish (`Retry-After`).
+        after_ms: Option<u64>,
+        /// What the turn fails with when there is no time for another try.
+        failure: Failure,
+    },
+    /// The turn failed for good.
+    Failed(Failure),
+}
+
+/// A bot platform, as we need it. All methods are pure.
+pub trait Engine: Send + Sync + 'static {
+    /// What it can do.
+    fn traits(&self) -> Traits;
+    /// Renders a question. The bytes are stored and are the same for every attempt.
+    fn ask(&self, ask: &Ask, turn_id: &str) -> Bytes;
+    /// Renders news; nothing when the engine did not ask for this kind.
+    fn notice(&self, notice: &Notice, notice_id: &str) -> Option<Bytes>;
+    /// Makes stored bytes ready to be sent now. `id` is the turn's or the notice's, stable over attempts;
+    /// `time_left_ms` is what remains to the hard deadline. `attempt` counts from 1.
+    fn call(&self, question: &Bytes, id: &str, attempt: u32, now: Timestamp, time_left_ms: u64) -> Asking;
+    /// Reads a reply. Total: nonsense is a [`Reading::Failed`].
+    fn read(&self, reply: &http::Reply) -> Reading;
+}
