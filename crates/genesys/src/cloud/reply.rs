@@ -76,7 +76,7 @@ impl<'a> ReplyMessage<'a> {
             ReplyType::Text => false,
             ReplyType::Structured => true,
             ReplyType::Other(_) => {
-                inspection.broken("type", Rule::OutOfPlace);
+                inspection.broken("type", Rule::Unknown);
                 return inspection.finish();
             }
         };
@@ -233,7 +233,7 @@ impl Card<'_> {
                 CardActionType::Link => &[(".text", &action.text), (".url", &action.url)],
                 CardActionType::Postback => &[(".text", &action.text), (".payload", &action.payload)],
                 CardActionType::Other(_) => {
-                    inspection.broken(&at(".type"), Rule::OutOfPlace);
+                    inspection.broken(&at(".type"), Rule::Unknown);
                     continue;
                 }
             };

@@ -47,13 +47,13 @@ pub enum Rule {
     NotLowerCase,
     /// The same name, or the same text and payload, occurs earlier in the list.
     Repeated,
-    /// The type is none of the platform's entity types.
-    UnknownType,
+    /// The value is none of those the platform documents for this member.
+    Unknown,
     /// The name of a slot is not the key it is stored under.
     KeyDiffers,
     /// The element may not occur in a message of this type.
     OutOfPlace,
-    /// The value is not in the form, or not in the range, of its declared type.
+    /// The value is not in the form, or not in the range, that it must have.
     BadValue,
 }
 
@@ -68,10 +68,10 @@ impl fmt::Display for Rule {
             Rule::Empty => formatter.write_str("needs at least one element"),
             Rule::NotLowerCase => formatter.write_str("must be written in lower case"),
             Rule::Repeated => formatter.write_str("occurs more than once"),
-            Rule::UnknownType => formatter.write_str("is not an entity type of the platform"),
+            Rule::Unknown => formatter.write_str("is none of the values the platform documents"),
             Rule::KeyDiffers => formatter.write_str("differs from the key it is stored under"),
             Rule::OutOfPlace => formatter.write_str("may not occur in a message of this type"),
-            Rule::BadValue => formatter.write_str("does not fit its declared type"),
+            Rule::BadValue => formatter.write_str("is not in the form or range it must have"),
         }
     }
 }

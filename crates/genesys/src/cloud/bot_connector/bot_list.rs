@@ -135,7 +135,7 @@ impl BotIntent {
                 inspection.broken(&format!("{place}.name"), Rule::KeyDiffers);
             }
             if matches!(slot.slot_type, EntityType::Other(_)) {
-                inspection.broken(&format!("{place}.type"), Rule::UnknownType);
+                inspection.broken(&format!("{place}.type"), Rule::Unknown);
             }
         }
     }

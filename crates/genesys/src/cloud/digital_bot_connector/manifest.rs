@@ -106,7 +106,7 @@ impl BotVersion {
             inspection.each("entities", &intent.entities, |inspection, entity| {
                 inspection.required("name", &entity.name, NAME_LIMIT_CHARS);
                 if matches!(entity.entity_type, EntityType::Other(_)) {
-                    inspection.broken("type", Rule::UnknownType);
+                    inspection.broken("type", Rule::Unknown);
                 }
             });
         });

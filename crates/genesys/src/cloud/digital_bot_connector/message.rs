@@ -113,7 +113,7 @@ impl IncomingMessagesResponse<'_> {
     pub fn validate(&self) -> Vec<Violation> {
         let mut inspection = Inspection::default();
         if matches!(self.bot_state, BotState::Other(_)) {
-            inspection.broken("botState", Rule::BadValue);
+            inspection.broken("botState", Rule::Unknown);
         }
         if self.bot_state == BotState::Complete && self.intent.as_deref().unwrap_or_default().is_empty() {
             inspection.broken("intent", Rule::Missing);
@@ -168,7 +168,7 @@ impl<'a> BotEntityValue<'a> {
 
     fn inspect(&self, inspection: &mut Inspection) {
         if matches!(self.entity_type, EntityType::Other(_)) {
-            inspection.broken("type", Rule::UnknownType);
+            inspection.broken("type", Rule::Unknown);
             return;
         }
         let collection = self.entity_type.is_collection();
