@@ -1,7 +1,7 @@
 //! Bodies made to break a reader: each is an error or a message, never a panic, and no error repeats a customer's word.
 
 use genesys::cloud::bot_connector::UtteranceRequest;
-use genesys::cloud::digital_bot_connector::{IncomingMessagesRequest, IncomingMessagesResponse};
+use genesys::cloud::digital_bot_connector::{IncomingMessagesRequest, IncomingMessagesResponse, Manifest};
 use genesys::cloud::error::ErrorBody;
 use genesys::cloud::{Unreadable, read};
 
@@ -108,6 +108,9 @@ fn an_error_repeats_no_word_of_the_body() {
         let error = read::<IncomingMessagesRequest>(body.as_bytes()).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("4111"), "{error}");
     }
+    // The JSON reader itself quotes a text where a list belongs.
+    let quoted = read::<Manifest>(format!(r#"{{"entities":"{secret}"}}"#).as_bytes()).unwrap_err();
+    assert!(!format!("{quoted} {quoted:?}").contains("4111"), "{quoted}");
     let absent = read::<IncomingMessagesRequest>(br#"{"botId":"b"}"#).unwrap_err();
     assert!(absent.to_string().contains("missing field `botSessionId`"), "{absent}");
 }
