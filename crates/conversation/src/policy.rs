@@ -1,0 +1,93 @@
+//! Limits and wishes, from the configuration, as plain data.
+
+use std::collections::BTreeMap;
+
+use model::{BotKey, News};
+
+/// The policies in force, by bot. The revision goes into every journal row, so that a journal can be replayed.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Policies {
+    /// Counts reloads.
+    pub revision: u32,
+    /// Each bot's own.
+    pub bots: BTreeMap<BotKey, BotPolicy>,
+    /// For a bot that is not configured any more.
+    pub fallback: BotPolicy,
+}
+
+impl Policies {
+    /// One bot's policy.
+    #[must_use]
+    pub fn of(&self, bot: &BotKey) -> &BotPolicy {
+        self.bots.get(bot).unwrap_or(&self.fallback)
+    }
+}
+
+/// How one bot is held to its promises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BotPolicy {
+    /// After this time a turn is answered by `on_failure`, whatever the engine does.
+    pub hard_deadline_ms: u64,
+    /// What the customer gets when the engine fails a turn.
+    pub on_failure: OnFailure,
+    /// How many inputs of one seat may wait behind a running turn.
+    pub max_waiting_inputs: u32,
+    /// How many holding turns in a row a door that cannot push may show before a human is called.
+    pub max_holding_turns: u32,
+    /// How many turns a conversation may take before a human is called.
+    pub max_turns: u32,
+    /// What the engine wants to be told.
+    pub notify: Vec<News>,
+    /// What the gateway itself says.
+    pub texts: Texts,
+}
+
+impl Default for BotPolicy {
+    fn default() -> Self {
+        Self {
+            hard_deadline_ms: 60_000,
+            on_failure: OnFailure::HandOver,
+            max_waiting_inputs: 8,
+            max_holding_turns: 3,
+            max_turns: 200,
+            notify: Vec::new(),
+            texts: Texts::default(),
+        }
+    }
+}
+
+/// What the customer gets when the engine fails a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The fallback text; the bot keeps the floor.
+    Say,
+    /// The hand-over text and a human.
+    HandOver,
+}
+
+/// What the gateway itself says. An absent text says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts {
+    /// At the soft deadline of a door that can push.
+    pub holding: Option<String>,
+    /// At the budget's end of a door that cannot push.
+    pub still_working: String,
+    /// On the button under it.
+    pub poll_label: String,
+    /// When the engine failed and the bot keeps the floor.
+    pub fallback: String,
+    /// When the policy calls a human.
+    pub hand_over: Option<String>,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self {
+            holding: None,
+            still_working: "I am still working on it. Tap OK to see the answer.".into(),
+            poll_label: "OK".into(),
+            fallback: "Sorry, that did not work. Please try again.".into(),
+            hand_over: Some("I am connecting you to a colleague.".into()),
+        }
+    }
+}
