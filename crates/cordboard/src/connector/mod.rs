@@ -1,0 +1,159 @@
+//! Connectors: our adapters for the doors of a platform. One folder each: its configuration and a pure translation; the
+//! wire types are those of `genesys`.
+//!
+//! A connector never does I/O and decides nothing that the customer sees: it reads a body into what was said, and it
+//! renders what the core decided. The HTTP layer authenticates before [`Connector::parse`] is called; the runner calls
+//! [`Connector::render`] before it commits; the outbox sends what [`Connector::call`] builds.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use model::{Attributes, BotKey, ConnectorKey, Door, Input, Opaque, OrgKey, Part, Poll, PushOutcome, Reply, Timestamp};
+
+use crate::http;
+
+/// One configured integration.
+pub trait Connector: Send + Sync + 'static {
+    /// Its table key in the configuration.
+    fn key(&self) -> &ConnectorKey;
+    /// The org it belongs to; conversations are unique per org and platform conversation id.
+    fn org(&self) -> &OrgKey;
+    /// What the door can do.
+    fn door(&self) -> Door;
+    /// How long after its arrival a request's answer may wait: v2's soft deadline, v1's budget.
+    fn wait_ms(&self) -> u64;
+    /// How long after its arrival a request gets the constant refusal when no reply is sealed.
+    fn refuse_after_ms(&self) -> u64;
+    /// Reads the body of an authenticated request. Total; never panics, whatever the bytes are.
+    fn parse(&self, body: &[u8]) -> Parsed;
+    /// Renders the answer to a request. Pure; `memory` is what this connector returned for the leg last time.
+    fn render(&self, reply: &Reply, leg: LegView<'_>) -> Rendered;
+    /// Renders a push, on doors that can.
+    fn render_push(&self, parts: &[Part], leg: LegView<'_>) -> Option<RenderedPush>;
+    /// The constant refusal: sent when the store cannot decide in time, or when we are full.
+    fn refusal(&self) -> SealedReply;
+    /// Makes stored push bytes ready to be sent now. The bearer token is added by the outbox.
+    fn call(&self, push: &Bytes) -> Option<http::Call>;
+    /// Reads what the platform said to a push.
+    fn read_push(&self, reply: &http::Reply) -> PushReading;
+}
+
+/// What a connector may see of a leg when it renders.
+#[derive(Clone, Copy, Debug)]
+pub struct LegView<'a> {
+    /// The bot of the seat.
+    pub bot: &'a BotKey,
+    /// The platform's id of the session.
+    pub session: &'a str,
+    /// What [`Message::address`] was at the latest message.
+    pub address: &'a Opaque,
+    /// The connector's own memory.
+    pub memory: &'a Opaque,
+}
+
+/// What a body turned out to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Parsed {
+    /// A customer's message.
+    Message(Box<Message>),
+    /// Authentic JSON that we do not understand, or for a bot that we do not have: answered so that the platform goes
+    /// on, and kept as a dead letter.
+    NotUnderstood {
+        /// The answer.
+        reply: SealedReply,
+        /// Why, for the dead letter; never customer words.
+        reason: Arc<str>,
+    },
+    /// Not JSON at all: 400, nothing is kept.
+    NotJson,
+}
+
+/// A customer's message, as the connector read it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// The platform's conversation id.
+    pub conversation: String,
+    /// The platform's session id.
+    pub session: String,
+    /// What makes the message unique within the session, where the door has message ids.
+    pub message: Option<String>,
+    /// The bot, by our key.
+    pub bot: BotKey,
+    /// What was said.
+    pub input: Input,
+    /// The language, in lower case.
+    pub language: String,
+    /// Session variables.
+    pub parameters: Attributes,
+    /// How long the session lives.
+    pub session_lifetime_ms: u64,
+    /// What this connector needs to push to the session.
+    pub address: Opaque,
+    /// A hash of the body, equal for equal bodies, with a constant key.
+    pub body_hash: u64,
+    /// Set when the message is a poll for a late answer.
+    pub poll: Option<Poll>,
+}
+
+/// A rendered answer, and the connector's memory after it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rendered {
+    /// The answer.
+    pub reply: SealedReply,
+    /// The memory; absent when unchanged.
+    pub memory: Option<Opaque>,
+    /// How often something had to be degraded or corrected (an undeclared end intent became `done`, a text was cut).
+    pub corrections: u32,
+}
+
+/// A rendered push.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RenderedPush {
+    /// The body; the same for every attempt.
+    pub body: Bytes,
+    /// As in [`Rendered`].
+    pub memory: Option<Opaque>,
+    /// As in [`Rendered`].
+    pub corrections: u32,
+}
+
+/// An HTTP answer whose bytes are decided once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedReply {
+    /// The status.
+    pub status: u16,
+    /// `Retry-After`, on refusals.
+    pub retry_after_s: Option<u16>,
+    /// The JSON body.
+    pub body: Bytes,
+}
+
+/// What the platform's answer to a push means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushReading {
+    /// It is over.
+    Over(PushOutcome),
+    /// The token is not accepted: get a new one, once, and try again.
+    Unauthorised,
+    /// It was not taken and may be sent again, at the earliest after this time.
+    NotTaken {
+        /// `Retry-After`.
+        after_ms: Option<u64>,
+    },
+    /// Nobody knows whether it was taken (a 5xx other than 503).
+    Unknown,
+}
+
+/// Why a connector's configuration cannot be used. The message says what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Misconfigured(pub String);
+
+/// When a message arrived, and what the platform said about the call.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// When the first byte of the request was there.
+    pub at: Timestamp,
+    /// The platform's correlation id.
+    pub correlation: Option<Arc<str>>,
+}
