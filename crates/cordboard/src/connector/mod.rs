@@ -11,6 +11,7 @@ use bytes::Bytes;
 use model::{Attributes, BotKey, ConnectorKey, Door, Input, Opaque, OrgKey, Part, Poll, PushOutcome, Reply, Timestamp};
 
 use crate::http;
+use crate::store::Blob;
 
 /// One configured integration.
 pub trait Connector: Send + Sync + 'static {
@@ -156,4 +157,25 @@ pub struct Arrival {
     pub at: Timestamp,
     /// The platform's correlation id.
     pub correlation: Option<Arc<str>>,
+}
+
+impl SealedReply {
+    /// The stored form: status, `Retry-After` (0 = none), body.
+    #[must_use]
+    pub fn to_blob(&self) -> Blob {
+        let mut bytes = Vec::with_capacity(self.body.len() + 4);
+        bytes.extend_from_slice(&self.status.to_be_bytes());
+        bytes.extend_from_slice(&self.retry_after_s.unwrap_or(0).to_be_bytes());
+        bytes.extend_from_slice(&self.body);
+        Blob::clear(&bytes)
+    }
+
+    /// Reads the stored form.
+    #[must_use]
+    pub fn from_blob(blob: &Blob) -> Option<Self> {
+        let bytes = blob.payload()?;
+        let status = u16::from_be_bytes([*bytes.first()?, *bytes.get(1)?]);
+        let retry_after_s = Some(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?])).filter(|seconds| *seconds > 0);
+        Some(Self { status, retry_after_s, body: bytes.slice(4..) })
+    }
 }

@@ -1,0 +1,234 @@
+//! The assembled path: everything that inbox, runner, outbox and timers share.
+
+use std::collections::BTreeMap;
+use std::hash::Hasher;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use conversation::Policies;
+use model::{BotKey, ConnectorKey, Event, OrgKey, Timestamp};
+use siphasher::sip128::{Hasher128, SipHasher24};
+
+use crate::connector::Connector;
+use crate::engine::Engine;
+use crate::http::Transport;
+use crate::inbox::Waits;
+use crate::outbox::{PushAccess, Sending};
+use crate::runner::Slots;
+use crate::runtime::Runtime;
+use crate::store::{self, Key, Replica, Store};
+use crate::timer::Timers;
+
+/// What a gateway is made of.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Time, tasks, ids.
+    pub runtime: Runtime,
+    /// Sends HTTP calls.
+    pub transport: Arc<dyn Transport>,
+    /// The doors, by key.
+    pub connectors: BTreeMap<ConnectorKey, Arc<dyn Connector>>,
+    /// The engines, by bot.
+    pub engines: BTreeMap<BotKey, Arc<dyn Engine>>,
+    /// Who lets us push to an org.
+    pub access: BTreeMap<OrgKey, Arc<dyn PushAccess>>,
+    /// The policies, by bot.
+    pub policies: Arc<Policies>,
+    /// Limits of the whole.
+    pub limits: Limits,
+}
+
+/// Limits of the whole process. At each of them we refuse early or wait; nothing grows without one.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Requests between arrival and the end of their response; beyond, the refusal.
+    pub open_requests_max: usize,
+    /// Conversations kept in memory; beyond, idle ones are loaded again when needed.
+    pub conversations_in_memory_max: usize,
+    /// Events that may queue for one conversation; beyond, messages are refused.
+    pub queued_events_max: usize,
+    /// Engine calls at once, over all bots.
+    pub engine_calls_max: usize,
+    /// Pushes at once, over all orgs.
+    pub pushes_max: usize,
+    /// Attempts of one question to an engine.
+    pub ask_attempts_max: u32,
+    /// Attempts of one push.
+    pub push_attempts_max: u32,
+    /// How long a claim on an outbox row lasts without a heartbeat.
+    pub lease_ms: u64,
+    /// First wait between attempts; it doubles, with full jitter.
+    pub backoff_first_ms: u64,
+    /// Longest wait between attempts.
+    pub backoff_max_ms: u64,
+    /// What to do with a push of which nobody knows whether it arrived.
+    pub resend_unknown_pushes: bool,
+    /// How often the timer looks for conversations that are due and not in memory.
+    pub due_poll_ms: u64,
+    /// Largest state of one conversation.
+    pub state_max_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            open_requests_max: 20_000,
+            conversations_in_memory_max: 20_000,
+            queued_events_max: 64,
+            engine_calls_max: 1_024,
+            pushes_max: 256,
+            ask_attempts_max: 4,
+            push_attempts_max: 10,
+            lease_ms: 15_000,
+            backoff_first_ms: 200,
+            backoff_max_ms: 60_000,
+            resend_unknown_pushes: true,
+            due_poll_ms: 1_000,
+            state_max_bytes: 1024 * 1024,
+        }
+    }
+}
+
+/// What was counted since the start.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Steps that were committed.
+    pub steps: AtomicU64,
+    /// Steps that had to be repeated, because another writer was faster.
+    pub conflicts: AtomicU64,
+    /// Messages that repeated an earlier one.
+    pub duplicates: AtomicU64,
+    /// Refusals sent.
+    pub refused: AtomicU64,
+    /// Pushes and questions sent again without knowing whether they arrived before.
+    pub possible_duplicates: AtomicU64,
+    /// Answers corrected or degraded on their way to a platform.
+    pub corrections: AtomicU64,
+    /// Dead letters.
+    pub letters: AtomicU64,
+    /// Engine calls.
+    pub asks: AtomicU64,
+    /// Calls to a platform.
+    pub pushes: AtomicU64,
+    /// Events whose handling panicked.
+    pub poisoned: AtomicU64,
+}
+
+/// The running gateway.
+pub struct Shared {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) runtime: Runtime,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) connectors: BTreeMap<ConnectorKey, Arc<dyn Connector>>,
+    pub(crate) engines: BTreeMap<BotKey, Arc<dyn Engine>>,
+    pub(crate) access: BTreeMap<OrgKey, Arc<dyn PushAccess>>,
+    pub(crate) policies: Mutex<Arc<Policies>>,
+    pub(crate) limits: Limits,
+    /// What was counted.
+    pub counts: Counts,
+    pub(crate) replica: Replica,
+    hash_key: [u8; 16],
+    pub(crate) waits: Waits,
+    pub(crate) slots: Slots,
+    pub(crate) timers: Timers,
+    pub(crate) sending: Sending,
+    drained_at_ms: AtomicI64,
+    stopped: AtomicBool,
+}
+
+impl Shared {
+    /// Registers with the store and starts the timers. What an earlier run left undone is picked up at once.
+    ///
+    /// # Errors
+    /// When the store cannot be used.
+    pub async fn start(parts: Parts) -> Result<Arc<Self>, store::Error> {
+        let started = parts.store.start().await?;
+        let shared = Arc::new(Self {
+            sending: Sending::new(&parts.limits),
+            store: parts.store,
+            runtime: parts.runtime,
+            transport: parts.transport,
+            connectors: parts.connectors,
+            engines: parts.engines,
+            access: parts.access,
+            policies: Mutex::new(parts.policies),
+            limits: parts.limits,
+            counts: Counts::default(),
+            replica: started.replica,
+            hash_key: started.hash_key,
+            waits: Waits::default(),
+            slots: Slots::default(),
+            timers: Timers::default(),
+            drained_at_ms: AtomicI64::new(0),
+            stopped: AtomicBool::new(false),
+        });
+        shared.start_timers();
+        shared.start_heartbeat();
+        Ok(shared)
+    }
+
+    /// The policies in force.
+    #[must_use]
+    pub fn policies(&self) -> Arc<Policies> {
+        self.policies.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The store, for reads of operators.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Time, tasks and ids.
+    #[must_use]
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// A keyed hash of identities from outside.
+    pub(crate) fn hash(&self, parts: &[&str]) -> Key {
+        let mut hasher = SipHasher24::new_with_key(&self.hash_key);
+        for part in parts {
+            hasher.write(part.as_bytes());
+            hasher.write_u8(0xff);
+        }
+        Key(hasher.finish128().as_bytes())
+    }
+
+    /// Until when requests are still answered, once the process is about to stop.
+    pub(crate) fn draining(&self) -> Option<Timestamp> {
+        match self.drained_at_ms.load(Ordering::Acquire) {
+            0 => None,
+            at => Some(Timestamp(at)),
+        }
+    }
+
+    /// Whether the process is about to stop: readiness is off.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining().is_some()
+    }
+
+    /// Whether nothing more is started.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// The process is about to stop: open waits expire at once, and requests that still come are answered until
+    /// `drain_ms` from now.
+    pub fn drain(self: &Arc<Self>, drain_ms: u64) {
+        let until = self.runtime.now() + drain_ms.max(1);
+        self.drained_at_ms.store(until.0.max(1), Ordering::Release);
+        for conversation in self.slots.all() {
+            self.tell_conversation(conversation, Event::Draining);
+        }
+    }
+
+    /// Nothing more is started: calls that still run give their rows back, for the next start to send.
+    pub fn stop(self: &Arc<Self>) {
+        self.stopped.store(true, Ordering::Release);
+        self.sending.stop();
+        self.timers.wake();
+    }
+}

@@ -1,0 +1,304 @@
+//! The inbox: takes a platform's request, makes it durable with the step that applies it, and waits for its sealed
+//! reply.
+//!
+//! The HTTP task registers by request id *before* anything is stored, so a reply cannot be sealed unseen. Accepting and
+//! applying is a task of its own: a client that vanishes drops only its wait. Duplicates join the request they repeat.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use model::{ConversationId, Event, LegName, RequestId, Said};
+use tokio::sync::watch;
+
+use crate::connector::{Arrival, Connector, Message, SealedReply};
+use crate::gateway::Shared;
+use crate::runner::Queued;
+use crate::store::{self, Accept, Key};
+
+/// What an HTTP task gets for a message.
+pub struct Received {
+    /// The answer to send.
+    pub reply: SealedReply,
+    /// To be told what became of the response.
+    pub delivery: Delivery,
+}
+
+/// What a wait ended with.
+#[derive(Clone, Debug)]
+pub(crate) enum Verdict {
+    /// These bytes, and no others.
+    Sealed(SealedReply),
+    /// Nothing was stored: the constant refusal.
+    Refuse,
+}
+
+/// Requests that somebody waits for, by id and by deduplication key.
+#[derive(Default)]
+pub(crate) struct Waits {
+    inner: Mutex<Inner>,
+    /// How many requests are between arrival and the end of their response.
+    open: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Inner {
+    by_request: HashMap<RequestId, Wait>,
+    by_key: HashMap<Key, RequestId>,
+    /// What a request was found to repeat, once the store said so.
+    repeats: HashMap<RequestId, RequestId>,
+}
+
+struct Wait {
+    verdict: watch::Sender<Option<Verdict>>,
+    key: Key,
+    conversation: Option<ConversationId>,
+    waiting: usize,
+    out: bool,
+}
+
+impl Waits {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Joins the request that is under way for a key, or registers this one for it.
+    fn register(&self, key: Key, request: RequestId) -> (RequestId, watch::Receiver<Option<Verdict>>) {
+        let mut inner = self.lock();
+        if let Some(first) = inner.by_key.get(&key).copied()
+            && let Some(wait) = inner.by_request.get_mut(&first)
+        {
+            wait.waiting += 1;
+            return (first, wait.verdict.subscribe());
+        }
+        let (verdict, receiver) = watch::channel(None);
+        inner.by_key.insert(key, request);
+        inner.by_request.insert(request, Wait { verdict, key, conversation: None, waiting: 1, out: false });
+        (request, receiver)
+    }
+
+    /// Names the conversation of a request, so that its delivery can be told to it.
+    pub(crate) fn belongs(&self, request: RequestId, conversation: ConversationId) {
+        if let Some(wait) = self.lock().by_request.get_mut(&request) {
+            wait.conversation = Some(conversation);
+        }
+    }
+
+    /// A reply was sealed; everybody who waits for it gets it.
+    pub(crate) fn sealed(&self, request: RequestId, reply: &SealedReply) {
+        let inner = self.lock();
+        let first = inner.by_request.get(&request);
+        let repeating = inner.repeats.iter_waiting(request);
+        for wait in first.into_iter().chain(repeating.filter_map(|request| inner.by_request.get(&request))) {
+            wait.verdict.send_replace(Some(Verdict::Sealed(reply.clone())));
+        }
+    }
+
+    /// Nothing was stored for a request.
+    pub(crate) fn refused(&self, request: RequestId) {
+        if let Some(wait) = self.lock().by_request.get(&request) {
+            wait.verdict.send_replace(Some(Verdict::Refuse));
+        }
+    }
+
+    /// The store knows the message under an earlier request: whoever waits under `request` waits for that one.
+    pub(crate) fn repeats(&self, request: RequestId, earlier: RequestId) {
+        if request != earlier {
+            self.lock().repeats.insert(request, earlier);
+        }
+    }
+
+    /// How many requests are open.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+}
+
+trait IterWaiting {
+    fn iter_waiting(&self, earlier: RequestId) -> impl Iterator<Item = RequestId>;
+}
+
+impl IterWaiting for HashMap<RequestId, RequestId> {
+    /// Who repeats a request. Repeats that the store knew are rare, so a scan is cheaper than an index; the order in
+    /// which they are told cannot be seen.
+    #[expect(clippy::disallowed_methods, reason = "every match is told the same; the order cannot be seen")]
+    fn iter_waiting(&self, earlier: RequestId) -> impl Iterator<Item = RequestId> {
+        self.iter().filter(move |(_, of)| **of == earlier).map(|(request, _)| *request)
+    }
+}
+
+/// Tells the inbox what became of a response. Dropped without [`Delivery::out`], the response was aborted.
+pub struct Delivery {
+    shared: Arc<Shared>,
+    request: RequestId,
+    out: AtomicBool,
+}
+
+impl Delivery {
+    /// The HTTP layer took the last frame of the body.
+    pub fn out(&self) {
+        self.out.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        let out = self.out.load(Ordering::Acquire);
+        self.shared.waits.open.fetch_sub(1, Ordering::Relaxed);
+        self.shared.left(self.request, out);
+    }
+}
+
+impl Shared {
+    /// Takes a message and waits for its answer. Never longer than the connector's `refuse_after_ms`.
+    pub async fn receive(self: &Arc<Self>, connector: &Arc<dyn Connector>, message: Message, arrival: Arrival) -> Received {
+        let fresh = self.runtime.ids.request();
+        let dedup = self.dedup_key(connector.as_ref(), &message, fresh);
+        let (request, mut verdict) = self.waits.register(dedup, fresh);
+        self.waits.open.fetch_add(1, Ordering::Relaxed);
+        let delivery = Delivery { shared: self.clone(), request, out: AtomicBool::new(false) };
+        if request == fresh {
+            if self.waits.open() > self.limits.open_requests_max {
+                self.waits.refused(request);
+            } else {
+                let (shared, connector, arrival) = (self.clone(), connector.clone(), arrival.clone());
+                self.runtime.spawn(async move { shared.accept(connector, message, arrival, request, dedup).await });
+            }
+        } else {
+            self.counts.duplicates.fetch_add(1, Ordering::Relaxed);
+        }
+        let deadline = arrival.at + connector.refuse_after_ms();
+        let left = Duration::from_millis(deadline.ms_since(self.runtime.now()));
+        let decided = tokio::time::timeout(left, verdict.wait_for(Option::is_some)).await;
+        let reply = match decided.ok().and_then(Result::ok).and_then(|verdict| verdict.clone()) {
+            Some(Verdict::Sealed(reply)) => reply,
+            Some(Verdict::Refuse) => {
+                self.counts.refused.fetch_add(1, Ordering::Relaxed);
+                delivery.out();
+                connector.refusal()
+            }
+            None => {
+                self.counts.refused.fetch_add(1, Ordering::Relaxed);
+                self.tell(request, Event::Refused { request });
+                delivery.out();
+                connector.refusal()
+            }
+        };
+        Received { reply, delivery }
+    }
+
+    /// Makes a message durable together with the step that applies it.
+    async fn accept(
+        self: Arc<Self>,
+        connector: Arc<dyn Connector>,
+        message: Message,
+        arrival: Arrival,
+        request: RequestId,
+        dedup: Key,
+    ) {
+        self.runtime.point("accept").await;
+        let key = self.conversation_key(connector.org().as_str(), &message.conversation);
+        let conversation = match self.conversation_of(key).await {
+            Ok(conversation) => conversation,
+            Err(error) => {
+                tracing::warn!(%error, "a message was refused, because its conversation could not be looked up");
+                self.waits.refused(request);
+                return;
+            }
+        };
+        self.waits.belongs(request, conversation);
+        let mut wait_until = arrival.at + connector.wait_ms();
+        if let Some(drained) = self.draining() {
+            wait_until = wait_until.min(drained);
+        }
+        let said = Said {
+            request: Some(request),
+            wait_until,
+            leg: LegName { connector: connector.key().clone(), session: message.session },
+            door: connector.door(),
+            bot: message.bot,
+            fresh_session: self.runtime.ids.uuid(),
+            input: message.input,
+            language: message.language,
+            parameters: message.parameters,
+            session_lifetime_ms: message.session_lifetime_ms,
+            address: message.address,
+            body_hash: message.body_hash,
+            poll: message.poll,
+        };
+        let accept = Accept {
+            request,
+            key: dedup,
+            arrived: arrival.at,
+            wait_until,
+            correlation: arrival.correlation,
+            open_event: None,
+        };
+        self.enqueue(conversation, key, Queued { accept: Some(accept), ..Queued::event(Event::Said(Box::new(said))) });
+    }
+
+    /// What makes a message unique: its id within its session, or nothing but itself.
+    fn dedup_key(&self, connector: &dyn Connector, message: &Message, request: RequestId) -> Key {
+        match &message.message {
+            Some(id) => self.hash(&["message", connector.key().as_str(), &message.session, id]),
+            None => self.hash(&["request", &request.0.to_string()]),
+        }
+    }
+
+    /// The keyed hash under which a platform's conversation is found.
+    pub(crate) fn conversation_key(&self, org: &str, conversation: &str) -> Key {
+        self.hash(&["conversation", org, conversation])
+    }
+
+    /// A response ended.
+    fn left(self: &Arc<Self>, request: RequestId, out: bool) {
+        let told = {
+            let mut inner = self.waits.lock();
+            let Some(wait) = inner.by_request.get_mut(&request) else { return };
+            wait.waiting = wait.waiting.saturating_sub(1);
+            wait.out |= out;
+            if wait.waiting > 0 && !out {
+                return;
+            }
+            let refused = matches!(&*wait.verdict.borrow(), Some(Verdict::Refuse));
+            let told = (wait.conversation, wait.out, refused, wait.verdict.borrow().is_some());
+            if wait.waiting == 0 {
+                let key = wait.key;
+                inner.by_request.remove(&request);
+                inner.by_key.remove(&key);
+                (told, inner.repeats.remove(&request))
+            } else {
+                (told, inner.repeats.get(&request).copied())
+            }
+        };
+        let ((conversation, out, refused, decided), earlier) = told;
+        let (Some(conversation), false) = (conversation, refused) else { return };
+        let request = earlier.unwrap_or(request);
+        if out && decided {
+            self.reply_out(conversation, request);
+        } else if !out {
+            self.tell_conversation(conversation, Event::ReplyAborted { request });
+        }
+    }
+
+    /// Tells the conversation of a request what happened to it, when the request got that far.
+    fn tell(self: &Arc<Self>, request: RequestId, event: Event) {
+        let conversation = self.waits.lock().by_request.get(&request).and_then(|wait| wait.conversation);
+        if let Some(conversation) = conversation {
+            self.tell_conversation(conversation, event);
+        }
+    }
+
+    /// A message that the store knows: its request is joined, sealed or not.
+    pub(crate) fn join_stored(self: &Arc<Self>, request: RequestId, stored: &store::Request) {
+        self.counts.duplicates.fetch_add(1, Ordering::Relaxed);
+        self.waits.repeats(request, stored.id);
+        if let Some(reply) = stored.reply.as_ref().and_then(SealedReply::from_blob) {
+            let inner = self.waits.lock();
+            if let Some(wait) = inner.by_request.get(&request) {
+                wait.verdict.send_replace(Some(Verdict::Sealed(reply)));
+            }
+        }
+    }
+}

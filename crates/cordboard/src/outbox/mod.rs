@@ -1,0 +1,77 @@
+//! The outbox: sends what steps stored.
+//!
+//! Rows of one lane (a seat's engine, a leg's platform) leave one after another, in the order in which they were stored;
+//! lanes do not wait for each other. An attempt is claimed durably before its body goes out. What came of it is an event
+//! for the conversation, and the row is settled by the step that applies it.
+
+mod item;
+mod lanes;
+mod send;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use http::HeaderValue;
+use model::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+pub use item::{Item, Kind};
+pub(crate) use lanes::{LaneRow, Lanes};
+
+use crate::gateway::{Limits, Shared};
+
+/// Who lets us push to an org: its bearer token and its rate.
+pub trait PushAccess: Send + Sync + 'static {
+    /// The bearer header. Errors say after how many milliseconds to ask again.
+    fn bearer(&self) -> BoxFuture<'_, Result<HeaderValue, u64>>;
+    /// The platform did not accept this bearer; the next one is new.
+    fn refuse(&self, bearer: &HeaderValue);
+    /// Takes one call from the rate, or says how many milliseconds to wait.
+    fn take(&self, now: Timestamp) -> Result<(), u64>;
+    /// The platform wants no call before this time.
+    fn pause_until(&self, until: Timestamp);
+}
+
+/// Places for calls that run at once.
+pub(crate) struct Sending {
+    engine_calls: Arc<Semaphore>,
+    pushes: Arc<Semaphore>,
+    stop: CancellationToken,
+    claimed: std::sync::Mutex<std::collections::BTreeSet<(model::ConversationId, crate::store::OutboxSeq)>>,
+}
+
+impl Sending {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            engine_calls: Arc::new(Semaphore::new(limits.engine_calls_max)),
+            pushes: Arc::new(Semaphore::new(limits.pushes_max)),
+            stop: CancellationToken::new(),
+            claimed: std::sync::Mutex::default(),
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+}
+
+/// Everything a call needs to go out now.
+pub(crate) struct Place(#[expect(dead_code, reason = "held until the call is over")] OwnedSemaphorePermit);
+
+impl Shared {
+    /// A place for a call, when one is free and the platform's rate allows it.
+    pub(crate) fn try_place(&self, kind: &Kind, now: Timestamp) -> Option<Place> {
+        if self.is_stopped() {
+            return None;
+        }
+        match kind {
+            Kind::Ask { .. } | Kind::Notice { .. } => self.sending.engine_calls.clone().try_acquire_owned().ok().map(Place),
+            Kind::Push { connector, .. } => {
+                let place = self.sending.pushes.clone().try_acquire_owned().ok().map(Place)?;
+                let org = self.connectors.get(connector)?.org();
+                self.access.get(org)?.take(now).ok().map(|()| place)
+            }
+        }
+    }
+}

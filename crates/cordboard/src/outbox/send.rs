@@ -1,0 +1,363 @@
+//! Sends one row until it is over: claim, call, and what came of it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use model::{BotKey, ConnectorKey, Event, Failure, LegId, PushNumber, PushOutcome, SeatId, Timestamp, TurnNumber};
+
+use super::{Item, Kind, LaneRow, Place};
+use crate::connector::PushReading;
+use crate::engine::{Asking, Reading, Replay};
+use crate::gateway::Shared;
+use crate::http::Failed;
+use crate::runner::{Queued, Slot};
+use crate::store::{Blob, Claim, Letter, OutboxRow, OutboxSeq};
+
+/// A notice is worth this many attempts and this much time each; then it is a dead letter.
+const NOTICE_ATTEMPTS_MAX: u32 = 3;
+const NOTICE_TIMEOUT_MS: u64 = 5_000;
+/// An ask without an engine's wish to be asked later, and a push that found no token, wait at least this long.
+const PAUSE_MIN_MS: u64 = 50;
+
+/// What one attempt led to.
+enum Attempted {
+    /// The row is over; this is what the conversation is told.
+    Over(Option<Event>),
+    /// The row is over and becomes a dead letter.
+    Dead(&'static str),
+    /// Again, at the earliest after this time.
+    Again { after_ms: Option<u64>, pause: bool },
+}
+
+impl Shared {
+    /// Puts new rows into their lanes, takes settled ones out, and starts whatever is first.
+    pub(crate) fn start_sending(self: &Arc<Self>, slot: &Arc<Slot>, rows: Vec<LaneRow>, settled: &[OutboxSeq]) {
+        let started = {
+            let mut lanes = slot.lanes();
+            for seq in settled {
+                lanes.remove(*seq);
+            }
+            for row in rows {
+                lanes.add(row);
+            }
+            lanes.start()
+        };
+        for row in started {
+            let (shared, slot) = (self.clone(), slot.clone());
+            self.runtime.spawn(async move { shared.send(slot, row).await });
+        }
+    }
+
+    /// Rows that an earlier run left. One that was claimed may have been sent: whether it is sent again is the
+    /// receiver's declaration or the operator's wish.
+    pub(crate) fn recover(self: &Arc<Self>, slot: &Arc<Slot>, rows: &[OutboxRow]) -> Vec<Queued> {
+        let mut told = Vec::new();
+        let mut lanes = slot.lanes();
+        for row in rows.iter().filter(|row| !lanes.contains(row.seq)).collect::<Vec<_>>() {
+            let item = row.item.payload().and_then(|payload| Item::decode(&payload));
+            let Some(item) = item else {
+                tracing::error!(conversation = %slot.id, "an outbox row cannot be read; it stays");
+                continue;
+            };
+            let ours = row.claim.is_some_and(|claim| claim.by == self.replica);
+            let in_doubt = row.claim.is_some() && !ours;
+            if in_doubt && let Some(event) = self.not_again(&item.kind) {
+                told.push(Queued { settle: Some(row.seq), ..Queued::event(event) });
+                continue;
+            }
+            if in_doubt {
+                self.counts.possible_duplicates.fetch_add(1, Ordering::Relaxed);
+            }
+            let due = row.claim.filter(|_| ours).map_or(row.due, |claim| claim.until);
+            lanes.add(LaneRow::new(row.seq, item, due, row.attempt, None));
+        }
+        told
+    }
+
+    /// What a row in doubt becomes when it must not be sent again.
+    fn not_again(&self, kind: &Kind) -> Option<Event> {
+        match kind {
+            Kind::Ask { seat, bot, turn, .. } => {
+                let unsafe_replay = self.engines.get(bot).is_some_and(|engine| engine.traits().replay == Replay::Unsafe);
+                unsafe_replay.then_some(Event::Failed { seat: *seat, turn: *turn, failure: Failure::OutcomeUnknown })
+            }
+            Kind::Push { leg, number, connector, .. } => (!self.resends(connector)).then_some(Event::Settled {
+                leg: *leg,
+                push: *number,
+                outcome: PushOutcome::OutcomeUnknown,
+            }),
+            Kind::Notice { .. } => None,
+        }
+    }
+
+    fn resends(&self, _connector: &ConnectorKey) -> bool {
+        self.limits.resend_unknown_pushes
+    }
+
+    async fn send(self: Arc<Self>, slot: Arc<Slot>, row: LaneRow) {
+        let (cancel, stop) = (row.cancel.clone(), self.sending.stop.clone());
+        let (seq, item) = (row.seq, row.item.clone());
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {}
+            () = stop.cancelled() => self.give_back(&slot, seq, &item.kind).await,
+            () = self.send_until_over(&slot, row) => {}
+        }
+        self.sending.claimed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&(slot.id, seq));
+    }
+
+    /// The process stops: a question that may be asked again gives its claim back, for the next start to ask. What
+    /// may have been done already keeps its claim: the next start must know that it is in doubt.
+    async fn give_back(&self, slot: &Slot, seq: OutboxSeq, kind: &Kind) {
+        let again = match kind {
+            Kind::Ask { bot, .. } | Kind::Notice { bot, .. } => {
+                self.engines.get(bot).is_some_and(|engine| engine.traits().replay == Replay::Safe)
+            }
+            Kind::Push { .. } => false,
+        };
+        if again && let Err(error) = self.store.release(slot.id, seq, self.runtime.now(), true).await {
+            tracing::debug!(%error, "a claim could not be given back; it ends with this process");
+        }
+    }
+
+    async fn send_until_over(self: &Arc<Self>, slot: &Arc<Slot>, row: LaneRow) {
+        let LaneRow { seq, item, mut due, mut attempt, mut place, .. } = row;
+        loop {
+            let _held = match place.take() {
+                Some(place) => place,
+                None => {
+                    self.runtime.sleep_until(due).await;
+                    let place = Arc::new(self.place(&item.kind).await);
+                    match self.claim(slot, seq).await {
+                        Some(claimed) => attempt = claimed,
+                        None => return,
+                    }
+                    place
+                }
+            };
+            self.note_claimed(slot, seq, true);
+            self.runtime.point("before_send").await;
+            let attempted = self.attempt(&item, attempt).await;
+            self.runtime.point("after_send").await;
+            match attempted {
+                Attempted::Over(event) => return self.over(slot, seq, event, None),
+                Attempted::Dead(reason) => {
+                    let letter = self.notice_letter(slot, &item, attempt, reason);
+                    return self.over(slot, seq, None, Some(letter));
+                }
+                Attempted::Again { after_ms, pause } => {
+                    let wait = after_ms.unwrap_or(0).max(self.backoff_ms(attempt)).max(if pause { PAUSE_MIN_MS } else { 0 });
+                    due = self.runtime.now() + wait;
+                    self.note_claimed(slot, seq, false);
+                    if let Err(error) = self.store.release(slot.id, seq, due, false).await {
+                        tracing::debug!(%error, "a claim could not be given back; it ends with its lease");
+                        due = due.max(self.runtime.now() + self.limits.lease_ms);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Full jitter: anything between nothing and the doubled wait.
+    fn backoff_ms(&self, attempt: u32) -> u64 {
+        let doubled = self.limits.backoff_first_ms.saturating_mul(1 << attempt.min(20));
+        self.runtime.ids.below(doubled.min(self.limits.backoff_max_ms))
+    }
+
+    async fn place(&self, kind: &Kind) -> Option<Place> {
+        let places = match kind {
+            Kind::Ask { .. } | Kind::Notice { .. } => &self.sending.engine_calls,
+            Kind::Push { .. } => &self.sending.pushes,
+        };
+        let place = places.clone().acquire_owned().await.ok().map(Place);
+        if let Kind::Push { connector, .. } = kind {
+            let access = self.connectors.get(connector).and_then(|connector| self.access.get(connector.org()));
+            while let Some(Err(wait_ms)) = access.map(|access| access.take(self.runtime.now())) {
+                tokio::time::sleep(Duration::from_millis(wait_ms.max(1))).await;
+            }
+        }
+        place
+    }
+
+    /// Claims the row durably, however long the store cannot; nothing when it is not ours to send any more.
+    async fn claim(&self, slot: &Slot, seq: OutboxSeq) -> Option<u32> {
+        loop {
+            let now = self.runtime.now();
+            let claim = Claim { by: self.replica, until: now + self.limits.lease_ms };
+            match self.store.claim(slot.id, seq, claim, now).await {
+                Ok(claimed) => return claimed,
+                Err(error) => {
+                    tracing::warn!(%error, "an outbox row could not be claimed; it waits");
+                    tokio::time::sleep(Duration::from_millis(PAUSE_MIN_MS + self.backoff_ms(4))).await;
+                }
+            }
+        }
+    }
+
+    fn note_claimed(&self, slot: &Slot, seq: OutboxSeq, claimed: bool) {
+        let mut rows = self.sending.claimed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if claimed { rows.insert((slot.id, seq)) } else { rows.remove(&(slot.id, seq)) };
+    }
+
+    /// One task prolongs every claim that we hold, with one write.
+    pub(crate) fn start_heartbeat(self: &Arc<Self>) {
+        let (shared, stop) = (self.clone(), self.sending.stop.clone());
+        self.runtime.spawn(async move {
+            let every = Duration::from_millis((shared.limits.lease_ms / 3).max(1));
+            while tokio::time::timeout(every, stop.cancelled()).await.is_err() {
+                let rows: Vec<_> = {
+                    let claimed = shared.sending.claimed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    claimed.iter().copied().collect()
+                };
+                let until = shared.runtime.now() + shared.limits.lease_ms;
+                if !rows.is_empty() && let Err(error) = shared.store.heartbeat(shared.replica, rows, until).await {
+                    tracing::warn!(%error, "claims could not be prolonged");
+                }
+            }
+        });
+    }
+
+    fn over(self: &Arc<Self>, slot: &Arc<Slot>, seq: OutboxSeq, event: Option<Event>, letter: Option<Letter>) {
+        self.enqueue_in(slot, Queued { event, settle: Some(seq), letter, ..Queued::event(Event::TimePassed) });
+    }
+
+    fn notice_letter(&self, slot: &Slot, item: &Item, attempts: u32, reason: &str) -> Letter {
+        let place = match &item.kind {
+            Kind::Ask { bot, .. } | Kind::Notice { bot, .. } => bot.0.clone(),
+            Kind::Push { connector, .. } => connector.0.clone(),
+        };
+        self.counts.letters.fetch_add(1, Ordering::Relaxed);
+        Letter {
+            id: self.runtime.ids.letter(),
+            conversation: Some(slot.id),
+            kind: "notice".into(),
+            place,
+            reason: reason.into(),
+            attempts,
+            died: self.runtime.now(),
+            payload: Blob::clear(&item.encode()),
+        }
+    }
+
+    async fn attempt(&self, item: &Item, attempt: u32) -> Attempted {
+        match &item.kind {
+            Kind::Ask { seat, bot, turn, id, hard_deadline } => {
+                self.counts.asks.fetch_add(1, Ordering::Relaxed);
+                self.ask(item, (*seat, *turn), bot, id, *hard_deadline, attempt).await
+            }
+            Kind::Notice { bot, id, .. } => self.notice(item, bot, id, attempt).await,
+            Kind::Push { leg, number, connector, expires } => {
+                self.counts.pushes.fetch_add(1, Ordering::Relaxed);
+                self.push(item, (*leg, *number), connector, *expires, attempt).await
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        item: &Item,
+        (seat, turn): (SeatId, TurnNumber),
+        bot: &BotKey,
+        id: &str,
+        deadline: Timestamp,
+        attempt: u32,
+    ) -> Attempted {
+        let failed = |failure| Attempted::Over(Some(Event::Failed { seat, turn, failure }));
+        let now = self.runtime.now();
+        let Some(engine) = self.engines.get(bot) else { return failed(Failure::NoBot) };
+        if deadline <= now {
+            return failed(Failure::TimedOut);
+        }
+        let safe = engine.traits().replay == Replay::Safe;
+        let reading = match engine.call(&item.body, id, attempt, now, deadline.ms_since(now)) {
+            Asking::Never => std::future::pending().await,
+            Asking::Local { reading, delay_ms } => {
+                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                reading
+            }
+            Asking::Call(call) => match self.transport.send(call).await {
+                Ok(reply) => engine.read(&reply),
+                Err(Failed::NotSent) => Reading::Later { after_ms: None, failure: Failure::Unreachable },
+                Err(Failed::TimedOut) => Reading::Failed(Failure::TimedOut),
+                Err(Failed::Broken) if safe => Reading::Later { after_ms: None, failure: Failure::Unavailable },
+                Err(Failed::Broken) => Reading::Failed(Failure::OutcomeUnknown),
+                Err(Failed::TooLarge) => Reading::Failed(Failure::Nonsense),
+            },
+        };
+        match reading {
+            Reading::Answer(answer) => Attempted::Over(Some(Event::Answered { seat, turn, answer })),
+            Reading::Accepted => Attempted::Over(Some(Event::Accepted { seat, turn })),
+            Reading::Failed(failure) => failed(failure),
+            Reading::Later { after_ms, failure } => {
+                let again_at = self.runtime.now() + after_ms.unwrap_or(0);
+                if attempt >= self.limits.ask_attempts_max || again_at >= deadline {
+                    failed(failure)
+                } else {
+                    Attempted::Again { after_ms, pause: false }
+                }
+            }
+        }
+    }
+
+    async fn notice(&self, item: &Item, bot: &BotKey, id: &str, attempt: u32) -> Attempted {
+        let Some(engine) = self.engines.get(bot) else { return Attempted::Over(None) };
+        let taken = match engine.call(&item.body, id, attempt, self.runtime.now(), NOTICE_TIMEOUT_MS) {
+            Asking::Local { .. } => true,
+            Asking::Never => false,
+            Asking::Call(call) => self.transport.send(call).await.is_ok_and(|reply| (200..300).contains(&reply.status)),
+        };
+        match (taken, attempt >= NOTICE_ATTEMPTS_MAX) {
+            (true, _) => Attempted::Over(None),
+            (false, true) => Attempted::Dead("the engine did not take the notice"),
+            (false, false) => Attempted::Again { after_ms: None, pause: true },
+        }
+    }
+
+    async fn push(
+        &self,
+        item: &Item,
+        (leg, push): (LegId, PushNumber),
+        connector: &ConnectorKey,
+        expires: Timestamp,
+        attempt: u32,
+    ) -> Attempted {
+        let over = |outcome| Attempted::Over(Some(Event::Settled { leg, push, outcome }));
+        let Some(door) = self.connectors.get(connector) else { return over(PushOutcome::Rejected) };
+        let Some(access) = self.access.get(door.org()) else { return over(PushOutcome::Rejected) };
+        let worn_out = attempt >= self.limits.push_attempts_max || expires <= self.runtime.now();
+        let again = |after_ms| if worn_out { over(PushOutcome::GaveUp) } else { Attempted::Again { after_ms, pause: true } };
+        // The second bearer is for a first one that was refused: tokens end in mid-flight.
+        for fresh in [false, true] {
+            let bearer = match access.bearer().await {
+                Ok(bearer) => bearer,
+                Err(after_ms) => return again(Some(after_ms)),
+            };
+            let Some(mut call) = door.call(&item.body) else { return over(PushOutcome::Rejected) };
+            call.headers.insert(AUTHORIZATION, bearer.clone());
+            let reading = match self.transport.send(call).await {
+                Ok(reply) => door.read_push(&reply),
+                Err(Failed::NotSent) => PushReading::NotTaken { after_ms: None },
+                Err(Failed::TimedOut | Failed::Broken | Failed::TooLarge) => PushReading::Unknown,
+            };
+            match reading {
+                PushReading::Over(outcome) => return over(outcome),
+                PushReading::Unauthorised if !fresh => access.refuse(&bearer),
+                PushReading::Unauthorised => return again(Some(1_000)),
+                PushReading::NotTaken { after_ms } => {
+                    if let Some(after_ms) = after_ms {
+                        access.pause_until(self.runtime.now() + after_ms);
+                    }
+                    return again(after_ms);
+                }
+                PushReading::Unknown if self.resends(connector) => {
+                    self.counts.possible_duplicates.fetch_add(1, Ordering::Relaxed);
+                    return again(None);
+                }
+                PushReading::Unknown => return over(PushOutcome::OutcomeUnknown),
+            }
+        }
+        again(None)
+    }
+}

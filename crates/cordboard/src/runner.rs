@@ -1,0 +1,556 @@
+//! The runner: one writer for each conversation.
+//!
+//! Events queue in the conversation's slot; one task at a time takes them, applies them in one step, commits, and only
+//! then acts. Many conversations' steps share the store's transactions; one conversation has one commit in flight.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use conversation::Conversation;
+use model::{ConversationId, Event, Fact, Failure, RequestId, SeatId};
+use tokio::sync::oneshot;
+
+use crate::connector::SealedReply;
+use crate::gateway::Shared;
+use crate::outbox::Lanes;
+use crate::step::{Prepared, Unprepared};
+use crate::store::{self, Accept, Key, Letter, OutboxSeq};
+use crate::stored;
+
+/// At most this many events are applied in one step.
+const STEP_EVENTS_MAX: usize = 32;
+/// A step that meets another writer is repeated this often before its events wait.
+const CONFLICTS_MAX: u32 = 8;
+/// How long events that come from inside wait when the store takes nothing.
+const STORE_PAUSE_MS: u64 = 250;
+/// How many sealed replies a slot remembers for requests that ask the same.
+const SEALED_MAX: usize = 8;
+
+/// Something that a conversation shall be told, and what belongs into the same transaction.
+pub(crate) struct Queued {
+    /// What happened; absent when only a row is settled.
+    pub(crate) event: Option<Event>,
+    /// The outside request that this is, when it is one.
+    pub(crate) accept: Option<Accept>,
+    /// The open inbox entry that this is, when an earlier run stored it without applying it.
+    pub(crate) open_entry: Option<RequestId>,
+    /// The outbox row that is over with it.
+    pub(crate) settle: Option<OutboxSeq>,
+    /// A letter that is born with it.
+    pub(crate) letter: Option<Letter>,
+    /// The letter that is redriven by it.
+    pub(crate) redriven: Option<u64>,
+    /// Whoever wants to know what the core made of it.
+    pub(crate) told: Option<oneshot::Sender<Told>>,
+}
+
+/// What the core made of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It was applied and committed; these facts were recorded by its step.
+    Applied(Vec<Fact>),
+    /// It could not be stored; nothing happened.
+    NotStored,
+}
+
+impl Queued {
+    pub(crate) fn event(event: Event) -> Self {
+        Self { event: Some(event), accept: None, open_entry: None, settle: None, letter: None, redriven: None, told: None }
+    }
+
+    fn is_from_outside(&self) -> bool {
+        self.accept.is_some() || self.told.is_some()
+    }
+}
+
+/// The conversations in memory.
+#[derive(Default)]
+pub(crate) struct Slots {
+    inner: Mutex<SlotTable>,
+}
+
+#[derive(Default)]
+struct SlotTable {
+    by_id: HashMap<ConversationId, Arc<Slot>>,
+    by_key: HashMap<Key, ConversationId>,
+    order: VecDeque<ConversationId>,
+}
+
+/// One conversation in memory.
+pub(crate) struct Slot {
+    pub(crate) id: ConversationId,
+    pub(crate) key: Key,
+    inner: Mutex<SlotInner>,
+    /// What is on its way out. Kept apart from the state, which is dropped and loaded again when a commit fails.
+    pub(crate) lanes: Mutex<Lanes>,
+}
+
+#[derive(Default)]
+struct SlotInner {
+    queue: VecDeque<Queued>,
+    running: bool,
+    /// Nothing of it is stored yet.
+    fresh: bool,
+    /// It left memory; whoever still holds it must look the conversation up again.
+    retired: bool,
+    held: Option<Held>,
+    /// Replies known to be out, which no step was told yet.
+    out: Vec<RequestId>,
+}
+
+/// The state of a conversation while it is held in memory.
+pub(crate) struct Held {
+    pub(crate) version: u64,
+    pub(crate) state: Conversation,
+    pub(crate) next_seq: u64,
+    pub(crate) sealed: VecDeque<(RequestId, SealedReply)>,
+}
+
+impl Held {
+    pub(crate) fn remember_sealed(&mut self, request: RequestId, reply: SealedReply) {
+        if self.sealed.len() >= SEALED_MAX {
+            self.sealed.pop_front();
+        }
+        self.sealed.push_back((request, reply));
+    }
+}
+
+impl Slots {
+    fn lock(&self) -> MutexGuard<'_, SlotTable> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All conversations in memory, ascending.
+    pub(crate) fn all(&self) -> Vec<ConversationId> {
+        let mut all: Vec<ConversationId> = self.lock().order.iter().copied().collect();
+        all.sort_unstable();
+        all
+    }
+
+    pub(crate) fn contains(&self, conversation: ConversationId) -> bool {
+        self.lock().by_id.contains_key(&conversation)
+    }
+
+    fn get(&self, conversation: ConversationId) -> Option<Arc<Slot>> {
+        self.lock().by_id.get(&conversation).cloned()
+    }
+
+    fn insert(&self, id: ConversationId, key: Key, fresh: bool) -> Arc<Slot> {
+        let mut table = self.lock();
+        if let Some(slot) = table.by_id.get(&id) {
+            return slot.clone();
+        }
+        let inner = Mutex::new(SlotInner { fresh, ..SlotInner::default() });
+        let slot = Arc::new(Slot { id, key, inner, lanes: Mutex::default() });
+        table.by_id.insert(id, slot.clone());
+        table.by_key.insert(key, id);
+        table.order.push_back(id);
+        slot
+    }
+
+    fn remove(&self, slot: &Arc<Slot>) {
+        let mut table = self.lock();
+        // A newer slot of the same conversation stays.
+        if table.by_id.get(&slot.id).is_some_and(|current| Arc::ptr_eq(current, slot)) {
+            table.by_id.remove(&slot.id);
+            table.by_key.remove(&slot.key);
+            table.order.retain(|id| *id != slot.id);
+        }
+    }
+}
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, SlotInner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next events for a step, replies that are out first; nothing ends the drive.
+    fn take(&self) -> Option<Vec<Queued>> {
+        let mut inner = self.lock();
+        let outs_matter = inner.held.as_ref().is_some_and(|held| inner.out.iter().any(|request| held.state.waits_for_out(*request)));
+        if inner.queue.is_empty() && !outs_matter {
+            inner.running = false;
+            return None;
+        }
+        let mut batch: Vec<Queued> =
+            std::mem::take(&mut inner.out).into_iter().map(|request| Queued::event(Event::ReplyOut { request })).collect();
+        let count = inner.queue.len().min(STEP_EVENTS_MAX);
+        batch.extend(inner.queue.drain(..count));
+        Some(batch)
+    }
+
+    /// Takes the slot out of use when nothing happens in it; false when something does.
+    fn retire(&self) -> bool {
+        let mut inner = self.lock();
+        let idle = !inner.running && inner.queue.is_empty() && !inner.fresh && self.lanes().is_empty();
+        inner.retired |= idle;
+        idle
+    }
+}
+
+impl Shared {
+    /// The conversation of a platform's conversation: the one in memory, the stored one, or a new one.
+    pub(crate) async fn conversation_of(&self, key: Key) -> Result<ConversationId, store::Error> {
+        if let Some(id) = self.slots.lock().by_key.get(&key) {
+            return Ok(*id);
+        }
+        let stored = self.store.find(key).await?;
+        // Another message of the same conversation may have been faster.
+        if let Some(id) = self.slots.lock().by_key.get(&key) {
+            return Ok(*id);
+        }
+        let id = stored.unwrap_or_else(|| self.runtime.ids.conversation());
+        self.slots.insert(id, key, stored.is_none());
+        Ok(id)
+    }
+
+    /// Queues something for a conversation. A message that finds the queue full is refused.
+    pub(crate) fn enqueue(self: &Arc<Self>, conversation: ConversationId, key: Key, queued: Queued) {
+        let slot = self.slots.insert(conversation, key, false);
+        self.enqueue_in(&slot, queued);
+    }
+
+    pub(crate) fn enqueue_in(self: &Arc<Self>, slot: &Arc<Slot>, queued: Queued) {
+        let mut inner = slot.lock();
+        if inner.retired {
+            drop(inner);
+            self.slots.remove(slot);
+            return self.enqueue(slot.id, slot.key, queued);
+        }
+        if queued.is_from_outside() && inner.queue.len() >= self.limits.queued_events_max {
+            drop(inner);
+            self.not_stored(queued);
+            return;
+        }
+        inner.queue.push_back(queued);
+        self.drive_if_idle(slot, inner);
+    }
+
+    fn drive_if_idle(self: &Arc<Self>, slot: &Arc<Slot>, mut inner: MutexGuard<'_, SlotInner>) {
+        if !inner.running {
+            inner.running = true;
+            drop(inner);
+            let (shared, slot) = (self.clone(), slot.clone());
+            self.runtime.spawn(async move { shared.drive(slot).await });
+        }
+    }
+
+    /// Tells a conversation that is in memory something. One that is not learns it from the store when it is loaded.
+    pub(crate) fn tell_conversation(self: &Arc<Self>, conversation: ConversationId, event: Event) {
+        if let Some(slot) = self.slots.get(conversation) {
+            self.enqueue_in(&slot, Queued::event(event));
+        }
+    }
+
+    /// Loads a conversation that is due or has work left, and tells it that time passed.
+    pub(crate) async fn wake(self: &Arc<Self>, conversation: ConversationId) -> Result<(), store::Error> {
+        if let Some(slot) = self.slots.get(conversation) {
+            self.enqueue_in(&slot, Queued::event(Event::TimePassed));
+        } else if let Some(loaded) = self.store.load(conversation).await? {
+            self.enqueue(conversation, loaded.key, Queued::event(Event::TimePassed));
+        }
+        Ok(())
+    }
+
+    /// A reply is out. It is noted in the store, awaited by nobody; a step is made of it only when something waits for it.
+    pub(crate) fn reply_out(self: &Arc<Self>, conversation: ConversationId, request: RequestId) {
+        let Some(slot) = self.slots.get(conversation) else {
+            let shared = self.clone();
+            self.runtime.spawn(async move { shared.mark_out(request, None).await });
+            return;
+        };
+        let mut inner = slot.lock();
+        inner.out.push(request);
+        let matters = inner.held.as_ref().is_some_and(|held| held.state.waits_for_out(request));
+        let mark = inner.held.as_ref().filter(|_| !inner.running && inner.queue.is_empty()).map(|held| store::OutMark {
+            conversation,
+            version: held.version,
+            next_due: held.state.next_due_without(&inner.out),
+        });
+        if let Some(mark) = &mark {
+            self.timers.set(conversation, mark.next_due);
+        }
+        if matters {
+            self.drive_if_idle(&slot, inner);
+        } else {
+            drop(inner);
+        }
+        let shared = self.clone();
+        self.runtime.spawn(async move { shared.mark_out(request, mark).await });
+    }
+
+    async fn mark_out(&self, request: RequestId, mark: Option<store::OutMark>) {
+        self.runtime.point("mark_out").await;
+        if let Err(error) = self.store.mark_out(request, mark).await {
+            // The reply counts as in doubt after a restart, no more.
+            tracing::debug!(%error, "a reply that left could not be noted");
+        }
+    }
+
+    async fn drive(self: Arc<Self>, slot: Arc<Slot>) {
+        while let Some(batch) = slot.take() {
+            self.runtime.point("drive").await;
+            self.run(&slot, batch).await;
+        }
+        self.make_room(&slot);
+    }
+
+    /// Applies a batch, whatever it takes: repeats it after a conflict, joins what the store knows already, refuses what
+    /// cannot be stored.
+    async fn run(self: &Arc<Self>, slot: &Arc<Slot>, mut batch: Vec<Queued>) {
+        let mut conflicts = 0;
+        while !batch.is_empty() {
+            let held = match self.held(slot, &mut batch).await {
+                Ok(held) => held,
+                Err(error) => return self.put_off(slot, batch, &error).await,
+            };
+            let prepared = match self.prepare(slot, held, batch) {
+                Ok(prepared) => prepared,
+                Err(Unprepared { batch: mut poisoned, panicked }) => {
+                    if !panicked || poisoned.len() == 1 {
+                        self.bury_poisoned(slot, poisoned).await;
+                        return;
+                    }
+                    // One of them is poison: each gets a step of its own.
+                    batch = vec![poisoned.remove(0)];
+                    self.requeue_front(slot, poisoned);
+                    continue;
+                }
+            };
+            let Prepared { step, batch: applied, after } = prepared;
+            self.runtime.point("before_commit").await;
+            let outcome = self.store.commit(step).await;
+            self.runtime.point("after_commit").await;
+            batch = applied;
+            match outcome {
+                Ok(()) => return self.after_commit(slot, after, batch),
+                Err(store::Error::Duplicate(_)) => batch = self.join_known(batch).await,
+                Err(store::Error::Unknown(reason)) => match self.was_committed(slot, after.held.version).await {
+                    Some(true) => return self.after_commit(slot, after, batch),
+                    Some(false) => {}
+                    None => return self.put_off(slot, batch, &store::Error::Unknown(reason)).await,
+                },
+                Err(store::Error::Conflict) if conflicts < CONFLICTS_MAX => {
+                    conflicts += 1;
+                    self.counts.conflicts.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(error) => return self.put_off(slot, batch, &error).await,
+            }
+        }
+    }
+
+    /// Reads back whether the commit that made `version` happened; nothing when even that is not to be known.
+    async fn was_committed(&self, slot: &Slot, version: u64) -> Option<bool> {
+        match self.store.load(slot.id).await {
+            Ok(loaded) => Some(loaded.is_some_and(|loaded| loaded.version == version)),
+            Err(_) => None,
+        }
+    }
+
+    /// The state in memory, or the stored one with what an earlier run left undone.
+    async fn held(self: &Arc<Self>, slot: &Arc<Slot>, batch: &mut Vec<Queued>) -> Result<Held, store::Error> {
+        let fresh = {
+            let mut inner = slot.lock();
+            if let Some(held) = inner.held.take() {
+                return Ok(held);
+            }
+            inner.fresh
+        };
+        let loaded = if fresh { None } else { self.store.load(slot.id).await? };
+        let Some(loaded) = loaded else {
+            let state = Conversation::new(self.runtime.now());
+            return Ok(Held { version: 0, state, next_seq: 1, sealed: VecDeque::new() });
+        };
+        let damaged = |what: &str| store::Error::Damaged(format!("conversation {}: {what}", slot.id).into());
+        let payload = loaded.state.payload().ok_or_else(|| damaged("the state has an unknown envelope"))?;
+        let state = stored::decode_state(&payload).map_err(|unreadable| damaged(&unreadable.to_string()))?;
+        let mut held = Held { version: loaded.version, state, next_seq: 1, sealed: VecDeque::new() };
+        let mut first = Vec::new();
+        for request in &loaded.requests {
+            if let Some(reply) = request.reply.as_ref().and_then(SealedReply::from_blob) {
+                held.remember_sealed(request.id, reply);
+            }
+        }
+        for sealed in held.state.legs.iter().flat_map(|leg| &leg.unconfirmed) {
+            let in_doubt = |request: &RequestId| loaded.requests.iter().any(|row| row.id == *request);
+            if let Some(request) = std::iter::once(&sealed.request).chain(&sealed.joined).find(|request| !in_doubt(request)) {
+                first.push(Queued::event(Event::ReplyOut { request: *request }));
+            }
+        }
+        for entry in &loaded.open_entries {
+            let event = entry.event.payload().and_then(|payload| stored::decode_event(&payload).ok());
+            first.push(Queued { open_entry: Some(entry.request), event, ..Queued::event(Event::TimePassed) });
+        }
+        held.next_seq = loaded.outbox.iter().map(|row| row.seq.0 + 1).max().unwrap_or(1).max(slot.lanes().next_seq());
+        first.extend(self.recover(slot, &loaded.outbox));
+        first.append(batch);
+        *batch = first;
+        Ok(held)
+    }
+
+    /// The store cannot take the batch now: messages are refused, what comes from inside waits.
+    async fn put_off(self: &Arc<Self>, slot: &Arc<Slot>, batch: Vec<Queued>, error: &store::Error) {
+        tracing::warn!(%error, conversation = %slot.id, "a step could not be stored; messages are refused, the rest waits");
+        let (outside, inside): (Vec<Queued>, Vec<Queued>) = batch.into_iter().partition(Queued::is_from_outside);
+        for queued in outside {
+            self.not_stored(queued);
+        }
+        self.requeue_front(slot, inside);
+        tokio::time::sleep(Duration::from_millis(STORE_PAUSE_MS)).await;
+    }
+
+    fn requeue_front(&self, slot: &Slot, batch: Vec<Queued>) {
+        let mut inner = slot.lock();
+        for queued in batch.into_iter().rev() {
+            inner.queue.push_front(queued);
+        }
+    }
+
+    /// Nothing of it was stored; whoever waits is told.
+    pub(crate) fn not_stored(&self, queued: Queued) {
+        if let Some(accept) = queued.accept {
+            self.waits.refused(accept.request);
+        }
+        if let Some(told) = queued.told {
+            // Nobody may listen any more; then nobody needs to know.
+            drop(told.send(Told::NotStored));
+        }
+    }
+
+    /// The store knows some of the messages already: they join their first request and leave the batch.
+    async fn join_known(self: &Arc<Self>, batch: Vec<Queued>) -> Vec<Queued> {
+        let mut rest = Vec::with_capacity(batch.len());
+        for queued in batch {
+            let Some(accept) = &queued.accept else {
+                rest.push(queued);
+                continue;
+            };
+            match self.store.reply_for(accept.key).await {
+                Ok(Some(stored)) => self.join_stored(accept.request, &stored),
+                Ok(None) => rest.push(queued),
+                Err(_) => self.not_stored(queued),
+            }
+        }
+        rest
+    }
+
+    /// An event whose handling panics is kept as a dead letter; the conversation goes on without it.
+    async fn bury_poisoned(self: &Arc<Self>, slot: &Arc<Slot>, batch: Vec<Queued>) {
+        for queued in batch {
+            self.counts.poisoned.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(conversation = %slot.id, "handling an event failed inside Cordboard; it is kept as a dead letter");
+            let letter = queued.event.as_ref().map(|event| Letter {
+                id: self.runtime.ids.letter(),
+                conversation: Some(slot.id),
+                kind: "event".into(),
+                place: "runner".into(),
+                reason: "poisoned".into(),
+                attempts: 1,
+                died: self.runtime.now(),
+                payload: store::Blob::clear(&stored::encode_event(event)),
+            });
+            if let Some(letter) = letter
+                && let Err(error) = self.store.bury(letter).await
+            {
+                tracing::error!(%error, "a poisoned event could not be kept");
+            }
+            let failed = match &queued.event {
+                Some(Event::Answered { seat, turn, .. }) => {
+                    Some(Event::Failed { seat: *seat, turn: *turn, failure: Failure::Internal })
+                }
+                _ => None,
+            };
+            if failed.is_some() || queued.settle.is_some() {
+                let settle = queued.settle;
+                self.requeue_front(slot, vec![Queued { event: failed, settle, ..Queued::event(Event::TimePassed) }]);
+            }
+            self.not_stored(queued);
+        }
+    }
+
+    /// Everything that may be done only now: wake whoever waits, send what is to be sent, set the timer.
+    fn after_commit(self: &Arc<Self>, slot: &Arc<Slot>, after: crate::step::After, batch: Vec<Queued>) {
+        self.counts.steps.fetch_add(1, Ordering::Relaxed);
+        for (request, reply) in &after.seals {
+            self.waits.sealed(*request, reply);
+        }
+        for request in &after.refused {
+            self.waits.refused(*request);
+        }
+        let facts = after.facts.clone();
+        for queued in batch {
+            if let Some(told) = queued.told {
+                // Nobody may listen any more; then nobody needs to know.
+                drop(told.send(Told::Applied(facts.clone())));
+            }
+        }
+        for (seat, turn) in &after.unaskable {
+            let failed = Event::Failed { seat: *seat, turn: *turn, failure: Failure::NoBot };
+            slot.lock().queue.push_back(Queued::event(failed));
+        }
+        for (leg, push) in &after.unsendable {
+            let settled = Event::Settled { leg: *leg, push: *push, outcome: model::PushOutcome::Rejected };
+            slot.lock().queue.push_back(Queued::event(settled));
+        }
+        self.start_sending(slot, after.rows, &after.settled);
+        let mut inner = slot.lock();
+        self.timers.set(slot.id, after.held.state.next_due_without(&inner.out));
+        inner.fresh = false;
+        inner.held = Some(after.held);
+    }
+
+    /// A conversation with nothing open leaves memory at once; past the limit, idle ones do.
+    fn make_room(&self, slot: &Arc<Slot>) {
+        let finished = slot.lock().held.as_ref().is_some_and(|held| held.state.is_finished());
+        if finished && slot.retire() {
+            self.slots.remove(slot);
+        }
+        let over = self.slots.lock().by_id.len().saturating_sub(self.limits.conversations_in_memory_max);
+        for _ in 0..over.min(4) {
+            let oldest = {
+                let mut table = self.slots.lock();
+                let Some(id) = table.order.pop_front() else { return };
+                table.order.push_back(id);
+                table.by_id.get(&id).cloned()
+            };
+            if let Some(oldest) = oldest.filter(|oldest| oldest.retire()) {
+                self.slots.remove(&oldest);
+            }
+        }
+    }
+
+    /// The state of a conversation as it is now, for an operator's question.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn peek(&self, conversation: ConversationId) -> Result<Option<Conversation>, store::Error> {
+        let Some(loaded) = self.store.load(conversation).await? else { return Ok(None) };
+        let payload = loaded.state.payload().unwrap_or_default();
+        stored::decode_state(&payload).map(Some).map_err(|error| store::Error::Damaged(error.to_string().into()))
+    }
+
+    /// Says something to a conversation and waits for what the core makes of it.
+    pub(crate) async fn ask_core(self: &Arc<Self>, conversation: ConversationId, event: Event, redriven: Option<u64>) -> Told {
+        let key = match self.slots.get(conversation) {
+            Some(slot) => slot.key,
+            None => match self.store.load(conversation).await {
+                Ok(Some(loaded)) => loaded.key,
+                Ok(None) | Err(_) => return Told::NotStored,
+            },
+        };
+        let (told, answer) = oneshot::channel();
+        self.enqueue(conversation, key, Queued { redriven, told: Some(told), ..Queued::event(event) });
+        answer.await.unwrap_or(Told::NotStored)
+    }
+
+    /// The seat of a bot's engine session in a conversation.
+    pub(crate) fn seat_of(state: &Conversation, engine_session: u128) -> Option<SeatId> {
+        state.seats.iter().find(|seat| seat.engine_session == engine_session).map(|seat| seat.id)
+    }
+}

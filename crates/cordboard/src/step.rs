@@ -1,0 +1,346 @@
+//! Prepares one step: applies the events, renders what the core decided, and lays out the transaction. Nothing here
+//! waits, stores or sends.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use conversation::{Conversation, apply};
+use model::{
+    Ask, ConversationId, Effect, Event, Fact, LegId, Notice, PushNumber, Push, Reply, RequestId, SeatId, Timestamp, TurnNumber,
+    Undelivered,
+};
+
+use crate::connector::{LegView, SealedReply};
+use crate::gateway::Shared;
+use crate::outbox::{Item, Kind, LaneRow};
+use crate::runner::{Held, Queued, Slot};
+use crate::store::{self, Blob, Claim, JournalRow, Letter, OutboxRow, OutboxSeq, Seal, SealedAs, Settle, Step};
+use crate::stored;
+
+/// A step that is ready to be committed.
+pub(crate) struct Prepared {
+    pub(crate) step: Step,
+    pub(crate) batch: Vec<Queued>,
+    pub(crate) after: After,
+}
+
+/// What is to be done once the step is committed.
+pub(crate) struct After {
+    pub(crate) held: Held,
+    pub(crate) seals: Vec<(RequestId, SealedReply)>,
+    pub(crate) refused: Vec<RequestId>,
+    pub(crate) rows: Vec<LaneRow>,
+    pub(crate) settled: Vec<OutboxSeq>,
+    pub(crate) facts: Vec<Fact>,
+    /// Turns of bots that are not configured any more.
+    pub(crate) unaskable: Vec<(SeatId, TurnNumber)>,
+    /// Pushes through connectors that are not configured any more, or cannot push.
+    pub(crate) unsendable: Vec<(LegId, PushNumber)>,
+}
+
+/// A batch that could not be applied.
+pub(crate) struct Unprepared {
+    pub(crate) batch: Vec<Queued>,
+    pub(crate) panicked: bool,
+}
+
+/// The step under construction.
+struct Draft<'a> {
+    shared: &'a Shared,
+    slot: &'a Slot,
+    now: Timestamp,
+    state: Conversation,
+    next_seq: u64,
+    step: Step,
+    after: After,
+}
+
+impl Shared {
+    pub(crate) fn prepare(&self, slot: &Arc<Slot>, held: Held, batch: Vec<Queued>) -> Result<Prepared, Unprepared> {
+        let policies = self.policies();
+        let events: Vec<Event> = batch.iter().filter_map(|queued| queued.event.clone()).collect();
+        let now = self.runtime.now().max(held.state.now);
+        let Held { version, state, next_seq, sealed } = held;
+        let Ok((state, effects)) = catch_unwind(AssertUnwindSafe(|| apply(&policies, state, &events, now))) else {
+            return Err(Unprepared { batch, panicked: true });
+        };
+        let mut draft = Draft {
+            shared: self,
+            slot,
+            now,
+            next_seq,
+            step: empty_step(slot, self.replica, version, policies.revision, now),
+            after: After {
+                held: Held { version: version + 1, state: Conversation::new(now), next_seq, sealed },
+                seals: Vec::new(),
+                refused: Vec::new(),
+                rows: Vec::new(),
+                settled: Vec::new(),
+                facts: Vec::new(),
+                unaskable: Vec::new(),
+                unsendable: Vec::new(),
+            },
+            state,
+        };
+        draft.take_in(&batch);
+        for effect in &effects {
+            draft.effect(effect);
+        }
+        draft.redrive(&batch);
+        match draft.finish(version == 0, &events, &effects) {
+            Ok((step, after)) => Ok(Prepared { step, batch, after }),
+            Err(()) => Err(Unprepared { batch, panicked: false }),
+        }
+    }
+}
+
+fn empty_step(slot: &Slot, owner: store::Replica, version: u64, policy_revision: u32, now: Timestamp) -> Step {
+    Step {
+        conversation: slot.id,
+        key: slot.key,
+        new_legs: Vec::new(),
+        owner,
+        expected_version: version,
+        state: Blob::default(),
+        next_due: None,
+        finished: false,
+        accepts: Vec::new(),
+        inbox_done: Vec::new(),
+        outbox_add: Vec::new(),
+        outbox_settle: Vec::new(),
+        seals: Vec::new(),
+        forget: Vec::new(),
+        out: Vec::new(),
+        letters: Vec::new(),
+        letters_redriven: Vec::new(),
+        journal: JournalRow {
+            seq: version + 1,
+            cause_seq: None,
+            schema_version: 1,
+            policy_revision,
+            retention_class: 0,
+            trace: None,
+            at: now,
+            payload: Blob::default(),
+        },
+    }
+}
+
+impl Draft<'_> {
+    /// What the events bring with them.
+    fn take_in(&mut self, batch: &[Queued]) {
+        for queued in batch {
+            self.step.accepts.extend(queued.accept.clone());
+            self.step.inbox_done.extend(queued.open_entry);
+            self.step.letters.extend(queued.letter.clone());
+            if let Some(seq) = queued.settle {
+                self.settle(seq);
+            }
+            if let Some(Event::ReplyOut { request }) = &queued.event {
+                self.step.out.push(*request);
+            }
+        }
+    }
+
+    fn settle(&mut self, seq: OutboxSeq) {
+        if !self.after.settled.contains(&seq) {
+            self.step.outbox_settle.push(Settle { seq });
+            self.after.settled.push(seq);
+        }
+    }
+
+    fn effect(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Ask(ask) => self.ask(ask),
+            Effect::Notify(notice) => self.notify(notice),
+            Effect::Seal { request, leg, reply } => self.seal(*request, *leg, reply),
+            Effect::SealSame { request, of } => self.seal_same(*request, *of),
+            Effect::Push(push) => self.push(push),
+            Effect::WithdrawAsk { seat, turn } => {
+                self.withdraw(|kind| matches!(kind, Kind::Ask { seat: s, turn: t, .. } if s == seat && t == turn));
+            }
+            Effect::WithdrawPushes { leg, pushes } => {
+                self.withdraw(|kind| matches!(kind, Kind::Push { leg: l, number, .. } if l == leg && pushes.contains(number)));
+            }
+            Effect::Bury { seat, part, reason } => self.bury(*seat, part, *reason),
+            Effect::Record(fact) => {
+                if matches!(fact, Fact::PossibleDuplicate { .. }) {
+                    self.shared.counts.possible_duplicates.fetch_add(1, Ordering::Relaxed);
+                }
+                self.after.facts.push(fact.clone());
+            }
+        }
+    }
+
+    fn ask(&mut self, ask: &Ask) {
+        let Some(engine) = self.shared.engines.get(&ask.bot) else {
+            self.after.unaskable.push((ask.seat, ask.turn));
+            return;
+        };
+        if ask.turn.0 == 1 {
+            // A callback of the engine finds the conversation by the engine's own session.
+            self.step.new_legs.push(self.shared.engine_session_key(ask.engine_session));
+        }
+        let id = turn_id(self.slot.id, ask.seat, ask.turn);
+        let body = engine.ask(ask, &id);
+        let kind = Kind::Ask { seat: ask.seat, bot: ask.bot.clone(), turn: ask.turn, id, hard_deadline: ask.hard_deadline };
+        self.add_row(Item { kind, body }, self.now);
+    }
+
+    fn notify(&mut self, notice: &Notice) {
+        let id = format!("{}-{}-notice-{}", self.slot.id, notice.seat.0, notice.number);
+        let body = self.shared.engines.get(&notice.bot).and_then(|engine| engine.notice(notice, &id));
+        if let Some(body) = body {
+            let kind = Kind::Notice { seat: notice.seat, bot: notice.bot.clone(), id };
+            self.add_row(Item { kind, body }, self.now);
+        }
+    }
+
+    fn push(&mut self, push: &Push) {
+        let Some(leg) = self.state.leg(push.leg) else { return };
+        let (Some(seat), connector) = (self.state.seat(push.seat), leg.name.connector.clone()) else { return };
+        let view = LegView { bot: &seat.bot, session: &leg.name.session, address: &leg.address, memory: &leg.memory };
+        let rendered = self.shared.connectors.get(&connector).and_then(|connector| connector.render_push(&push.parts, view));
+        let Some(rendered) = rendered else {
+            self.after.unsendable.push((push.leg, push.number));
+            return;
+        };
+        self.remember(push.leg, rendered.memory, rendered.corrections);
+        let kind = Kind::Push { leg: push.leg, number: push.number, connector, expires: push.expires };
+        self.add_row(Item { kind, body: rendered.body }, push.not_before);
+    }
+
+    fn remember(&mut self, leg: LegId, memory: Option<model::Opaque>, corrections: u32) {
+        self.shared.counts.corrections.fetch_add(u64::from(corrections), Ordering::Relaxed);
+        if let (Some(memory), Some(leg)) = (memory, self.state.legs.iter_mut().find(|found| found.id == leg)) {
+            leg.memory = memory;
+        }
+    }
+
+    /// Adds a row, born claimed when its sender has everything that it needs to send it at once.
+    fn add_row(&mut self, item: Item, due: Timestamp) {
+        let seq = OutboxSeq(self.next_seq);
+        self.next_seq += 1;
+        let lane = item.kind.lane();
+        let free = self.slot.lanes().is_free(lane) && self.after.rows.iter().all(|row| row.item.kind.lane() != lane);
+        let place = if free && due <= self.now { self.shared.try_place(&item.kind, self.now) } else { None };
+        let claim = place.is_some().then(|| Claim { by: self.shared.replica, until: self.now + self.shared.limits.lease_ms });
+        let attempt = u32::from(claim.is_some());
+        self.step.outbox_add.push(OutboxRow { seq, lane, item: Blob::clear(&item.encode()), due, attempt, claim });
+        self.after.rows.push(LaneRow::new(seq, item, due, attempt, place));
+    }
+
+    /// Rows that are not wanted any more: dropped when they wait, cut off when they are being sent.
+    fn withdraw(&mut self, which: impl Fn(&Kind) -> bool) {
+        let unsent: Vec<OutboxSeq> = self.after.rows.iter().filter(|row| which(&row.item.kind)).map(|row| row.seq).collect();
+        self.after.rows.retain(|row| !unsent.contains(&row.seq));
+        self.step.outbox_add.retain(|row| !unsent.contains(&row.seq));
+        let known = self.slot.lanes().find(which);
+        for seq in known {
+            self.settle(seq);
+        }
+    }
+
+    fn seal(&mut self, request: RequestId, leg: LegId, reply: &Reply) {
+        if *reply == Reply::Refused {
+            self.step.accepts.retain(|accept| accept.request != request);
+            self.after.refused.push(request);
+            return;
+        }
+        let connector = self.state.leg(leg).and_then(|leg| self.shared.connectors.get(&leg.name.connector));
+        let view = self.state.leg(leg).and_then(|leg| Some((leg, self.state.seat(leg.seat)?)));
+        let (Some(connector), Some((found, seat))) = (connector, view) else {
+            self.after.refused.push(request);
+            self.step.forget.push(request);
+            return;
+        };
+        let view = LegView { bot: &seat.bot, session: &found.name.session, address: &found.address, memory: &found.memory };
+        let rendered = connector.render(reply, view);
+        self.remember(leg, rendered.memory, rendered.corrections);
+        self.seal_bytes(request, rendered.reply);
+    }
+
+    fn seal_bytes(&mut self, request: RequestId, reply: SealedReply) {
+        self.step.seals.push(Seal { request, reply: SealedAs::Bytes(reply.to_blob()) });
+        self.after.held.remember_sealed(request, reply.clone());
+        self.after.seals.push((request, reply));
+    }
+
+    fn seal_same(&mut self, request: RequestId, of: RequestId) {
+        let known = self.after.held.sealed.iter().find(|(sealed, _)| *sealed == of).map(|(_, reply)| reply.clone());
+        match known {
+            Some(reply) => {
+                self.step.seals.push(Seal { request, reply: SealedAs::Same(of) });
+                self.after.held.remember_sealed(request, reply.clone());
+                self.after.seals.push((request, reply));
+            }
+            None => {
+                self.after.refused.push(request);
+                self.step.forget.push(request);
+            }
+        }
+    }
+
+    fn bury(&mut self, seat: SeatId, part: &model::Part, reason: Undelivered) {
+        let place = self.state.seat(seat).map_or_else(|| "unknown".into(), |seat| seat.bot.0.clone());
+        self.shared.counts.letters.fetch_add(1, Ordering::Relaxed);
+        self.step.letters.push(Letter {
+            id: self.shared.runtime.ids.letter(),
+            conversation: Some(self.slot.id),
+            kind: "answer".into(),
+            place,
+            reason: reason.word().into(),
+            attempts: 1,
+            died: self.now,
+            payload: Blob::clear(&stored::encode_letter(seat, part)),
+        });
+    }
+
+    /// A redriven letter is gone once its words are on their way.
+    fn redrive(&mut self, batch: &[Queued]) {
+        let refused = self.after.facts.iter().any(|fact| matches!(fact, Fact::RedriveRefused { .. }));
+        if !refused {
+            self.step.letters_redriven.extend(batch.iter().filter_map(|queued| queued.redriven));
+        }
+    }
+
+    fn finish(mut self, first: bool, events: &[Event], effects: &[Effect]) -> Result<(Step, After), ()> {
+        if first {
+            for leg in &self.state.legs {
+                self.step.new_legs.push(self.shared.leg_key(&leg.name));
+            }
+        } else {
+            let opened = events.iter().filter_map(|event| match event {
+                Event::Said(said) => Some(self.shared.leg_key(&said.leg)),
+                _ => None,
+            });
+            self.step.new_legs.extend(opened);
+        }
+        let state = stored::encode_state(&self.state);
+        if state.len() > self.shared.limits.state_max_bytes {
+            return Err(());
+        }
+        self.step.state = Blob::clear(&state);
+        self.step.next_due = self.state.next_due();
+        self.step.finished = self.state.is_finished();
+        self.step.journal.payload = Blob::clear(&stored::encode_journal(events, effects));
+        self.after.held.state = self.state;
+        self.after.held.next_seq = self.next_seq;
+        Ok((self.step, self.after))
+    }
+}
+
+/// The id of a turn as engines see it: stable over attempts and restarts.
+pub(crate) fn turn_id(conversation: ConversationId, seat: SeatId, turn: TurnNumber) -> String {
+    format!("{conversation}-{}-{}", seat.0, turn.0)
+}
+
+/// Reads a turn's id; nothing when it is not one of ours.
+pub(crate) fn read_turn_id(id: &str) -> Option<(ConversationId, SeatId, TurnNumber)> {
+    let mut words = id.split('-');
+    let conversation = words.next()?.parse().ok()?;
+    let seat = SeatId(words.next()?.parse().ok()?);
+    let turn = TurnNumber(words.next()?.parse().ok()?);
+    words.next().is_none().then_some((conversation, seat, turn))
+}

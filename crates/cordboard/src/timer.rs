@@ -1,0 +1,117 @@
+//! Timers: tells conversations that time passed, when something of them is due.
+//!
+//! Those in memory are kept in order here. Those that are not (after a start, or past the limit of memory) are found by
+//! asking the store now and then; the same question finds outbox rows and inbox entries that an earlier run left.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use model::{ConversationId, Event, Timestamp};
+use tokio::sync::Notify;
+
+use crate::gateway::Shared;
+
+/// At most this many conversations are taken from the store at once.
+const DUE_MAX: u32 = 256;
+
+#[derive(Default)]
+pub(crate) struct Timers {
+    due: Mutex<Due>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Due {
+    in_order: BTreeSet<(Timestamp, ConversationId)>,
+    of: BTreeMap<ConversationId, Timestamp>,
+}
+
+impl Timers {
+    fn lock(&self) -> MutexGuard<'_, Due> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets the one time at which a conversation wants to be looked at.
+    pub(crate) fn set(&self, conversation: ConversationId, at: Option<Timestamp>) {
+        let mut due = self.lock();
+        let earliest = due.in_order.first().map(|(at, _)| *at);
+        if let Some(old) = due.of.remove(&conversation) {
+            due.in_order.remove(&(old, conversation));
+        }
+        if let Some(at) = at {
+            due.of.insert(conversation, at);
+            due.in_order.insert((at, conversation));
+            if earliest.is_none_or(|earliest| at < earliest) {
+                drop(due);
+                self.changed.notify_one();
+            }
+        }
+    }
+
+    pub(crate) fn wake(&self) {
+        self.changed.notify_one();
+    }
+
+    fn take_due(&self, now: Timestamp) -> Vec<ConversationId> {
+        let mut due = self.lock();
+        let mut taken = Vec::new();
+        while let Some((at, conversation)) = due.in_order.first().copied().filter(|(at, _)| *at <= now) {
+            due.in_order.remove(&(at, conversation));
+            due.of.remove(&conversation);
+            taken.push(conversation);
+        }
+        taken
+    }
+
+    fn next(&self) -> Option<Timestamp> {
+        self.lock().in_order.first().map(|(at, _)| *at)
+    }
+}
+
+impl Shared {
+    pub(crate) fn start_timers(self: &Arc<Self>) {
+        let shared = self.clone();
+        self.runtime.spawn(async move {
+            while !shared.is_stopped() {
+                shared.fire();
+                let next = shared.timers.next();
+                let wait = next.map_or(60_000, |at| at.ms_since(shared.runtime.now()));
+                let changed = shared.timers.changed.notified();
+                // Either way something may be due.
+                drop(tokio::time::timeout(Duration::from_millis(wait), changed).await);
+            }
+        });
+        let shared = self.clone();
+        self.runtime.spawn(async move {
+            while !shared.is_stopped() {
+                shared.find_due().await;
+                tokio::time::sleep(Duration::from_millis(shared.limits.due_poll_ms)).await;
+            }
+        });
+    }
+
+    fn fire(self: &Arc<Self>) {
+        for conversation in self.timers.take_due(self.runtime.now()) {
+            self.tell_conversation(conversation, Event::TimePassed);
+        }
+    }
+
+    async fn find_due(self: &Arc<Self>) {
+        let due = match self.store.due(self.replica, self.runtime.now(), DUE_MAX).await {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::warn!(%error, "what is due could not be read");
+                return;
+            }
+        };
+        for conversation in due {
+            if self.slots.contains(conversation) || self.is_stopped() {
+                continue;
+            }
+            if let Err(error) = self.wake(conversation).await {
+                tracing::warn!(%error, %conversation, "a conversation that is due could not be loaded");
+            }
+        }
+    }
+}
