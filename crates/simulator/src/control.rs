@@ -84,7 +84,7 @@ async fn integrations(State(org): State<Arc<Org>>) -> Json<Value> {
     let all = lock(&org.integrations).clone();
     let all = all.iter().enumerate().map(|(n, registered)| {
         let integration = &registered.integration;
-        json!({"n": n, "door": integration.door, "url": integration.url, "id": integration.integration_id,
+        json!({"n": n, "door": integration.door, "url": registered.url(), "id": integration.integration_id,
             "active": registered.is_active()})
     });
     Json(all.collect())
@@ -112,7 +112,7 @@ async fn publish(State(org): State<Arc<Org>>, Path(n): Path<usize>) -> Answer {
 
 async fn conversations(State(org): State<Arc<Org>>) -> Json<Value> {
     let all = lock(&org.conversations).clone();
-    Json(all.into_iter().map(|line| state(&Conversation::new(line))).collect())
+    Json(all.into_values().map(|line| state(&Conversation::new(line))).collect())
 }
 
 fn state(conversation: &Conversation) -> Value {

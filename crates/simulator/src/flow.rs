@@ -44,6 +44,9 @@ pub struct FlowSettings {
     pub parameters_sent: ParametersSent,
     /// v2: whether words said during a turn are sent at once. Otherwise, and always in v1, they wait for its end.
     pub concurrent_turns: bool,
+    /// v2: the least time between two messages of a customer; not scaled. Without it, concurrent ones may overtake
+    /// each other on their way.
+    pub typing_gap_ms: u64,
     /// Paths that lead back to the bot: the customer's next words open a new bot session.
     pub loop_back: Vec<String>,
     /// v1: the intent whose path waits and asks again.
@@ -80,6 +83,7 @@ impl Default for FlowSettings {
             parameters: BTreeMap::new(),
             parameters_sent: ParametersSent::default(),
             concurrent_turns: true,
+            typing_gap_ms: 5,
             loop_back: Vec::new(),
             pending_intent: "pending".to_owned(),
             poll_text: "__poll__".to_owned(),

@@ -1,7 +1,7 @@
 //! The simulated organisation: what cloud, flow and control share.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use crate::{Conversation, Door, Error, Faults, FlowSettings, Integration, Settin
 pub struct Registered {
     /// As it was given.
     pub integration: Integration,
+    url: Mutex<String>,
     pub(crate) bot_list: Mutex<Option<Value>>,
     active: AtomicBool,
     published: tokio::sync::Mutex<Option<Arc<Published>>>,
@@ -38,6 +39,17 @@ impl Registered {
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.active.load(Ordering::SeqCst)
+    }
+
+    /// Where the connector is now.
+    #[must_use]
+    pub fn url(&self) -> String {
+        lock(&self.url).clone()
+    }
+
+    /// Moves the connector, as after a restart on another port. What was published stays.
+    pub fn set_url(&self, url: impl Into<String>) {
+        *lock(&self.url) = url.into();
     }
 
     /// v1: the bot list that was set up or pushed last.
@@ -70,7 +82,9 @@ pub(crate) struct Org {
     pub(crate) integrations: Mutex<Vec<Arc<Registered>>>,
     /// By bot session id, open or closed.
     pub(crate) sessions: Mutex<BTreeMap<String, Arc<Line>>>,
-    pub(crate) conversations: Mutex<Vec<Arc<Line>>>,
+    /// By number.
+    pub(crate) conversations: Mutex<BTreeMap<u64, Arc<Line>>>,
+    opened: AtomicU64,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
     /// Mixed into ids so that a second run does not look like a retry of the first.
@@ -89,6 +103,7 @@ impl Org {
             integrations: Mutex::default(),
             sessions: Mutex::default(),
             conversations: Mutex::default(),
+            opened: AtomicU64::new(0),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             salt,
@@ -115,6 +130,7 @@ impl Org {
     pub(crate) fn register(&self, integration: Integration) -> Arc<Registered> {
         self.tokens.allow(&integration);
         let registered = Arc::new(Registered {
+            url: Mutex::new(integration.url.clone()),
             bot_list: Mutex::new(integration.bot_list.clone()),
             active: AtomicBool::new(true),
             published: tokio::sync::Mutex::new(None),
@@ -150,7 +166,7 @@ impl Org {
         let (bots, findings) = match integration.door() {
             Door::V1 => {
                 let list = integration.bot_list().ok_or_else(|| Error::Bots {
-                    url: integration.integration.url.clone(),
+                    url: integration.url(),
                     problem: "no bot list was given or pushed".to_owned(),
                 })?;
                 manifest::read(Door::V1, &list)
@@ -166,8 +182,7 @@ impl Org {
 
     /// `GET {base}/bots`, and one `GET {base}/bots/{botId}` for every bot and for one that does not exist.
     async fn pull_manifest(&self, integration: &Registered) -> Result<(Vec<Bot>, Findings), Error> {
-        let base = integration.integration.url.trim_end_matches('/');
-        let url = format!("{base}/bots");
+        let url = format!("{}/bots", integration.url().trim_end_matches('/'));
         let (status, body) = self.get(integration, &url).await?;
         if status != 200 {
             return Err(Error::Bots { url, problem: format!("status {status}, wanted 200") });
@@ -213,15 +228,14 @@ impl Org {
         let found = published.bots.iter().find(|candidate| candidate.id == bot);
         let found = found.ok_or_else(|| Error::NotPublished(format!("bot '{bot}'")))?;
         let version = choose_version(found, &flow)?.clone();
-        let mut conversations = lock(&self.conversations);
-        let number = u64::try_from(conversations.len()).unwrap_or(u64::MAX) + 1;
+        let number = self.opened.fetch_add(1, Ordering::SeqCst) + 1;
         let line = Line::new(Arc::clone(self), Arc::clone(integration), found, version, flow, number, self.salt);
-        conversations.push(Arc::clone(&line));
+        lock(&self.conversations).insert(number, Arc::clone(&line));
         Ok(Conversation::new(line))
     }
 
     pub(crate) fn conversation(&self, number: u64) -> Option<Arc<Line>> {
-        lock(&self.conversations).iter().find(|line| line.number == number).cloned()
+        lock(&self.conversations).get(&number).cloned()
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::customer::Manner;
 use crate::file::{Action, ConversationFile, Expectation};
@@ -266,7 +266,7 @@ impl Stage<'_> {
             wanted.slots.iter().all(|(name, value)| found.get(name).is_some_and(|found| same(found, value)))
         };
         if !self.conversation.wait_slots(self.patience(), fits).await {
-            return Err((format!("slots {:?}", wanted.slots), format!("{:?}", self.conversation.slots())));
+            return Err((format!("slots {}", json!(wanted.slots)), json!(self.conversation.slots()).to_string()));
         }
         Ok(())
     }

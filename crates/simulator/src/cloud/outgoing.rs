@@ -21,7 +21,7 @@ use crate::conversation::line::Line;
 use crate::fault::Point;
 use crate::org::Org;
 use crate::record::Event;
-use crate::{Door, Faults, lock};
+use crate::{Door, Faults, Severity, Violation, lock};
 
 /// Members that an outgoing message has beside those of an answer.
 const MEMBERS: [&str; 4] = ["botId", "botVersion", "botSessionId", "languageCode"];
@@ -38,15 +38,19 @@ pub(crate) async fn receive(State(org): State<Arc<Org>>, headers: HeaderMap, bod
     if !hold_back.is_zero() {
         tokio::time::sleep(hold_back).await;
     }
-    let decided = decide(&org, line.as_deref(), &headers, parsed);
-    let (status, code) = match &decided {
-        Ok(()) => (200, None),
-        Err(refusal) => (refusal.status, Some(refusal.code.to_owned())),
-    };
-    let text = String::from_utf8_lossy(&body).into_owned();
-    org.record.add(line.as_ref().map(|line| line.number), Event::Outgoing { body: text, status, code });
-    if let Err(refusal) = &decided {
-        return super::refuse(&org, refusal);
+    let text = String::from_utf8_lossy(&body);
+    if let Err((refusal, broken)) = decide(&org, line.as_deref(), &headers, parsed, &text) {
+        let (status, code) = (refusal.status, Some(refusal.code.to_owned()));
+        let number = line.as_ref().map(|line| line.number);
+        org.record.add(number, Event::Outgoing { body: text.into_owned(), status, code });
+        if let Some(line) = &line {
+            line.broke(&broken);
+        } else {
+            for violation in broken {
+                org.record.add(None, Event::Broke { violation });
+            }
+        }
+        return super::refuse(&org, &refusal);
     }
     if take(&org, line.as_deref(), |faults| &mut faults.outgoing_stall) {
         org.stop.cancelled().await;
@@ -75,8 +79,39 @@ fn take(org: &Org, line: Option<&Line>, pick: fn(&mut Faults) -> &mut u32) -> bo
     line.is_some_and(|line| used(&mut lock(&line.faults))) || used(&mut lock(&org.faults))
 }
 
+/// A refusal and the rules that were broken.
+type Refused = (Refusal, Vec<Violation>);
+
 /// Decides, and where the message is accepted, gives it to the conversation.
-fn decide(org: &Org, line: Option<&Line>, headers: &HeaderMap, body: Result<Value, Refusal>) -> Result<(), Refusal> {
+fn decide(
+    org: &Org,
+    line: Option<&Line>,
+    headers: &HeaderMap,
+    body: Result<Value, Refusal>,
+    text: &str,
+) -> Result<(), Refused> {
+    let innocent = |refusal| (refusal, Vec::new());
+    switched(org, line).map_err(innocent)?;
+    super::admit(org, headers, "integration:botconnector:send").map_err(innocent)?;
+    let body = body.map_err(innocent)?;
+    let answer = read(&body, line);
+    if answer.findings.0.iter().any(|violation| violation.severity == Severity::Schema) {
+        return Err((Refusal::bad_request(&answer.findings.0), answer.findings.0));
+    }
+    let Some(line) = line else {
+        // Whose integration it is cannot be told without a session.
+        return Err(innocent(Refusal::new(409, "session.not.found", "The bot session was not found.")));
+    };
+    if !line.integration.is_active() {
+        return Err(innocent(Refusal::new(409, "integration.not.active", "The integration is not active.")));
+    }
+    let member = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+    line.push(member("botSessionId"), member("botId"), member("botVersion"), answer, text)
+        .map_err(|(code, message)| innocent(Refusal::new(409, code, message)))
+}
+
+/// Refusals that a fault switch asks for.
+fn switched(org: &Org, line: Option<&Line>) -> Result<(), Refusal> {
     if take(org, line, |faults| &mut faults.outgoing_5xx) {
         return Err(Refusal::new(503, "service.unavailable", "The service is temporarily unavailable."));
     }
@@ -92,29 +127,7 @@ fn decide(org: &Org, line: Option<&Line>, headers: &HeaderMap, body: Result<Valu
         let refusal = Refusal::new(429, "too.many.requests", "Rate limit exceeded.");
         return Err(Refusal { retry_after_s: Some(seconds), ..refusal });
     }
-    super::admit(org, headers, "integration:botconnector:send")?;
-    let body = body?;
-    let answer = read(&body, line);
-    if answer.findings.0.iter().any(|violation| violation.severity == crate::Severity::Schema) {
-        if let Some(line) = line {
-            line.broke(&answer.findings.0);
-        } else {
-            for violation in &answer.findings.0 {
-                org.record.add(None, Event::Broke { violation: violation.clone() });
-            }
-        }
-        return Err(Refusal::bad_request(&answer.findings.0));
-    }
-    let Some(line) = line else {
-        // Whose integration it is cannot be told without a session.
-        return Err(Refusal::new(409, "session.not.found", "The bot session was not found."));
-    };
-    if !line.integration.is_active() {
-        return Err(Refusal::new(409, "integration.not.active", "The integration is not active."));
-    }
-    let member = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
-    line.push(member("botSessionId"), member("botId"), member("botVersion"), answer)
-        .map_err(|(code, message)| Refusal::new(409, code, message))
+    Ok(())
 }
 
 /// Reads the body against the session's bot, or only for its shape when the session is unknown.
@@ -128,7 +141,7 @@ fn read(body: &Value, line: Option<&Line>) -> Answer {
             answer.findings.text(object, name, "body");
         }
         let language = object.get("languageCode").and_then(Value::as_str).unwrap_or_default();
-        if line.is_some_and(|line| !line.flow.language.eq_ignore_ascii_case(language)) {
+        if line.is_some_and(|line| !language.is_empty() && !line.flow.language.eq_ignore_ascii_case(language)) {
             answer.findings.warning("session-language", format!("languageCode '{language}' is not the session's"));
         }
     }

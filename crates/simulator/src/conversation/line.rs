@@ -55,6 +55,8 @@ pub(crate) struct State {
     pub(crate) slots: BTreeMap<String, Value>,
     pub(crate) violations: Vec<Violation>,
     follow_up_at: Instant,
+    /// When the next concurrent turn may start.
+    next_start: Instant,
     streak: Streak,
     gone: bool,
 }
@@ -108,9 +110,15 @@ impl State {
             slots: BTreeMap::new(),
             violations: Vec::new(),
             follow_up_at: now,
+            next_start: now,
             streak: Streak::default(),
             gone: false,
         }
+    }
+
+    /// What a condition came to: it holds, or nothing can change any more, or not yet decided.
+    pub(crate) fn decided(&self, holds: bool) -> Option<bool> {
+        (holds || self.path.is_some()).then_some(holds)
     }
 
     pub(crate) fn next_seen(&mut self) -> Option<Seen> {
@@ -226,7 +234,10 @@ impl Line {
         state.follow_up_at = self.follow_up_deadline();
         state.in_flight += 1;
         if self.door() == Door::V2 && self.flow.concurrent_turns {
-            self.org.tasks.spawn(Arc::clone(self).one_turn(input));
+            // Words typed one after the other also arrive one after the other, however fast.
+            let start = Instant::now().max(state.next_start);
+            state.next_start = start + Duration::from_millis(self.flow.typing_gap_ms);
+            self.org.tasks.spawn(Arc::clone(self).one_turn(input, start));
         } else {
             state.waiting.push_back(input);
             if !state.working {
@@ -336,6 +347,13 @@ impl Line {
         }
     }
 
+    /// Forgets the conversation; its sessions are unknown to the cloud afterwards.
+    pub(crate) fn forget(&self) {
+        self.leave();
+        lock(&self.org.conversations).remove(&self.number);
+        lock(&self.org.sessions).retain(|_, line| line.number != self.number);
+    }
+
     pub(crate) fn return_to_bot(&self) {
         lock(&self.state).path = None;
     }
@@ -365,6 +383,7 @@ impl Line {
         bot: &str,
         version: &str,
         answer: Answer,
+        body: &str,
     ) -> Result<(), (&'static str, &'static str)> {
         let mut state = lock(&self.state);
         if state.session.as_ref().is_none_or(|open| open.id != session) {
@@ -376,6 +395,7 @@ impl Line {
         if version != self.version.version {
             return Err(("session.bot.version.mismatch", "The bot version does not match the bot session."));
         }
+        self.add(Event::Outgoing { body: body.to_owned(), status: 200, code: None });
         for violation in &answer.findings.0 {
             self.add(Event::Broke { violation: violation.clone() });
             state.violations.push(violation.clone());

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::record::{self, Entry, Via};
 use crate::{Choice, Faults, Message, Path, Violation, lock};
-use line::Line;
+use line::{Line, State};
 
 /// What a customer puts in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +118,11 @@ impl Conversation {
         self.line.leave();
     }
 
+    /// The customer goes away and the simulator forgets the conversation, its record apart. For long runs.
+    pub fn forget(self) {
+        self.line.forget();
+    }
+
     /// Closes the bot session as a timeout would, and the flow takes the failure path.
     pub fn close_session(&self) {
         self.line.close_session();
@@ -128,9 +133,14 @@ impl Conversation {
         self.line.return_to_bot();
     }
 
-    /// The next message that was not yet taken, waiting for it if need be.
+    /// The next message that was not yet taken, waiting for it if need be. None when none comes in time, and at once
+    /// when the flow has left the bot, since none can come then.
     pub async fn next_bot_message(&self, patience: Duration) -> Option<Seen> {
-        self.line.wait(patience, line::State::next_seen).await
+        let next = |state: &mut State| match state.next_seen() {
+            Some(seen) => Some(Some(seen)),
+            None => state.path.is_some().then_some(None),
+        };
+        self.line.wait(patience, next).await.flatten()
     }
 
     /// Every message so far.
@@ -155,18 +165,19 @@ impl Conversation {
         self.line.wait(patience, |state| (state.in_flight == 0).then_some(())).await.is_some()
     }
 
-    /// Waits until the output variables fulfil `condition`; false when that takes too long.
+    /// Waits until the output variables fulfil `condition`; false when that takes too long, and at once when the flow
+    /// has left the bot.
     pub async fn wait_parameters(
         &self,
         patience: Duration,
         condition: impl Fn(&BTreeMap<String, String>) -> bool,
     ) -> bool {
-        self.line.wait(patience, |state| condition(&state.parameters).then_some(())).await.is_some()
+        self.line.wait(patience, |state| state.decided(condition(&state.parameters))).await == Some(true)
     }
 
-    /// Waits until the slots or entities fulfil `condition`; false when that takes too long.
+    /// Waits until the slots or entities fulfil `condition`, in the same way.
     pub async fn wait_slots(&self, patience: Duration, condition: impl Fn(&BTreeMap<String, Value>) -> bool) -> bool {
-        self.line.wait(patience, |state| condition(&state.slots).then_some(())).await.is_some()
+        self.line.wait(patience, |state| state.decided(condition(&state.slots))).await == Some(true)
     }
 
     /// The output variables so far.

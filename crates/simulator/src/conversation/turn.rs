@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::Input;
 use super::line::{After, Line, Turn};
@@ -29,7 +30,8 @@ enum Delivered {
 
 impl Line {
     /// One turn beside others.
-    pub(super) async fn one_turn(self: Arc<Self>, input: Input) {
+    pub(super) async fn one_turn(self: Arc<Self>, input: Input, start: Instant) {
+        tokio::time::sleep_until(start).await;
         self.turn(input).await;
         self.turn_over();
     }
@@ -166,8 +168,8 @@ impl Line {
 
     async fn post(&self, body: &str) -> Outcome {
         let url = match self.door() {
-            Door::V1 => self.integration.integration.url.clone(),
-            Door::V2 => format!("{}/messages", self.integration.integration.url.trim_end_matches('/')),
+            Door::V1 => self.integration.url(),
+            Door::V2 => format!("{}/messages", self.integration.url().trim_end_matches('/')),
         };
         let request = with_headers(self.org.client.post(url), &self.integration)
             .header("content-type", "application/json")
