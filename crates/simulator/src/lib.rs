@@ -266,6 +266,27 @@ impl Simulator {
         self.org.publish(integration).await
     }
 
+    /// Publishes this list instead of the connector's own, as a flow that was published long ago would have it.
+    pub async fn publish_as(&self, integration: &Arc<Registered>, list: &Value) -> Arc<Published> {
+        self.org.publish_as(integration, list).await
+    }
+
+    /// Posts these bytes to the connector's messages URL (v2) or utterance URL (v1), with these headers and no others:
+    /// for wrong secrets and bodies that no flow would send. None when no answer comes within 30 s.
+    pub async fn post_raw(
+        &self,
+        integration: &Registered,
+        headers: &[(&str, &str)],
+        body: impl Into<Vec<u8>>,
+    ) -> Option<(u16, bytes::Bytes)> {
+        let request = self.org.client.post(integration.messages_url()).body(body.into());
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        match call::send(request, Duration::from_secs(30), Duration::ZERO).await {
+            call::Outcome::Response { status, body } => Some((status, body)),
+            call::Outcome::TimedOut | call::Outcome::Broken(_) => None,
+        }
+    }
+
     /// Opens a conversation of a customer with `bot`. Nothing is sent before the customer's first words.
     ///
     /// # Errors

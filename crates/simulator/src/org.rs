@@ -52,6 +52,14 @@ impl Registered {
         *lock(&self.url) = url.into();
     }
 
+    /// Where a turn is posted.
+    pub(crate) fn messages_url(&self) -> String {
+        match self.door() {
+            Door::V1 => self.url(),
+            Door::V2 => format!("{}/messages", self.url().trim_end_matches('/')),
+        }
+    }
+
     /// v1: the bot list that was set up or pushed last.
     #[must_use]
     pub fn bot_list(&self) -> Option<Value> {
@@ -173,11 +181,22 @@ impl Org {
             }
             Door::V2 => self.pull_manifest(integration).await?,
         };
+        Ok(self.freeze(bots, findings))
+    }
+
+    pub(crate) async fn publish_as(&self, integration: &Registered, list: &Value) -> Arc<Published> {
+        let (bots, findings) = manifest::read(integration.door(), list);
+        let published = Arc::new(self.freeze(bots, findings));
+        *integration.published.lock().await = Some(Arc::clone(&published));
+        published
+    }
+
+    fn freeze(&self, bots: Vec<Bot>, findings: Findings) -> Published {
         for violation in &findings.0 {
             self.record.add(None, Event::Broke { violation: violation.clone() });
         }
         self.record.add(None, Event::Published { bots: bots.len() });
-        Ok(Published { bots, violations: findings.0 })
+        Published { bots, violations: findings.0 }
     }
 
     /// `GET {base}/bots`, and one `GET {base}/bots/{botId}` for every bot and for one that does not exist.

@@ -167,11 +167,7 @@ impl Line {
     }
 
     async fn post(&self, body: &str) -> Outcome {
-        let url = match self.door() {
-            Door::V1 => self.integration.url(),
-            Door::V2 => format!("{}/messages", self.integration.url().trim_end_matches('/')),
-        };
-        let request = with_headers(self.org.client.post(url), &self.integration)
+        let request = with_headers(self.org.client.post(self.integration.messages_url()), &self.integration)
             .header("content-type", "application/json")
             .header("inin-correlation-id", self.uuid())
             .body(body.to_owned());

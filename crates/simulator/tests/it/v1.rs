@@ -119,6 +119,22 @@ async fn failure_paths_of_v1() {
 }
 
 #[tokio::test]
+async fn silence_ends_in_no_input_and_a_tap_may_have_the_older_shape() {
+    let (simulator, connector, integration) = v1_with(|_| {
+        Reply::Json(json!({"botState": "MOREDATA", "intent": "turn", "replymessages": [{"type": "Structured",
+            "text": "?", "content": [{"contentType": "QuickReply", "quickReply": {"text": "Yes", "payload": "y"}}]}]}))
+    })
+    .await;
+    let old = FlowSettings { old_buttons: true, follow_up_timeout_ms: Some(100_000), ..flow() };
+    let customer = simulator.conversation(&integration, "claims", old).await.unwrap();
+    customer.ask("hi", PATIENCE).await.unwrap();
+    assert!(customer.tap("Yes"));
+    assert!(customer.wait_path(PATIENCE).await.unwrap().is("failure:NoInputError"));
+    let tapped = &connector.requests()[1].body["inputMessage"];
+    assert_eq!(*tapped, json!({"type": "Structured", "buttonResponse": {"payload": "y"}}));
+}
+
+#[tokio::test]
 async fn the_bot_list_is_pushed_and_read_back() {
     let simulator = Simulator::start(settings()).await.unwrap();
     let integration = simulator.register(simulator::Integration::v1("http://127.0.0.1:9/").id("the-id"));

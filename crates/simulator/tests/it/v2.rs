@@ -287,3 +287,58 @@ async fn one_bot_of_the_manifest_must_be_had_alone() {
     let rules: Vec<(&str, Severity)> = published.violations.iter().map(|v| (v.rule, v.severity)).collect();
     assert_eq!(rules, [("unique", Severity::Schema), ("one-bot", Severity::Schema)]);
 }
+
+#[tokio::test]
+async fn a_path_that_loops_back_opens_a_new_session_in_the_same_conversation() {
+    let (simulator, connector, integration) =
+        v2_with(|_| Reply::Json(json!({"botState": "Complete", "intent": "found"}))).await;
+    let looping = FlowSettings { loop_back: vec!["found".to_owned()], ..flow() };
+    let customer = simulator.conversation(&integration, "parcels", looping).await.unwrap();
+    for _ in 0..2 {
+        assert!(customer.say("hi"));
+        assert!(customer.settled(PATIENCE).await);
+    }
+    customer.return_to_bot();
+    assert!(customer.say("hi"));
+    assert!(customer.settled(PATIENCE).await);
+    let ids = |member: &str| {
+        let mut ids: Vec<String> = connector.requests().iter().map(|r| r.body[member].to_string()).collect();
+        ids.sort();
+        ids.dedup();
+        ids.len()
+    };
+    assert_eq!((ids("botSessionId"), ids("genesysConversationId")), (3, 1));
+}
+
+#[tokio::test]
+async fn words_said_during_a_turn_go_out_at_once_or_wait() {
+    for (concurrent_turns, requests) in [(true, 2), (false, 1)] {
+        let (simulator, connector, integration) = v2_with(|request| match request.text() {
+            "one" => Reply::Hang,
+            _ => more(json!([text("two")])),
+        })
+        .await;
+        let hurried = FlowSettings { concurrent_turns, response_timeout_ms: Some(100_000), ..flow() };
+        let customer = simulator.conversation(&integration, "parcels", hurried).await.unwrap();
+        customer.say("one");
+        customer.say("two");
+        assert!(customer.wait_path(PATIENCE).await.unwrap().is("failure:ServiceProviderTimeout"));
+        assert!(customer.settled(PATIENCE).await);
+        assert_eq!((connector.requests().len(), customer.seen().len()), (requests, requests - 1));
+    }
+}
+
+#[tokio::test]
+async fn a_flow_may_be_published_with_what_the_connector_no_longer_has() {
+    let (simulator, connector, integration) = v2_with(|_| Reply::Raw(403, "no")).await;
+    let mut old = manifest();
+    old["entities"][0]["versions"][0]["version"] = json!("6");
+    assert_eq!(simulator.publish_as(&integration, &old).await.violations, []);
+    let customer = simulator.conversation(&integration, "parcels", flow()).await.unwrap();
+    customer.say("hi");
+    customer.wait_path(PATIENCE).await.unwrap();
+    assert_eq!(connector.requests()[0].body["botVersion"], "6");
+    let (status, body) = simulator.post_raw(&integration, &[("x-secret", "wrong")], "{}").await.unwrap();
+    assert_eq!((status, &*body), (403, b"no".as_slice()));
+    assert_eq!(connector.requests()[1].headers["x-secret"], "wrong");
+}
