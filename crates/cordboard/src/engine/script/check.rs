@@ -7,7 +7,8 @@ use super::template::{Template, is_name};
 
 /// Every problem of a script, in the order of the script; none when it can be used.
 pub(super) fn problems(dialogue: &Dialogue) -> Vec<String> {
-    let mut check = Check { dialogue, slots: slots(dialogue), reached: BTreeSet::new(), problems: Vec::new() };
+    let mut check =
+        Check { dialogue, slots: slots(dialogue), reached: BTreeSet::new(), may_match: false, problems: Vec::new() };
     for (place, action) in [("opening", &dialogue.opening), ("returned", &dialogue.returned)] {
         if let Some(action) = action {
             check.action(place, action);
@@ -64,6 +65,8 @@ struct Check<'a> {
     dialogue: &'a Dialogue,
     slots: BTreeSet<&'a str>,
     reached: BTreeSet<&'a str>,
+    /// Whether the place is a rule with a `regex`, so that `{match}` means something.
+    may_match: bool,
     problems: Vec<String>,
 }
 
@@ -101,7 +104,9 @@ impl<'a> Check<'a> {
             if let Some(problem) = rule.when.problem() {
                 self.problem(&place, problem);
             }
+            self.may_match = rule.when.regex.is_some();
             self.action(&format!("{place}.then"), &rule.then);
+            self.may_match = false;
         }
     }
 
@@ -189,6 +194,9 @@ impl<'a> Check<'a> {
         for slot in template.slots() {
             self.known_slot(place, slot);
         }
+        if template.names_match() && !self.may_match {
+            self.problem(place, "`{match}` means something only in a rule with a `regex`");
+        }
     }
 
     fn known_slot(&mut self, place: &str, slot: &str) {
@@ -198,10 +206,12 @@ impl<'a> Check<'a> {
     }
 
     fn slot_name(&mut self, place: &str, name: &str) {
-        if !is_name(name) || name == "input" {
+        if !is_name(name) || matches!(name, "input" | "match") {
             self.problem(
                 place,
-                format_args!("{name:?} cannot name a slot: letters, digits, `_` and `-`, and not `input`"),
+                format_args!(
+                    "{name:?} cannot name a slot: letters, digits, `_` and `-`, and neither `input` nor `match`"
+                ),
             );
         }
     }

@@ -15,8 +15,8 @@ use super::template::Template;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Dialogue {
-    /// Said at the first turn, before the answer to the customer's first words. When no rule knows those words, the
-    /// opening is the whole answer. Default: nothing.
+    /// Said at the first turn. When a rule knows the customer's first words, its answer follows the opening's texts; the
+    /// opening's choices and `goto` count only when none does. Default: nothing.
     #[serde(default)]
     pub(super) opening: Option<Action>,
     /// Takes the place of the opening when the conversation comes back from a human. Default: the opening.

@@ -38,6 +38,11 @@ impl Pattern {
             || self.regex.as_ref().is_some_and(|regex| regex.0.is_match(shown))
     }
 
+    /// What the regular expression finds in what the customer said.
+    pub(super) fn found<'a>(&self, input: &'a Input) -> Option<&'a str> {
+        self.regex.as_ref()?.find(input.shown())
+    }
+
     /// What keeps this condition from ever making sense.
     pub(super) fn problem(&self) -> Option<&'static str> {
         if self.words.is_empty() && self.contains.is_empty() && self.payload.is_empty() && self.regex.is_none() {

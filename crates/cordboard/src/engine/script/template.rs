@@ -1,4 +1,5 @@
-//! Texts with places to fill: `{slot}`, `{input}` (the customer's words), `{context.NAME}`. `{{` and `}}` are braces.
+//! Texts with places to fill: `{slot}`, `{input}` (the customer's words), `{match}` (what the rule's `regex` found in them),
+//! `{context.NAME}`. `{{` and `}}` are braces.
 
 use model::Attributes;
 use serde::Deserialize;
@@ -14,12 +15,14 @@ enum Piece {
     Literal(String),
     Slot(String),
     Input,
+    Match,
     Context(String),
 }
 
 /// What the places are filled with. A value that is not there is an empty text.
 pub(super) struct Values<'a> {
     pub(super) input: &'a str,
+    pub(super) matched: &'a str,
     pub(super) context: &'a Attributes,
     pub(super) slots: &'a BTreeMap<String, String>,
 }
@@ -63,6 +66,7 @@ impl Template {
                 Piece::Literal(literal) => literal,
                 Piece::Slot(name) => values.slots.get(name).map_or("", String::as_str),
                 Piece::Input => values.input,
+                Piece::Match => values.matched,
                 Piece::Context(name) => values.context.get(name).map_or("", String::as_str),
             });
         }
@@ -73,8 +77,13 @@ impl Template {
     pub(super) fn slots(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Slot(name) => Some(name.as_str()),
-            Piece::Literal(_) | Piece::Input | Piece::Context(_) => None,
+            Piece::Literal(_) | Piece::Input | Piece::Match | Piece::Context(_) => None,
         })
+    }
+
+    /// Whether it names what the rule's `regex` found.
+    pub(super) fn names_match(&self) -> bool {
+        self.0.iter().any(|piece| matches!(piece, Piece::Match))
     }
 
     /// The text, when there is nothing to fill in.
@@ -89,8 +98,10 @@ impl Template {
 
 impl Piece {
     fn parse(name: &str) -> Option<Self> {
-        if name == "input" {
-            return Some(Self::Input);
+        match name {
+            "input" => return Some(Self::Input),
+            "match" => return Some(Self::Match),
+            _ => {}
         }
         if let Some(attribute) = name.strip_prefix("context.") {
             // Attributes come from elsewhere and may be called anything.

@@ -86,8 +86,17 @@ pub(super) fn answer(dialogue: &Dialogue, limits: &Limits, question: Question, a
         state.tries = 0;
     }
     let answer = Answer::saying(Vec::new());
-    let mut turn =
-        Turn { dialogue, input: &input, context: &context, attempt, state, answer, delay_ms: 0, failed: None };
+    let mut turn = Turn {
+        dialogue,
+        input: &input,
+        context: &context,
+        matched: "",
+        attempt,
+        state,
+        answer,
+        delay_ms: 0,
+        failed: None,
+    };
     let opening =
         if visit > 0 { dialogue.returned.as_ref().or(dialogue.opening.as_ref()) } else { dialogue.opening.as_ref() };
     match opening {
@@ -101,6 +110,8 @@ struct Turn<'a> {
     dialogue: &'a Dialogue,
     input: &'a Input,
     context: &'a Attributes,
+    /// What the regular expression of the rule that answers found.
+    matched: &'a str,
     attempt: u32,
     state: State,
     answer: Answer,
@@ -109,14 +120,18 @@ struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    /// The opening, and the answer to the first words if a rule knows them.
+    /// The opening, and the answer to the first words if a rule knows them: then the opening's texts come before it, and
+    /// its choices are left out.
     fn open(&mut self, opening: &'a Action) {
         self.act(opening);
-        let rule = find(&self.dialogue.rules, self.input);
+        let rule = find(&self.dialogue.rules, self.input).filter(|_| self.answer.next == Next::Await);
         match (rule, &opening.goto) {
-            (Some(rule), _) if self.answer.next == Next::Await => self.act_and_follow(&rule.then),
-            (Some(_), _) | (None, None) => {}
+            (Some(rule), _) => {
+                self.answer.items.retain(|item| matches!(item, Item::Text(_)));
+                self.follow_rule(rule);
+            }
             (None, Some(node)) => self.enter(node),
+            (None, None) => {}
         }
     }
 
@@ -124,7 +139,7 @@ impl<'a> Turn<'a> {
         let dialogue = self.dialogue;
         let node: Option<&'a Node> = self.state.at.as_ref().and_then(|at| dialogue.nodes.get(at));
         if let Some(rule) = node.and_then(|node| find(&node.rules, self.input)) {
-            return self.act_and_follow(&rule.then);
+            return self.follow_rule(rule);
         }
         let ask = node.and_then(|node| node.ask.as_ref());
         if let Some((ask, value)) = ask.and_then(|ask| Some((ask, self.valid(ask)?))) {
@@ -132,7 +147,7 @@ impl<'a> Turn<'a> {
             return self.enter(&ask.then);
         }
         if let Some(rule) = find(&dialogue.rules, self.input) {
-            return self.act_and_follow(&rule.then);
+            return self.follow_rule(rule);
         }
         match ask {
             Some(ask) => self.ask_again(ask),
@@ -179,6 +194,11 @@ impl<'a> Turn<'a> {
             }
             next = node.enter.as_ref().and_then(|enter| enter.goto.as_deref());
         }
+    }
+
+    fn follow_rule(&mut self, rule: &'a Rule) {
+        self.matched = rule.when.found(self.input).unwrap_or_default();
+        self.act_and_follow(&rule.then);
     }
 
     fn act_and_follow(&mut self, action: &'a Action) {
@@ -238,7 +258,12 @@ impl<'a> Turn<'a> {
     }
 
     fn fill(&self, template: &Template) -> String {
-        let values = Values { input: self.input.shown(), context: self.context, slots: &self.state.slots };
+        let values = Values {
+            input: self.input.shown(),
+            matched: self.matched,
+            context: self.context,
+            slots: &self.state.slots,
+        };
         template.fill(&values)
     }
 
