@@ -74,7 +74,7 @@ class Bot(BaseHTTPRequestHandler):
         if turn not in answered:
             answered[turn] = reply_to(question)
             if answered[turn] is None:
-                threading.Thread(target=call_back, args=[question]).start()
+                threading.Thread(target=call_back, args=[question], daemon=False).start()
         self.answer(200 if answered[turn] else 202, answered[turn])
 
     def answer(self, status, reply=None):
