@@ -28,7 +28,7 @@ def authentic(headers, body):
 
 def reply_to(question):
     """The bot itself: a question in, a reply out. None: it takes the turn and answers later."""
-    said = question["input"].get("payload") or question["input"]["text"]
+    said = question["input"].get("payload") or question["input"].get("text", "")
     count = (question.get("engine_state") or {}).get("count", 0) + 1
     if said == "slow":
         return None

@@ -50,3 +50,41 @@ impl EngineConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(config: &str) -> Result<Arc<dyn Engine>, String> {
+        let examples = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples"));
+        let config: EngineConfig = toml::from_str(config).map_err(|error| error.to_string())?;
+        config.build(examples).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn engines_are_made_from_their_configuration() {
+        for script in ["bots/parcels.toml", "bots/clumsy.toml"] {
+            let engine = build(&format!("type = \"script\"\nfile = \"{script}\"\nlimits.items_max = 5")).unwrap();
+            assert!(!engine.traits().callbacks, "{script}");
+        }
+        let config = "type = \"webhook\"\nurl = \"http://localhost:9000\"\nsecrets = [\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"]";
+        assert!(build(config).unwrap().callbacks().is_some());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let table = [
+            ("url = \"http://a\"", "missing field `type`"),
+            ("type = \"oracle\"", "expected `script` or `webhook`"),
+            ("type = \"script\"\nfile = \"a\"\nflie = 1", "unknown field `flie`"),
+            ("type = \"script\"\nfile = \"bots/missing.toml\"", "bots/missing.toml"),
+            ("type = \"webhook\"\nurl = \"http://a\"\nlimits.texts = 1", "unknown field `texts`"),
+            ("type = \"webhook\"\nurl = \"ftp://a\"", "starts with https://"),
+            ("type = \"webhook\"\nurl = \"http://a\"\nsecrets = [1]", "a secret as text"),
+        ];
+        for (config, expected) in table {
+            let Err(error) = build(config) else { panic!("{config} is taken") };
+            assert!(error.contains(expected), "{config}\n{error}");
+        }
+    }
+}

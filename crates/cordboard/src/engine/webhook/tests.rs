@@ -485,3 +485,19 @@ fn limits_are_configured_with_the_bot() {
     assert_eq!((answer.items, answer.cuts), (vec![Item::text("ab…")], vec![Cut::Text]));
     assert!(toml::from_str::<Limits>("text_max = 3").is_err());
 }
+
+#[test]
+fn the_examples_of_the_guide_are_valid() {
+    let guide = include_str!("../../../../../docs/guides/write-a-webhook-bot.md");
+    let parts: Vec<Value> = guide
+        .split("```json\n")
+        .skip(1)
+        .map(|rest| serde_json::from_str(rest.split_once("```").unwrap().0).unwrap())
+        .collect();
+    let [question, reply, callback] = parts.as_slice() else { panic!("{} examples", parts.len()) };
+    schema("question").validate(question).unwrap();
+    for example in [reply, callback] {
+        schema("reply").validate(example).unwrap();
+        assert_eq!(answer(example).cuts, []);
+    }
+}
