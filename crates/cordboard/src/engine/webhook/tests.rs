@@ -357,6 +357,19 @@ fn only_authentic_callbacks_pass() {
 }
 
 #[test]
+fn while_a_secret_is_rotated_both_count() {
+    let rotating = webhook(&format!("secrets = [\"{SECRET}\", \"{OTHER_SECRET}\"]"));
+    let question = rotating.ask(&ask(text("hi")), "t-1");
+    let Asking::Call(call) = rotating.call(&question, "t-1", 1, NOW, 8000) else { panic!("a call") };
+    for secret in [SECRET, OTHER_SECRET] {
+        let bot = webhook(&format!("secrets = [\"{secret}\"]"));
+        assert_eq!(bot.verify(&call.headers, &call.body, NOW).as_deref(), Ok("t-1"));
+        let Asking::Call(signed_by_bot) = bot.call(&question, "m-1", 1, NOW, 8000) else { panic!("a call") };
+        assert_eq!(rotating.verify(&signed_by_bot.headers, &question, NOW).as_deref(), Ok("m-1"));
+    }
+}
+
+#[test]
 fn a_configuration_is_checked_without_quoting_secrets() {
     let url = |url: &str| format!("url = \"{url}\"");
     let secrets = |secrets: &[&str]| format!("url = \"http://localhost:9000\"\nsecrets = {secrets:?}");
