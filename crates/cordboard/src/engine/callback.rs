@@ -6,7 +6,7 @@ use http::HeaderMap;
 use model::{Answer, Timestamp};
 
 /// How an engine proves that a callback is its own, and what the callback says. Both are pure.
-pub trait Callbacks {
+pub trait Callbacks: Send + Sync {
     /// Whether the body is authentic: signed with one of the engine's keys, not long ago.
     ///
     /// # Returns

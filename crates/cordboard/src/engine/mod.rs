@@ -1,7 +1,7 @@
 //! Engines: adapters to bot platforms. One folder each: its configuration, its own wire types, and a pure translation.
 //!
 //! An engine never does I/O. It renders a question to bytes, which the step stores; it turns stored bytes into a
-//! [`Call`]; it reads what came back. The outbox sends. So a retry sends the same bytes, and every engine is tested with
+//! [`Call`](http::Call); it reads what came back. The outbox sends. So a retry sends the same bytes, and every engine is tested with
 //! two fixtures.
 
 use bytes::Bytes;
