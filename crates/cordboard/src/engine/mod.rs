@@ -1,8 +1,8 @@
 //! Engines: adapters to bot platforms. One folder each: its configuration, its own wire types, and a pure translation.
 //!
 //! An engine never does I/O. It renders a question to bytes, which the step stores; it turns stored bytes into a
-//! [`Call`](http::Call); it reads what came back. The outbox sends. So a retry sends the same bytes, and every engine is tested with
-//! two fixtures.
+//! [`Call`](http::Call); it reads what came back. The outbox sends. So a retry sends the same bytes, and every
+//! engine is tested with two fixtures.
 
 use bytes::Bytes;
 use model::{Answer, Ask, Failure, Notice, Timestamp};
