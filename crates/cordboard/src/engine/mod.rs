@@ -1,18 +1,25 @@
 //! Engines: adapters to bot platforms. One folder each: its configuration, its own wire types, and a pure translation.
 //!
 //! An engine never does I/O. It renders a question to bytes, which the step stores; it turns stored bytes into a
-//! [`Call`]; it reads what came back. The outbox sends. So a retry sends the same bytes, and every engine is tested with
-//! two fixtures.
+//! [`Call`](http::Call); it reads what came back. The outbox sends. So a retry sends the same bytes, and every
+//! engine is tested with two fixtures.
 
 use bytes::Bytes;
 use model::{Answer, Ask, Failure, Notice, Timestamp};
 
 use crate::http;
 
+pub mod callback;
 #[cfg(test)]
 mod conformance;
+pub mod limits;
+mod registry;
 pub mod script;
 pub mod webhook;
+
+pub use callback::{Callback, Callbacks, Rejected, Unreadable};
+pub use limits::Limits;
+pub use registry::{EngineConfig, Error};
 
 /// Whether a turn may be asked again when nobody knows if the engine got it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +86,13 @@ pub trait Engine: Send + Sync + 'static {
     /// Makes stored bytes ready to be sent now. `id` is the turn's or the notice's, stable over attempts;
     /// `time_left_ms` is what remains to the hard deadline. `attempt` counts from 1.
     fn call(&self, question: &Bytes, id: &str, attempt: u32, now: Timestamp, time_left_ms: u64) -> Asking;
-    /// Reads a reply. Total: nonsense is a [`Reading::Failed`].
+    /// Reads a reply to a question. Total: nonsense is a [`Reading::Failed`].
+    ///
+    /// Of the reply to a notice only one thing counts: [`Reading::Later`] is tried again, [`Failure::Refused`] and
+    /// [`Failure::OutcomeUnknown`] were not told, and everything else, nonsense included, was.
     fn read(&self, reply: &http::Reply) -> Reading;
+    /// The door for callbacks, where there is one.
+    fn callbacks(&self) -> Option<&dyn Callbacks> {
+        None
+    }
 }

@@ -1,0 +1,448 @@
+//! What every engine must do, tested the same way for each. A new engine adds a [`Subject`]: how to make it, and what its
+//! bot platform would answer in each [`Situation`].
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use model::{
+    Answer, Ask, BotKey, Choices, Cut, Failure, HandOver, Input, Item, News, Next, Notice, Opaque, SeatId, SlotValue,
+    Timestamp, TurnNumber,
+};
+use proptest::prelude::*;
+
+use super::script::Script;
+use super::webhook::{Config, Webhook};
+use super::{Asking, Engine, Limits, Reading, Replay};
+use crate::http as calls;
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+const NEWS: [News; 4] = [News::Opened, News::Ended, News::HandedOver, News::Returned];
+
+/// One engine under test.
+struct Subject {
+    make: fn(Limits) -> Arc<dyn Engine>,
+    /// What its platform answers over HTTP; engines that answer inside the process find the situation in the input.
+    platform: fn(Situation) -> calls::Reply,
+}
+
+/// What the bot behind the engine does. The customer says its name.
+#[derive(Clone, Copy, Debug)]
+enum Situation {
+    /// It says `Hello`.
+    Hello,
+    /// It says a text of 100 letters and a control character, then three short ones.
+    Babble,
+    /// It says `Bye`, and that it is done, with the intent `Done` and the slot `number` = `42`.
+    Ends,
+    /// It says `Wait`, and asks for a human because of `asked`, with the note `be kind`.
+    HandsOver,
+    /// It has no time now.
+    Busy,
+    /// It refuses the turn.
+    Refuses,
+    /// What it answers cannot be read.
+    Nonsense,
+}
+
+fn script() -> Subject {
+    const SCRIPT: &str = r#"
+        default.say = "Hello"
+        [[rules]]
+        when.words = "babble"
+        then.say = ["\u0007aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "1", "2", "3"]
+        [[rules]]
+        when.words = "ends"
+        then = { say = "Bye", end = true, intent = "Done", set.number = "42" }
+        [[rules]]
+        when.words = "handsover"
+        then = { say = "Wait", hand_over = { reason = "asked", note = "be kind" } }
+        [[rules]]
+        when.words = "busy"
+        then.fail = "unavailable"
+        [[rules]]
+        when.words = "refuses"
+        then.fail = "refused"
+        [[rules]]
+        when.words = "nonsense"
+        then.fail = "nonsense"
+    "#;
+    Subject {
+        make: |limits| Arc::new(Script::parse(SCRIPT, limits).unwrap()),
+        platform: |_| unreachable!("a script answers itself"),
+    }
+}
+
+fn webhook() -> Subject {
+    Subject {
+        make: |limits| {
+            let mut config: Config = toml::from_str(
+                r#"
+                url = "https://bot.example.org/turns"
+                secrets = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
+                bearer = "token"
+                notify = ["opened", "ended", "handed_over", "returned"]
+                "#,
+            )
+            .unwrap();
+            config.limits = limits;
+            Arc::new(Webhook::new(&config).unwrap())
+        },
+        platform: |situation| match situation {
+            Situation::Hello => {
+                reply(200, r#"{"items": [{"kind": "text", "text": "Hello"}], "engine_state": {"n": 1.50}}"#)
+            }
+            Situation::Babble => {
+                let long = format!("\\u0007{}", "a".repeat(100));
+                reply(200, format!(r#"[{{"text": "{long}"}}, {{"text": "1"}}, {{"text": "2"}}, {{"text": "3"}}]"#))
+            }
+            Situation::Ends => reply(
+                200,
+                r#"{"text": "Bye", "next": {"kind": "end"}, "nlu": {"intent": {"name": "Done"}, "slots": {"number": 42}}}"#,
+            ),
+            Situation::HandsOver => reply(
+                200,
+                r#"{"text": "Wait", "next": {"kind": "handoff", "reason": "asked", "note_to_agent": "be kind"}}"#,
+            ),
+            Situation::Busy => reply(503, ""),
+            Situation::Refuses => reply(400, r#"{"title": "no"}"#),
+            Situation::Nonsense => reply(200, "<html>"),
+        },
+    }
+}
+
+macro_rules! every_engine {
+    ($($engine:ident: $tests:tt;)*) => { $(mod $engine { every_engine!(@ $engine $tests); })* };
+    (@ $engine:ident [$($test:ident,)*]) => { $(#[test] fn $test() { super::$test(&super::$engine()); })* };
+}
+macro_rules! suite {
+    ($($engine:ident),*) => {
+        every_engine! { $($engine: [
+            questions_and_calls_are_the_same_every_time,
+            traits_are_honest,
+            answers_and_signals_are_read,
+            failures_say_whether_to_ask_again,
+            limits_hold_and_are_reported,
+            state_comes_back,
+            hostile_replies_are_read_without_harm,
+            any_reply_is_read_without_harm,
+        ];)* }
+    };
+}
+suite!(script, webhook);
+
+fn reply(status: u16, body: impl Into<Bytes>) -> calls::Reply {
+    calls::Reply { status, headers: HeaderMap::new(), body: body.into() }
+}
+
+fn ask(input: Input) -> Ask {
+    Ask {
+        seat: SeatId(0),
+        bot: BotKey::from("bot"),
+        turn: TurnNumber(3),
+        engine_session: 0x0190_0000_0000_7000_8000_0000_0000_0001,
+        visit: 1,
+        is_first: false,
+        input,
+        language: "de-de".into(),
+        context: [("name".into(), "Mia".into())].into(),
+        engine_state: None,
+        hard_deadline: NOW + 20_000,
+    }
+}
+
+fn notice(news: News) -> Notice {
+    Notice { seat: SeatId(0), bot: BotKey::from("bot"), number: 1, engine_session: 1, news }
+}
+
+impl Subject {
+    fn engine(&self) -> Arc<dyn Engine> {
+        (self.make)(Limits::default())
+    }
+
+    fn reading(&self, engine: &dyn Engine, situation: Situation, attempt: u32) -> Reading {
+        let question = engine.ask(&ask(Input::Text(format!("{situation:?}"))), "t-1");
+        match engine.call(&question, "t-1", attempt, NOW, 8000) {
+            Asking::Call(_) => engine.read(&(self.platform)(situation)),
+            Asking::Local { reading, .. } => reading,
+            Asking::Never => panic!("the engine hangs"),
+        }
+    }
+
+    fn answer(&self, engine: &dyn Engine, situation: Situation) -> Answer {
+        match self.reading(engine, situation, 1) {
+            Reading::Answer(answer) => *answer,
+            other => panic!("{situation:?}: {other:?}"),
+        }
+    }
+}
+
+fn questions_and_calls_are_the_same_every_time(subject: &Subject) {
+    let (one, other) = (subject.engine(), subject.engine());
+    let mut asks = vec![
+        ask(Input::Text("Grüße \u{0}\u{2028}\"\\ 👋".into())),
+        ask(Input::Choice { label: "Yes".into(), payload: "yes".into() }),
+        ask(Input::Text("x".repeat(100_000))),
+    ];
+    for state in [&b"{}"[..], b"", b"\xff\xfe", b"{\"version\":", &[b'['; 16_384]] {
+        asks.push(Ask { engine_state: Some(Opaque(state.to_vec())), is_first: true, ..ask(Input::Text("hi".into())) });
+    }
+    for ask in asks {
+        let question = one.ask(&ask, "t-1");
+        assert_eq!(question, other.ask(&ask.clone(), "t-1"));
+        for attempt in 1..=2 {
+            let Asking::Call(call) = one.call(&question, "t-1", attempt, NOW, 8000) else { continue };
+            assert_eq!(call.body, question);
+            assert!(call.timeout_ms <= 8000);
+            assert_eq!(call.reply_max_bytes, Limits::default().reply_max_bytes);
+            let printed = format!("{call:?}");
+            assert!(!printed.contains("token") && !printed.contains("v1,"), "a credential is printed: {printed}");
+        }
+    }
+}
+
+fn traits_are_honest(subject: &Subject) {
+    let engine = subject.engine();
+    let traits = engine.traits();
+    assert_eq!(traits.callbacks, engine.callbacks().is_some());
+    for news in NEWS {
+        let rendered = engine.notice(&notice(news), "n-1");
+        assert_eq!(rendered, engine.notice(&notice(news), "n-1"));
+        assert_eq!(rendered.is_some(), traits.notices, "{news:?}");
+    }
+    if !traits.callbacks {
+        assert_ne!(engine.read(&reply(202, "")), Reading::Accepted);
+    }
+    if traits.replay == Replay::Unsafe {
+        for status in [500, 502, 504] {
+            assert!(!matches!(engine.read(&reply(status, "")), Reading::Later { .. }), "{status}");
+        }
+    }
+}
+
+fn answers_and_signals_are_read(subject: &Subject) {
+    let engine = subject.engine();
+    let hello = subject.answer(&*engine, Situation::Hello);
+    assert_eq!((hello.items, hello.next, hello.cuts), (vec![Item::text("Hello")], Next::Await, vec![]));
+
+    let ends = subject.answer(&*engine, Situation::Ends);
+    assert_eq!((ends.items, ends.next), (vec![Item::text("Bye")], Next::End));
+    assert_eq!(ends.intent.unwrap().name, "Done");
+    assert_eq!(ends.slots, [("number".into(), SlotValue::One("42".into()))].into());
+
+    let hands_over = subject.answer(&*engine, Situation::HandsOver);
+    let expected = HandOver { reason: "asked".into(), note: Some("be kind".into()) };
+    assert_eq!((hands_over.items, hands_over.next), (vec![Item::text("Wait")], Next::HandOver(expected)));
+}
+
+fn failures_say_whether_to_ask_again(subject: &Subject) {
+    let engine = subject.engine();
+    for attempt in [1, 7] {
+        let later = Reading::Later { after_ms: None, failure: Failure::Unavailable };
+        assert_eq!(subject.reading(&*engine, Situation::Busy, attempt), later);
+        let refused = Reading::Failed(Failure::Refused);
+        assert_eq!(subject.reading(&*engine, Situation::Refuses, attempt), refused);
+        let nonsense = Reading::Failed(Failure::Nonsense);
+        assert_eq!(subject.reading(&*engine, Situation::Nonsense, attempt), nonsense);
+    }
+}
+
+fn limits_hold_and_are_reported(subject: &Subject) {
+    let limits = Limits { text_max_chars: 10, items_max: 3, ..Limits::default() };
+    let answer = subject.answer(&*(subject.make)(limits), Situation::Babble);
+    assert_eq!(answer.cuts, [Cut::Items, Cut::Text, Cut::ControlCharacters]);
+    assert_eq!(answer.items, [Item::text("aaaaaaaaa…"), Item::text("1"), Item::text("2")]);
+
+    let limits = Limits { engine_state_max_bytes: 1, ..Limits::default() };
+    let answer = subject.answer(&*(subject.make)(limits), Situation::Hello);
+    assert_eq!((answer.engine_state, answer.cuts), (None, vec![Cut::EngineState]));
+}
+
+/// What the engine gave comes back to it byte for byte: the question carries it.
+fn state_comes_back(subject: &Subject) {
+    let engine = subject.engine();
+    let state = subject.answer(&*engine, Situation::Hello).engine_state.expect("a state");
+    let with = Ask { engine_state: Some(state.clone()), ..ask(Input::Text("hi".into())) };
+    let question = engine.ask(&with, "t-1");
+    let carried = question.windows(state.0.len()).any(|window| window == state.0);
+    assert!(carried, "{}", String::from_utf8_lossy(&question));
+}
+
+/// Replies made to harm, and whether they can be anything but nonsense.
+fn hostile() -> Vec<(&'static str, Bytes, bool)> {
+    let deep = |open: &str, close: &str| format!("{}{}", open.repeat(100_000), close.repeat(100_000));
+    let nonsense: Vec<(&'static str, Vec<u8>)> = vec![
+        ("empty", vec![]),
+        ("blank", b" \n\t ".to_vec()),
+        ("null", b"null".to_vec()),
+        ("a number", b"42".to_vec()),
+        ("a text", b"\"hello\"".to_vec()),
+        ("nothing", b"{}".to_vec()),
+        ("a page", b"<!doctype html><h1>It works!</h1>".to_vec()),
+        ("cut off", br#"{"items": [{"kind": "text", "text": "he"#.to_vec()),
+        ("two replies", br#"{"text": "a"}{"text": "b"}"#.to_vec()),
+        ("the same key twice", br#"{"text": "a", "text": "b"}"#.to_vec()),
+        ("not UTF-8", b"{\"text\": \"\xff\xfe\"}".to_vec()),
+        ("half a surrogate", br#"{"text": "\ud800"}"#.to_vec()),
+        ("a byte order mark", "\u{feff}{\"text\": \"a\"}".into()),
+        ("a text of 1 MB", format!(r#"{{"text": "{}"}}"#, "x".repeat(1 << 20)).into()),
+        ("deep lists", deep("[", "]").into()),
+        ("deep lists, never closed", "[".repeat(200_000).into()),
+        ("deep objects", format!("{}1{}", r#"{"a":"#.repeat(40_000), "}".repeat(40_000)).into()),
+        ("deep items", format!(r#"{{"items": {}}}"#, deep("[", "]")).into()),
+        ("a deep next", format!(r#"{{"next": {{"kind": "end", "x": {}}}}}"#, deep("[", "]")).into()),
+        ("a deep slot", format!(r#"{{"nlu": {{"slots": {{"a": {}}}}}}}"#, deep("[", "]")).into()),
+        ("a deep attribute", format!(r#"{{"set_attributes": {{"a": {}}}}}"#, deep("[", "]")).into()),
+        ("items of no kind", br#"{"items": [1, null, "a"]}"#.to_vec()),
+        ("items as a text", br#"{"items": "hello"}"#.to_vec()),
+        ("a text as a number", br#"{"items": [{"kind": "text", "text": 5}]}"#.to_vec()),
+        ("choices as a text", br#"{"items": [{"kind": "choices", "prompt": "?", "options": "a"}]}"#.to_vec()),
+        ("an unknown next", br#"{"text": "a", "next": {"kind": "hand_over"}}"#.to_vec()),
+        ("a next of no kind", br#"{"text": "a", "next": "end"}"#.to_vec()),
+        ("a huge number", br#"{"text": "a", "set_attributes": {"n": 1e999}}"#.to_vec()),
+        ("a huge confidence", br#"{"text": "a", "nlu": {"intent": {"name": "i", "confidence": 1e999}}}"#.to_vec()),
+    ];
+    let harmless: Vec<(&'static str, Vec<u8>)> = vec![
+        ("1,000 texts", format!("[{}]", vec![r#"{"text": "a"}"#; 1000].join(",")).into()),
+        ("1,000 choices", {
+            let options = vec![r#"{"label": "a"}"#; 1000].join(",");
+            format!(r#"{{"items": [{{"kind": "choices", "prompt": "?", "options": [{options}]}}]}}"#).into()
+        }),
+        ("a text of 200 KB", format!(r#"{{"text": "{}"}}"#, "x".repeat(200_000)).into()),
+        ("control characters", br#"{"text": "\u0000\u001b[31mred\u007f"}"#.to_vec()),
+        ("deep, where nobody looks", format!(r#"{{"text": "a", "trace": {}}}"#, deep("[", "]")).into()),
+        ("a deep state", format!(r#"{{"text": "a", "engine_state": {}}}"#, deep("[", "]")).into()),
+        ("a confidence in percent", br#"{"nlu": {"intent": {"name": "i", "confidence": 93}}}"#.to_vec()),
+        ("a long intent", format!(r#"{{"nlu": {{"intent": {{"name": "{}"}}}}}}"#, "i".repeat(5000)).into()),
+        ("values of wrong types", br#"{"set_attributes": {"a": {}, "b": [1], "c": null, "": "x"}}"#.to_vec()),
+    ];
+    let nonsense = nonsense.into_iter().map(|(name, body)| (name, body.into(), true));
+    nonsense.chain(harmless.into_iter().map(|(name, body)| (name, body.into(), false))).collect()
+}
+
+fn hostile_replies_are_read_without_harm(subject: &Subject) {
+    let engine = subject.engine();
+    for (name, body, is_nonsense) in hostile() {
+        match engine.read(&reply(200, body.clone())) {
+            Reading::Answer(answer) => {
+                assert!(!is_nonsense, "{name} is an answer: {answer:?}");
+                assert!(!answer.cuts.is_empty() || name.starts_with("deep"), "{name}: nothing reported");
+                assert_within(&Limits::default(), &answer);
+            }
+            reading => assert_eq!(reading, Reading::Failed(Failure::Nonsense), "{name}"),
+        }
+        if let Some(callbacks) = engine.callbacks() {
+            assert_eq!(callbacks.read_callback(&body).is_err(), is_nonsense, "{name}");
+        }
+        for status in [0, 100, 201, 206, 302, 404, 500, 999] {
+            assert!(!matches!(engine.read(&reply(status, body.clone())), Reading::Answer(_)), "{name}, {status}");
+        }
+    }
+}
+
+fn any_reply_is_read_without_harm(subject: &Subject) {
+    // Small alphabets of what replies are made of, so that random ones come near to sense.
+    let token = prop::sample::select(vec![
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "null",
+        "true",
+        "-1",
+        "0.5",
+        "1e400",
+        "\"",
+        "\"a\"",
+        "\"\\u0000\"",
+        "\"kind\":",
+        "\"text\"",
+        "\"text\":",
+        "\"items\":[",
+        "\"choices\"",
+        "\"options\":[",
+        "\"label\":",
+        "\"next\":{",
+        "\"handoff\"",
+        "\"nlu\":{",
+        "\"intent\":{",
+        "\"name\":",
+        "\"slots\":{",
+        "\"value\":",
+        "\"engine_state\":",
+        "\"set_attributes\":{",
+        "\u{202e}",
+        " ",
+    ]);
+    let body = prop_oneof![
+        3 => prop::collection::vec(token, 0..40).prop_map(|tokens| tokens.concat().into_bytes()),
+        1 => prop::collection::vec(any::<u8>(), 0..200),
+    ];
+    let limits = Limits {
+        text_max_chars: 3,
+        items_max: 2,
+        choices_max: 1,
+        values_max: 1,
+        value_max_chars: 2,
+        ..Limits::default()
+    };
+    let engine = (subject.make)(limits);
+    proptest!(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) }, |(
+        body in body, status in prop_oneof![4 => Just(200_u16), 1 => 0..1000_u16], retry_after in "[0-9]{0,30}|\\PC{0,5}"
+    )| {
+        let mut reply = reply(status, body);
+        if let Ok(value) = HeaderValue::from_str(&retry_after) {
+            reply.headers.insert("retry-after", value);
+        }
+        if let Reading::Answer(answer) = engine.read(&reply) {
+            assert_within(&limits, &answer);
+        }
+    });
+}
+
+fn assert_within(limits: &Limits, answer: &Answer) {
+    let short = |text: &str, max: usize| {
+        assert!(text.chars().count() <= max, "{} characters, at most {max}", text.chars().count());
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'), "{text:?}");
+    };
+    assert!(answer.items.len() <= limits.items_max);
+    for item in &answer.items {
+        match item {
+            Item::Text(text) => short(text, limits.text_max_chars),
+            Item::Choices(Choices { prompt, options }) => {
+                short(prompt, limits.prompt_max_chars);
+                assert!((1..=limits.choices_max).contains(&options.len()));
+                for option in options {
+                    short(&option.label, limits.label_max_chars);
+                    short(&option.value, limits.payload_max_chars);
+                }
+            }
+        }
+    }
+    assert!(answer.slots.len() <= limits.values_max && answer.attributes.len() <= limits.values_max);
+    for (name, value) in &answer.slots {
+        short(name, limits.name_max_chars);
+        match value {
+            SlotValue::One(value) => short(value, limits.value_max_chars),
+            SlotValue::Many(values) => {
+                assert!(values.len() <= limits.values_max);
+                values.iter().for_each(|value| short(value, limits.value_max_chars));
+            }
+        }
+    }
+    for (name, value) in &answer.attributes {
+        short(name, limits.name_max_chars);
+        short(value, limits.value_max_chars);
+    }
+    if let Some(intent) = &answer.intent {
+        short(&intent.name, limits.name_max_chars);
+        assert!(intent.confidence_permille.is_none_or(|permille| permille <= 1000));
+    }
+    if let Next::HandOver(hand_over) = &answer.next {
+        short(&hand_over.reason, limits.name_max_chars);
+        short(hand_over.note.as_deref().unwrap_or(""), limits.note_max_chars);
+    }
+    assert!(answer.engine_state.as_ref().is_none_or(|state| state.0.len() <= limits.engine_state_max_bytes));
+}
