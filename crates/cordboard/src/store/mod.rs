@@ -4,7 +4,7 @@
 //! journal row means: those are blobs that [`stored`](crate::stored) encodes at this edge. Callers are the inbox, the
 //! runner, the outbox and the admin commands; nothing else opens the database.
 //!
-//! Two implementations stand under one conformance suite: [`sqlite`] (the product) and [`memory`] (simulation and the
+//! Two implementations stand under one conformance suite: `sqlite` (the product) and [`memory`] (simulation and the
 //! model the suite compares with).
 //!
 //! | Verb | SQLite | PostgreSQL form, when it comes |
@@ -30,10 +30,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use model::{ConversationId, RequestId, Timestamp};
 
-#[cfg(test)]
-mod conformance;
 pub mod memory;
-pub mod sqlite;
 
 /// A keyed 16-byte hash of an identity from outside (a platform's conversation id, a message id). The key lives in the
 /// store, so a copied table does not tell which customer a row belongs to.
@@ -367,7 +364,13 @@ pub trait Store: Send + Sync + 'static {
     fn next_due(&self, after: Timestamp) -> Reply<'_, Option<Timestamp>>;
     /// Claims one attempt of a row durably, before its body goes out; counts it. Nothing when the row is gone or under
     /// another's live claim. Returns the number of the attempt.
-    fn claim(&self, conversation: ConversationId, seq: OutboxSeq, claim: Claim, now: Timestamp) -> Reply<'_, Option<u32>>;
+    fn claim(
+        &self,
+        conversation: ConversationId,
+        seq: OutboxSeq,
+        claim: Claim,
+        now: Timestamp,
+    ) -> Reply<'_, Option<u32>>;
     /// Prolongs claims that we hold.
     fn heartbeat(&self, replica: Replica, rows: Vec<(ConversationId, OutboxSeq)>, until: Timestamp) -> Reply<'_, ()>;
     /// Gives a claim back; the row may be claimed again at `due`. With `uncount`, the attempt does not count (a drain).
@@ -390,4 +393,18 @@ pub trait Store: Send + Sync + 'static {
     fn read_journal(&self, conversation: ConversationId, from: u64, limit: u32) -> Reply<'_, Vec<JournalRow>>;
     /// Conversations, the latest first, at most `limit`: for operators and tests.
     fn conversations(&self, limit: u32) -> Reply<'_, Vec<ConversationId>>;
+}
+
+/// What every implementation checks of a step before it looks at what is stored.
+fn well_formed(step: &Step) -> Result<(), Error> {
+    if step.journal.seq != step.expected_version + 1 {
+        let (seq, version) = (step.journal.seq, step.expected_version);
+        return Err(Error::Damaged(format!("journal row {seq} does not follow version {version}").into()));
+    }
+    Ok(())
+}
+
+/// How many letters a query wants.
+fn letter_limit(query: &LetterQuery) -> u32 {
+    if query.limit == 0 { 100 } else { query.limit }
 }
