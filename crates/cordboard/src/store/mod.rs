@@ -4,7 +4,7 @@
 //! journal row means: those are blobs that [`stored`](crate::stored) encodes at this edge. Callers are the inbox, the
 //! runner, the outbox and the admin commands; nothing else opens the database.
 //!
-//! Two implementations stand under one conformance suite: `sqlite` (the product) and [`memory`] (simulation and the
+//! Two implementations stand under one conformance suite: [`sqlite`] (the product) and [`memory`] (simulation and the
 //! model the suite compares with).
 //!
 //! | Verb | SQLite | PostgreSQL form, when it comes |
@@ -31,6 +31,7 @@ use futures_util::future::BoxFuture;
 use model::{ConversationId, RequestId, Timestamp};
 
 pub mod memory;
+pub mod sqlite;
 
 /// A keyed 16-byte hash of an identity from outside (a platform's conversation id, a message id). The key lives in the
 /// store, so a copied table does not tell which customer a row belongs to.
