@@ -147,7 +147,7 @@ impl Store for Memory {
     }
 
     fn commit(&self, step: Step) -> Reply<'_, ()> {
-        self.write(Write::Commit, move |tables| tables.commit(step))
+        self.write(Write::Commit, move |tables| tables.commit(&step))
     }
 
     fn due(&self, replica: Replica, now: Timestamp, limit: u32) -> Reply<'_, Vec<ConversationId>> {

@@ -30,6 +30,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use model::{ConversationId, RequestId, Timestamp};
 
+#[cfg(test)]
+mod conformance;
 pub mod memory;
 pub mod sqlite;
 
@@ -268,6 +270,24 @@ pub struct Step {
     pub letters_redriven: Vec<u64>,
     /// The journal row; its `seq` is `expected_version + 1`.
     pub journal: JournalRow,
+}
+
+impl Step {
+    /// The seals that bring their bytes. They come before [`Self::sealed_same`], whatever the order in the list.
+    fn sealed_bytes(&self) -> impl Iterator<Item = (RequestId, &Blob)> {
+        self.seals.iter().filter_map(|seal| match &seal.reply {
+            SealedAs::Bytes(reply) => Some((seal.request, reply)),
+            SealedAs::Same(_) => None,
+        })
+    }
+
+    /// The seals that take another request's bytes.
+    fn sealed_same(&self) -> impl Iterator<Item = (RequestId, RequestId)> {
+        self.seals.iter().filter_map(|seal| match seal.reply {
+            SealedAs::Bytes(_) => None,
+            SealedAs::Same(other) => Some((seal.request, other)),
+        })
+    }
 }
 
 /// Why a verb failed, and what to do next.

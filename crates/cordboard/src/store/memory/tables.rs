@@ -9,7 +9,7 @@ use model::{ConversationId, RequestId, Timestamp};
 
 use super::super::{
     Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, OpenEntry, OutboxRow,
-    OutboxSeq, Replica, Request, SealedAs, Step, Sweep, Swept, letter_limit, well_formed,
+    OutboxSeq, Replica, Request, Step, Sweep, Swept, letter_limit, well_formed,
 };
 
 struct Conversation {
@@ -132,11 +132,11 @@ impl Tables {
         self.outbox.range((id, OutboxSeq(0))..=(id, OutboxSeq(u64::MAX))).map(|(_, row)| row)
     }
 
-    pub(super) fn commit(&mut self, step: Step) -> Result<(), Error> {
-        well_formed(&step)?;
-        self.check_version(&step)?;
-        self.check_keys(&step)?;
-        self.check_rows(&step)?;
+    pub(super) fn commit(&mut self, step: &Step) -> Result<(), Error> {
+        well_formed(step)?;
+        self.check_version(step)?;
+        self.check_keys(step)?;
+        self.check_rows(step)?;
         self.write_step(step);
         Ok(())
     }
@@ -167,38 +167,41 @@ impl Tables {
     }
 
     fn check_rows(&self, step: &Step) -> Result<(), Error> {
+        let mut requests = BTreeSet::new();
         for accept in &step.accepts {
             self.check_fresh(accept.request)?;
+            if !requests.insert(accept.request) {
+                return Err(Error::Damaged(format!("request {} is stored twice", accept.request).into()));
+            }
         }
-        let taken = |seq: OutboxSeq| self.outbox.contains_key(&(step.conversation, seq));
-        let settled = |seq: OutboxSeq| step.outbox_settle.iter().any(|settle| settle.seq == seq);
-        if let Some(row) = step.outbox_add.iter().find(|row| taken(row.seq) && !settled(row.seq)) {
+        let mut rows: BTreeSet<_> = self.outbox_of(step.conversation).map(|row| row.seq).collect();
+        for settle in &step.outbox_settle {
+            rows.remove(&settle.seq);
+        }
+        if let Some(row) = step.outbox_add.iter().find(|row| !rows.insert(row.seq)) {
             return Err(Error::Damaged(format!("outbox row {} is stored twice", row.seq.0).into()));
         }
-        let mut sealed_here = BTreeSet::new();
-        for seal in &step.seals {
-            let of_this = |id: &RequestId| {
-                let stored = self.requests.get(id).is_some_and(|entry| entry.conversation == step.conversation);
-                stored || step.accepts.iter().any(|accept| accept.request == *id)
-            };
-            let sealed = |id: &RequestId| {
-                sealed_here.contains(id) || self.requests.get(id).is_some_and(|entry| entry.reply.is_some())
-            };
-            if let SealedAs::Same(other) = &seal.reply
-                && of_this(&seal.request)
-                && !sealed(&seal.request)
-                && !(of_this(other) && sealed(other))
-            {
+        self.check_seals(step)
+    }
+
+    fn check_seals(&self, step: &Step) -> Result<(), Error> {
+        let of_this = |id: RequestId| {
+            let stored = self.requests.get(&id).is_some_and(|entry| entry.conversation == step.conversation);
+            stored || step.accepts.iter().any(|accept| accept.request == id)
+        };
+        let stored = |id: RequestId| self.requests.get(&id).is_some_and(|entry| entry.reply.is_some());
+        let mut sealed: BTreeSet<_> = step.sealed_bytes().map(|(id, _)| id).filter(|id| of_this(*id)).collect();
+        for (request, other) in step.sealed_same().filter(|(request, _)| of_this(*request)) {
+            let found = of_this(other) && (sealed.contains(&other) || stored(other));
+            if !found && !sealed.contains(&request) && !stored(request) {
                 return Err(Error::Damaged(format!("request {other} is not sealed").into()));
             }
-            if of_this(&seal.request) {
-                sealed_here.insert(seal.request);
-            }
+            sealed.insert(request);
         }
         Ok(())
     }
 
-    fn write_step(&mut self, step: Step) {
+    fn write_step(&mut self, step: &Step) {
         let id = step.conversation;
         let touched = step.journal.at;
         let row = self.conversations.entry(id).or_insert_with(|| Conversation {
@@ -212,50 +215,56 @@ impl Tables {
         });
         row.version = step.journal.seq;
         row.owner = step.owner;
-        row.state = step.state;
+        row.state = step.state.clone();
         row.next_due = step.next_due;
         row.finished = step.finished;
         row.touched = touched;
         self.keys.insert(row.key, id);
-        for leg in step.new_legs {
-            self.legs.insert(leg, id);
+        for leg in &step.new_legs {
+            self.legs.insert(*leg, id);
         }
         for accept in &step.accepts {
             self.insert_request(id, accept);
         }
-        for done in step.inbox_done {
-            self.change_request(id, done, |entry| entry.open_event = None);
+        for done in &step.inbox_done {
+            self.change_request(id, *done, |entry| entry.open_event = None);
         }
-        for settle in step.outbox_settle {
+        for settle in &step.outbox_settle {
             self.outbox.remove(&(id, settle.seq));
         }
-        for row in step.outbox_add {
-            self.outbox.insert((id, row.seq), row);
+        for row in &step.outbox_add {
+            self.outbox.insert((id, row.seq), row.clone());
         }
-        for seal in step.seals {
-            let reply = match seal.reply {
-                SealedAs::Bytes(bytes) => Some(bytes),
-                SealedAs::Same(other) => self.requests.get(&other).and_then(|entry| entry.reply.clone()),
-            };
-            self.change_request(id, seal.request, |entry| entry.reply = entry.reply.take().or(reply));
-        }
-        for forgotten in step.forget {
+        self.write_seals(step);
+        for forgotten in &step.forget {
             let mut freed = None;
-            self.change_request(id, forgotten, |entry| freed = entry.key.take());
+            self.change_request(id, *forgotten, |entry| freed = entry.key.take());
             if let Some(key) = freed {
                 self.inbox.remove(&key);
             }
         }
-        for out in step.out {
-            self.change_request(id, out, |entry| entry.out = true);
+        for out in &step.out {
+            self.change_request(id, *out, |entry| entry.out = true);
         }
-        for letter in step.letters {
-            self.bury(letter);
+        for letter in &step.letters {
+            self.bury(letter.clone());
         }
-        for redriven in step.letters_redriven {
-            self.letters.remove(&redriven);
+        for redriven in &step.letters_redriven {
+            self.letters.remove(redriven);
         }
-        self.journal.insert((id, step.journal.seq), step.journal);
+        self.journal.insert((id, step.journal.seq), step.journal.clone());
+    }
+
+    fn write_seals(&mut self, step: &Step) {
+        let id = step.conversation;
+        let seal = |entry: &mut Entry, reply: Option<Blob>| entry.reply = entry.reply.take().or(reply);
+        for (request, reply) in step.sealed_bytes() {
+            self.change_request(id, request, |entry| seal(entry, Some(reply.clone())));
+        }
+        for (request, other) in step.sealed_same() {
+            let reply = self.requests.get(&other).and_then(|entry| entry.reply.clone());
+            self.change_request(id, request, |entry| seal(entry, reply));
+        }
     }
 
     pub(super) fn due(&self, replica: Replica, now: Timestamp, limit: u32) -> Vec<ConversationId> {

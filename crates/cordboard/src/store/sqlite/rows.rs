@@ -10,8 +10,8 @@ use model::{ConversationId, RequestId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::super::{
-    Accept, Accepted, Blob, Claim, Error, Key, Letter, OutboxRow, OutboxSeq, Replica, SealedAs, Started, Step, Sweep,
-    Swept, well_formed,
+    Accept, Accepted, Blob, Claim, Error, Key, Letter, OutboxRow, OutboxSeq, Replica, Started, Step, Sweep, Swept,
+    well_formed,
 };
 
 /// Why a verb failed inside a batch.
@@ -221,28 +221,24 @@ impl Rows<'_> {
 
     fn write_seals(&self, step: &Step) -> Outcome<()> {
         let conversation = place(step.conversation);
-        for seal in &step.seals {
-            let id = seal.request.0.cast_signed();
-            match &seal.reply {
-                SealedAs::Bytes(_) if sealed_at_once(step, seal.request).is_some() => {}
-                SealedAs::Bytes(reply) => {
-                    self.execute(
-                        "UPDATE request SET reply = ?3 WHERE id = ?1 AND conversation = ?2 AND reply IS NULL",
-                        params![id, conversation, bytes(reply)],
-                    )?;
-                }
-                SealedAs::Same(other) => {
-                    let missing = self.one(
-                        "UPDATE request
-                         SET reply = (SELECT reply FROM request WHERE id = ?3 AND conversation = ?2)
-                         WHERE id = ?1 AND conversation = ?2 AND reply IS NULL RETURNING reply IS NULL",
-                        params![id, conversation, other.0.cast_signed()],
-                        |row| row.get::<_, bool>(0),
-                    )?;
-                    if missing == Some(true) {
-                        return Err(Failure::Broken(Error::Damaged(format!("request {other} is not sealed").into())));
-                    }
-                }
+        for (request, reply) in step.sealed_bytes() {
+            if sealed_at_once(step, request).is_none() {
+                self.execute(
+                    "UPDATE request SET reply = ?3 WHERE id = ?1 AND conversation = ?2 AND reply IS NULL",
+                    params![request.0.cast_signed(), conversation, bytes(reply)],
+                )?;
+            }
+        }
+        for (request, other) in step.sealed_same() {
+            let missing = self.one(
+                "UPDATE request
+                 SET reply = (SELECT reply FROM request WHERE id = ?3 AND conversation = ?2)
+                 WHERE id = ?1 AND conversation = ?2 AND reply IS NULL RETURNING reply IS NULL",
+                params![request.0.cast_signed(), conversation, other.0.cast_signed()],
+                |row| row.get::<_, bool>(0),
+            )?;
+            if missing == Some(true) {
+                return Err(Failure::Broken(Error::Damaged(format!("request {other} is not sealed").into())));
             }
         }
         for forgotten in &step.forget {
@@ -433,10 +429,7 @@ impl Rows<'_> {
 /// another page.
 fn sealed_at_once(step: &Step, request: RequestId) -> Option<&Blob> {
     step.accepts.iter().find(|accept| accept.request == request)?;
-    match &step.seals.iter().find(|seal| seal.request == request)?.reply {
-        SealedAs::Bytes(reply) => Some(reply),
-        SealedAs::Same(_) => None,
-    }
+    step.sealed_bytes().find(|(sealed, _)| *sealed == request).map(|(_, reply)| reply)
 }
 
 /// As much of a correlation id as is kept, in whole characters.
