@@ -272,6 +272,24 @@ pub struct Step {
     pub journal: JournalRow,
 }
 
+impl Step {
+    /// The seals that bring their bytes. They come before [`Self::sealed_same`], whatever the order in the list.
+    fn sealed_bytes(&self) -> impl Iterator<Item = (RequestId, &Blob)> {
+        self.seals.iter().filter_map(|seal| match &seal.reply {
+            SealedAs::Bytes(reply) => Some((seal.request, reply)),
+            SealedAs::Same(_) => None,
+        })
+    }
+
+    /// The seals that take another request's bytes.
+    fn sealed_same(&self) -> impl Iterator<Item = (RequestId, RequestId)> {
+        self.seals.iter().filter_map(|seal| match seal.reply {
+            SealedAs::Bytes(_) => None,
+            SealedAs::Same(other) => Some((seal.request, other)),
+        })
+    }
+}
+
 /// Why a verb failed, and what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -367,7 +385,13 @@ pub trait Store: Send + Sync + 'static {
     fn next_due(&self, after: Timestamp) -> Reply<'_, Option<Timestamp>>;
     /// Claims one attempt of a row durably, before its body goes out; counts it. Nothing when the row is gone or under
     /// another's live claim. Returns the number of the attempt.
-    fn claim(&self, conversation: ConversationId, seq: OutboxSeq, claim: Claim, now: Timestamp) -> Reply<'_, Option<u32>>;
+    fn claim(
+        &self,
+        conversation: ConversationId,
+        seq: OutboxSeq,
+        claim: Claim,
+        now: Timestamp,
+    ) -> Reply<'_, Option<u32>>;
     /// Prolongs claims that we hold.
     fn heartbeat(&self, replica: Replica, rows: Vec<(ConversationId, OutboxSeq)>, until: Timestamp) -> Reply<'_, ()>;
     /// Gives a claim back; the row may be claimed again at `due`. With `uncount`, the attempt does not count (a drain).
@@ -390,4 +414,18 @@ pub trait Store: Send + Sync + 'static {
     fn read_journal(&self, conversation: ConversationId, from: u64, limit: u32) -> Reply<'_, Vec<JournalRow>>;
     /// Conversations, the latest first, at most `limit`: for operators and tests.
     fn conversations(&self, limit: u32) -> Reply<'_, Vec<ConversationId>>;
+}
+
+/// What every implementation checks of a step before it looks at what is stored.
+fn well_formed(step: &Step) -> Result<(), Error> {
+    if step.journal.seq != step.expected_version + 1 {
+        let (seq, version) = (step.journal.seq, step.expected_version);
+        return Err(Error::Damaged(format!("journal row {seq} does not follow version {version}").into()));
+    }
+    Ok(())
+}
+
+/// How many letters a query wants.
+fn letter_limit(query: &LetterQuery) -> u32 {
+    if query.limit == 0 { 100 } else { query.limit }
 }

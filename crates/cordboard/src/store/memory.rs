@@ -1,0 +1,226 @@
+//! The store in memory: for the deterministic simulation, and the model the conformance suite compares SQLite with.
+//!
+//! It has no thread, no clock and no randomness. What a real store does by itself, the simulation injects: a pause
+//! before and after every change, so that a crash can fall between, and a fault for every write. The tables outlive a
+//! simulated process: keep the [`Memory`] in an `Arc`, drop everything else, and call `start` again.
+
+mod tables;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use model::{ConversationId, RequestId, Timestamp};
+
+use self::tables::Tables;
+use super::{
+    Accept, Accepted, Claim, Error, JournalRow, Letter, LetterQuery, Loaded, OutboxSeq, Replica, Reply, Request,
+    Started, Step, Store, Sweep, Swept,
+};
+
+/// Called once before and once after each verb touches the tables. Ready at once by default.
+pub type Pause = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// Decides how a write ends. Never a fault by default.
+pub type Faults = Arc<dyn Fn(Write) -> Fault + Send + Sync>;
+
+/// The writes a fault can hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Write {
+    /// [`Store::accept`].
+    Accept,
+    /// [`Store::commit`].
+    Commit,
+    /// [`Store::claim`].
+    Claim,
+    /// [`Store::heartbeat`].
+    Heartbeat,
+    /// [`Store::release`].
+    Release,
+    /// [`Store::mark_out`].
+    MarkOut,
+    /// [`Store::sweep`].
+    Sweep,
+    /// [`Store::bury`].
+    Bury,
+    /// [`Store::drop_letter`].
+    DropLetter,
+}
+
+/// How a write ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// As it should.
+    None,
+    /// Nothing is stored, and the answer says so: [`Error::Unavailable`].
+    Refused,
+    /// Nothing is stored, and the answer does not tell: [`Error::Unknown`].
+    Lost,
+    /// It is stored, and the answer does not tell: [`Error::Unknown`].
+    Stored,
+}
+
+/// The store in memory.
+pub struct Memory {
+    tables: Mutex<Tables>,
+    hash_key: [u8; 16],
+    pause: Pause,
+    faults: Faults,
+}
+
+impl Memory {
+    /// An empty store without pauses and faults.
+    #[must_use]
+    pub fn new(hash_key: [u8; 16]) -> Self {
+        Self {
+            tables: Mutex::default(),
+            hash_key,
+            pause: Arc::new(|| Box::pin(std::future::ready(()))),
+            faults: Arc::new(|_| Fault::None),
+        }
+    }
+
+    /// With a pause around every verb.
+    #[must_use]
+    pub fn with_pause(self, pause: Pause) -> Self {
+        Self { pause, ..self }
+    }
+
+    /// With faults.
+    #[must_use]
+    pub fn with_faults(self, faults: Faults) -> Self {
+        Self { faults, ..self }
+    }
+
+    fn locked<T>(&self, access: impl FnOnce(&mut Tables) -> T) -> T {
+        access(&mut self.tables.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn read<'a, T: Send>(&'a self, look: impl FnOnce(&Tables) -> T + Send + 'a) -> Reply<'a, T> {
+        Box::pin(async move {
+            (self.pause)().await;
+            let found = self.locked(|tables| look(tables));
+            (self.pause)().await;
+            Ok(found)
+        })
+    }
+
+    fn write<'a, T: Send>(
+        &'a self,
+        write: Write,
+        change: impl FnOnce(&mut Tables) -> Result<T, Error> + Send + 'a,
+    ) -> Reply<'a, T> {
+        Box::pin(async move {
+            (self.pause)().await;
+            let answer = match (self.faults)(write) {
+                Fault::None => self.locked(change),
+                Fault::Refused => Err(Error::Unavailable("injected".into())),
+                Fault::Lost => Err(Error::Unknown("injected".into())),
+                // A change that the tables refuse did not reach the commit, so its outcome is known.
+                Fault::Stored => self.locked(change).and_then(|_| Err(Error::Unknown("injected".into()))),
+            };
+            (self.pause)().await;
+            answer
+        })
+    }
+}
+
+impl Store for Memory {
+    fn start(&self) -> Reply<'_, Started> {
+        Box::pin(async move {
+            (self.pause)().await;
+            let replica = self.locked(Tables::start);
+            (self.pause)().await;
+            Ok(Started { replica, hash_key: self.hash_key })
+        })
+    }
+
+    fn accept(&self, conversation: ConversationId, accept: Accept) -> Reply<'_, Accepted> {
+        self.write(Write::Accept, move |tables| tables.accept(conversation, &accept))
+    }
+
+    fn find(&self, key: super::Key) -> Reply<'_, Option<ConversationId>> {
+        self.read(move |tables| tables.find(key))
+    }
+
+    fn load(&self, conversation: ConversationId) -> Reply<'_, Option<Loaded>> {
+        self.read(move |tables| tables.load(conversation))
+    }
+
+    fn commit(&self, step: Step) -> Reply<'_, ()> {
+        self.write(Write::Commit, move |tables| tables.commit(&step))
+    }
+
+    fn due(&self, replica: Replica, now: Timestamp, limit: u32) -> Reply<'_, Vec<ConversationId>> {
+        self.read(move |tables| tables.due(replica, now, limit))
+    }
+
+    fn next_due(&self, after: Timestamp) -> Reply<'_, Option<Timestamp>> {
+        self.read(move |tables| tables.next_due(after))
+    }
+
+    fn claim(
+        &self,
+        conversation: ConversationId,
+        seq: OutboxSeq,
+        claim: Claim,
+        now: Timestamp,
+    ) -> Reply<'_, Option<u32>> {
+        self.write(Write::Claim, move |tables| tables.claim(conversation, seq, claim, now))
+    }
+
+    fn heartbeat(&self, replica: Replica, rows: Vec<(ConversationId, OutboxSeq)>, until: Timestamp) -> Reply<'_, ()> {
+        self.write(Write::Heartbeat, move |tables| {
+            tables.heartbeat(replica, &rows, until);
+            Ok(())
+        })
+    }
+
+    fn release(&self, conversation: ConversationId, seq: OutboxSeq, due: Timestamp, uncount: bool) -> Reply<'_, ()> {
+        self.write(Write::Release, move |tables| {
+            tables.release(conversation, seq, due, uncount);
+            Ok(())
+        })
+    }
+
+    fn reply_for(&self, key: super::Key) -> Reply<'_, Option<Request>> {
+        self.read(move |tables| tables.reply_for(key))
+    }
+
+    fn mark_out(&self, request: RequestId) -> Reply<'_, ()> {
+        self.write(Write::MarkOut, move |tables| {
+            tables.mark_out(request);
+            Ok(())
+        })
+    }
+
+    fn sweep(&self, sweep: Sweep) -> Reply<'_, Swept> {
+        self.write(Write::Sweep, move |tables| Ok(tables.sweep(sweep)))
+    }
+
+    fn bury(&self, letter: Letter) -> Reply<'_, ()> {
+        self.write(Write::Bury, move |tables| {
+            tables.bury(letter);
+            Ok(())
+        })
+    }
+
+    fn dead_letters(&self, query: LetterQuery) -> Reply<'_, Vec<Letter>> {
+        self.read(move |tables| tables.dead_letters(&query))
+    }
+
+    fn dead_letter(&self, id: u64) -> Reply<'_, Option<Letter>> {
+        self.read(move |tables| tables.dead_letter(id))
+    }
+
+    fn drop_letter(&self, id: u64) -> Reply<'_, bool> {
+        self.write(Write::DropLetter, move |tables| Ok(tables.drop_letter(id)))
+    }
+
+    fn read_journal(&self, conversation: ConversationId, from: u64, limit: u32) -> Reply<'_, Vec<JournalRow>> {
+        self.read(move |tables| tables.read_journal(conversation, from, limit))
+    }
+
+    fn conversations(&self, limit: u32) -> Reply<'_, Vec<ConversationId>> {
+        self.read(move |tables| tables.conversations(limit))
+    }
+}
