@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use conversation::Policies;
-use model::{BotKey, ConnectorKey, Event, OrgKey, Timestamp};
+use model::{BotKey, ConnectorKey, Event, LegName, OrgKey, Timestamp};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::connector::Connector;
@@ -194,6 +194,16 @@ impl Shared {
             hasher.write_u8(0xff);
         }
         Key(hasher.finish128().as_bytes())
+    }
+
+    /// The keyed hash under which a platform's session finds its conversation.
+    pub(crate) fn leg_key(&self, leg: &LegName) -> Key {
+        self.hash(&["leg", leg.connector.as_str(), &leg.session])
+    }
+
+    /// The keyed hash under which an engine's session finds its conversation.
+    pub(crate) fn engine_session_key(&self, session: u128) -> Key {
+        self.hash(&["engine session", &format!("{session:032x}")])
     }
 
     /// Until when requests are still answered, once the process is about to stop.

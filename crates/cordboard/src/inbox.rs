@@ -152,7 +152,12 @@ impl Drop for Delivery {
 
 impl Shared {
     /// Takes a message and waits for its answer. Never longer than the connector's `refuse_after_ms`.
-    pub async fn receive(self: &Arc<Self>, connector: &Arc<dyn Connector>, message: Message, arrival: Arrival) -> Received {
+    pub async fn receive(
+        self: &Arc<Self>,
+        connector: &Arc<dyn Connector>,
+        message: Message,
+        arrival: Arrival,
+    ) -> Received {
         let fresh = self.runtime.ids.request();
         let dedup = self.dedup_key(connector.as_ref(), &message, fresh);
         let (request, mut verdict) = self.waits.register(dedup, fresh);

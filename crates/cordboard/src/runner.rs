@@ -57,7 +57,15 @@ pub enum Told {
 
 impl Queued {
     pub(crate) fn event(event: Event) -> Self {
-        Self { event: Some(event), accept: None, open_entry: None, settle: None, letter: None, redriven: None, told: None }
+        Self {
+            event: Some(event),
+            accept: None,
+            open_entry: None,
+            settle: None,
+            letter: None,
+            redriven: None,
+            told: None,
+        }
     }
 
     fn is_from_outside(&self) -> bool {
@@ -173,13 +181,16 @@ impl Slot {
     /// The next events for a step, replies that are out first; nothing ends the drive.
     fn take(&self) -> Option<Vec<Queued>> {
         let mut inner = self.lock();
-        let outs_matter = inner.held.as_ref().is_some_and(|held| inner.out.iter().any(|request| held.state.waits_for_out(*request)));
+        let outs_matter =
+            inner.held.as_ref().is_some_and(|held| inner.out.iter().any(|request| held.state.waits_for_out(*request)));
         if inner.queue.is_empty() && !outs_matter {
             inner.running = false;
             return None;
         }
-        let mut batch: Vec<Queued> =
-            std::mem::take(&mut inner.out).into_iter().map(|request| Queued::event(Event::ReplyOut { request })).collect();
+        let mut batch: Vec<Queued> = std::mem::take(&mut inner.out)
+            .into_iter()
+            .map(|request| Queued::event(Event::ReplyOut { request }))
+            .collect();
         let count = inner.queue.len().min(STEP_EVENTS_MAX);
         batch.extend(inner.queue.drain(..count));
         Some(batch)
@@ -268,10 +279,8 @@ impl Shared {
         let mut inner = slot.lock();
         inner.out.push(request);
         let matters = inner.held.as_ref().is_some_and(|held| held.state.waits_for_out(request));
-        let mark = inner.held.as_ref().filter(|_| !inner.running && inner.queue.is_empty()).map(|held| store::OutMark {
-            conversation,
-            version: held.version,
-            next_due: held.state.next_due_without(&inner.out),
+        let mark = inner.held.as_ref().filter(|_| !inner.running && inner.queue.is_empty()).map(|held| {
+            store::OutMark { conversation, version: held.version, next_due: held.state.next_due_without(&inner.out) }
         });
         if let Some(mark) = &mark {
             self.timers.set(conversation, mark.next_due);
@@ -379,7 +388,9 @@ impl Shared {
         }
         for sealed in held.state.legs.iter().flat_map(|leg| &leg.unconfirmed) {
             let in_doubt = |request: &RequestId| loaded.requests.iter().any(|row| row.id == *request);
-            if let Some(request) = std::iter::once(&sealed.request).chain(&sealed.joined).find(|request| !in_doubt(request)) {
+            if let Some(request) =
+                std::iter::once(&sealed.request).chain(&sealed.joined).find(|request| !in_doubt(request))
+            {
                 first.push(Queued::event(Event::ReplyOut { request: *request }));
             }
         }
@@ -536,7 +547,12 @@ impl Shared {
     }
 
     /// Says something to a conversation and waits for what the core makes of it.
-    pub(crate) async fn ask_core(self: &Arc<Self>, conversation: ConversationId, event: Event, redriven: Option<u64>) -> Told {
+    pub(crate) async fn ask_core(
+        self: &Arc<Self>,
+        conversation: ConversationId,
+        event: Event,
+        redriven: Option<u64>,
+    ) -> Told {
         let key = match self.slots.get(conversation) {
             Some(slot) => slot.key,
             None => match self.store.load(conversation).await {

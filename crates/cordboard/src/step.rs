@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 
 use conversation::{Conversation, apply};
 use model::{
-    Ask, ConversationId, Effect, Event, Fact, LegId, Notice, PushNumber, Push, Reply, RequestId, SeatId, Timestamp, TurnNumber,
-    Undelivered,
+    Ask, ConversationId, Effect, Event, Fact, LegId, Notice, Push, PushNumber, Reply, RequestId, SeatId, Timestamp,
+    TurnNumber, Undelivered,
 };
 
 use crate::connector::{LegView, SealedReply};
@@ -62,6 +62,7 @@ impl Shared {
         let events: Vec<Event> = batch.iter().filter_map(|queued| queued.event.clone()).collect();
         let now = self.runtime.now().max(held.state.now);
         let Held { version, state, next_seq, sealed } = held;
+        let first_new_leg = state.next_leg;
         let Ok((state, effects)) = catch_unwind(AssertUnwindSafe(|| apply(&policies, state, &events, now))) else {
             return Err(Unprepared { batch, panicked: true });
         };
@@ -88,7 +89,7 @@ impl Shared {
             draft.effect(effect);
         }
         draft.redrive(&batch);
-        match draft.finish(version == 0, &events, &effects) {
+        match draft.finish(first_new_leg, &events, &effects) {
             Ok((step, after)) => Ok(Prepared { step, batch, after }),
             Err(()) => Err(Unprepared { batch, panicked: false }),
         }
@@ -161,7 +162,9 @@ impl Draft<'_> {
                 self.withdraw(|kind| matches!(kind, Kind::Ask { seat: s, turn: t, .. } if s == seat && t == turn));
             }
             Effect::WithdrawPushes { leg, pushes } => {
-                self.withdraw(|kind| matches!(kind, Kind::Push { leg: l, number, .. } if l == leg && pushes.contains(number)));
+                self.withdraw(
+                    |kind| matches!(kind, Kind::Push { leg: l, number, .. } if l == leg && pushes.contains(number)),
+                );
             }
             Effect::Bury { seat, part, reason } => self.bury(*seat, part, *reason),
             Effect::Record(fact) => {
@@ -184,7 +187,8 @@ impl Draft<'_> {
         }
         let id = turn_id(self.slot.id, ask.seat, ask.turn);
         let body = engine.ask(ask, &id);
-        let kind = Kind::Ask { seat: ask.seat, bot: ask.bot.clone(), turn: ask.turn, id, hard_deadline: ask.hard_deadline };
+        let kind =
+            Kind::Ask { seat: ask.seat, bot: ask.bot.clone(), turn: ask.turn, id, hard_deadline: ask.hard_deadline };
         self.add_row(Item { kind, body }, self.now);
     }
 
@@ -201,7 +205,8 @@ impl Draft<'_> {
         let Some(leg) = self.state.leg(push.leg) else { return };
         let (Some(seat), connector) = (self.state.seat(push.seat), leg.name.connector.clone()) else { return };
         let view = LegView { bot: &seat.bot, session: &leg.name.session, address: &leg.address, memory: &leg.memory };
-        let rendered = self.shared.connectors.get(&connector).and_then(|connector| connector.render_push(&push.parts, view));
+        let rendered =
+            self.shared.connectors.get(&connector).and_then(|connector| connector.render_push(&push.parts, view));
         let Some(rendered) = rendered else {
             self.after.unsendable.push((push.leg, push.number));
             return;
@@ -225,7 +230,8 @@ impl Draft<'_> {
         let lane = item.kind.lane();
         let free = self.slot.lanes().is_free(lane) && self.after.rows.iter().all(|row| row.item.kind.lane() != lane);
         let place = if free && due <= self.now { self.shared.try_place(&item.kind, self.now) } else { None };
-        let claim = place.is_some().then(|| Claim { by: self.shared.replica, until: self.now + self.shared.limits.lease_ms });
+        let claim =
+            place.is_some().then(|| Claim { by: self.shared.replica, until: self.now + self.shared.limits.lease_ms });
         let attempt = u32::from(claim.is_some());
         self.step.outbox_add.push(OutboxRow { seq, lane, item: Blob::clear(&item.encode()), due, attempt, claim });
         self.after.rows.push(LaneRow::new(seq, item, due, attempt, place));
@@ -233,7 +239,8 @@ impl Draft<'_> {
 
     /// Rows that are not wanted any more: dropped when they wait, cut off when they are being sent.
     fn withdraw(&mut self, which: impl Fn(&Kind) -> bool) {
-        let unsent: Vec<OutboxSeq> = self.after.rows.iter().filter(|row| which(&row.item.kind)).map(|row| row.seq).collect();
+        let unsent: Vec<OutboxSeq> =
+            self.after.rows.iter().filter(|row| which(&row.item.kind)).map(|row| row.seq).collect();
         self.after.rows.retain(|row| !unsent.contains(&row.seq));
         self.step.outbox_add.retain(|row| !unsent.contains(&row.seq));
         let known = self.slot.lanes().find(which);
@@ -255,7 +262,8 @@ impl Draft<'_> {
             self.step.forget.push(request);
             return;
         };
-        let view = LegView { bot: &seat.bot, session: &found.name.session, address: &found.address, memory: &found.memory };
+        let view =
+            LegView { bot: &seat.bot, session: &found.name.session, address: &found.address, memory: &found.memory };
         let rendered = connector.render(reply, view);
         self.remember(leg, rendered.memory, rendered.corrections);
         self.seal_bytes(request, rendered.reply);
@@ -293,7 +301,7 @@ impl Draft<'_> {
             reason: reason.word().into(),
             attempts: 1,
             died: self.now,
-            payload: Blob::clear(&stored::encode_letter(seat, part)),
+            payload: Blob::clear(&stored::encode_letter(seat, part, reason)),
         });
     }
 
@@ -305,18 +313,9 @@ impl Draft<'_> {
         }
     }
 
-    fn finish(mut self, first: bool, events: &[Event], effects: &[Effect]) -> Result<(Step, After), ()> {
-        if first {
-            for leg in &self.state.legs {
-                self.step.new_legs.push(self.shared.leg_key(&leg.name));
-            }
-        } else {
-            let opened = events.iter().filter_map(|event| match event {
-                Event::Said(said) => Some(self.shared.leg_key(&said.leg)),
-                _ => None,
-            });
-            self.step.new_legs.extend(opened);
-        }
+    fn finish(mut self, first_new_leg: u32, events: &[Event], effects: &[Effect]) -> Result<(Step, After), ()> {
+        let new = self.state.legs.iter().filter(|leg| leg.id.0 >= first_new_leg);
+        self.step.new_legs.extend(new.map(|leg| self.shared.leg_key(&leg.name)));
         let state = stored::encode_state(&self.state);
         if state.len() > self.shared.limits.state_max_bytes {
             return Err(());

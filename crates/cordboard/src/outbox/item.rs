@@ -119,7 +119,13 @@ mod tests {
     #[test]
     fn every_kind_comes_back_from_its_stored_form() {
         let kinds = [
-            Kind::Ask { seat: SeatId(1), bot: "b".into(), turn: TurnNumber(2), id: "i".into(), hard_deadline: Timestamp(3) },
+            Kind::Ask {
+                seat: SeatId(1),
+                bot: "b".into(),
+                turn: TurnNumber(2),
+                id: "i".into(),
+                hard_deadline: Timestamp(3),
+            },
             Kind::Notice { seat: SeatId(1), bot: "b".into(), id: "i".into() },
             Kind::Push { leg: LegId(4), number: PushNumber(5), connector: "c".into(), expires: Timestamp(6) },
         ];

@@ -66,7 +66,9 @@ impl Shared {
             return None;
         }
         match kind {
-            Kind::Ask { .. } | Kind::Notice { .. } => self.sending.engine_calls.clone().try_acquire_owned().ok().map(Place),
+            Kind::Ask { .. } | Kind::Notice { .. } => {
+                self.sending.engine_calls.clone().try_acquire_owned().ok().map(Place)
+            }
             Kind::Push { connector, .. } => {
                 let place = self.sending.pushes.clone().try_acquire_owned().ok().map(Place)?;
                 let org = self.connectors.get(connector)?.org();

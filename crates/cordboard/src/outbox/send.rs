@@ -80,7 +80,8 @@ impl Shared {
     fn not_again(&self, kind: &Kind) -> Option<Event> {
         match kind {
             Kind::Ask { seat, bot, turn, .. } => {
-                let unsafe_replay = self.engines.get(bot).is_some_and(|engine| engine.traits().replay == Replay::Unsafe);
+                let unsafe_replay =
+                    self.engines.get(bot).is_some_and(|engine| engine.traits().replay == Replay::Unsafe);
                 unsafe_replay.then_some(Event::Failed { seat: *seat, turn: *turn, failure: Failure::OutcomeUnknown })
             }
             Kind::Push { leg, number, connector, .. } => (!self.resends(connector)).then_some(Event::Settled {
@@ -125,11 +126,14 @@ impl Shared {
     async fn send_until_over(self: &Arc<Self>, slot: &Arc<Slot>, row: LaneRow) {
         let LaneRow { seq, item, mut due, mut attempt, mut place, .. } = row;
         loop {
-            let _held = match place.take() {
-                Some(place) => place,
+            let born_claimed = place.take();
+            if born_claimed.is_none() {
+                self.runtime.sleep_until(due).await;
+            }
+            let _held = match born_claimed {
+                Some(place) => Some(place),
                 None => {
-                    self.runtime.sleep_until(due).await;
-                    let place = Arc::new(self.place(&item.kind).await);
+                    let place = self.place(&item.kind).await.map(Arc::new);
                     match self.claim(slot, seq).await {
                         Some(claimed) => attempt = claimed,
                         None => return,
@@ -148,7 +152,8 @@ impl Shared {
                     return self.over(slot, seq, None, Some(letter));
                 }
                 Attempted::Again { after_ms, pause } => {
-                    let wait = after_ms.unwrap_or(0).max(self.backoff_ms(attempt)).max(if pause { PAUSE_MIN_MS } else { 0 });
+                    let wait =
+                        after_ms.unwrap_or(0).max(self.backoff_ms(attempt)).max(if pause { PAUSE_MIN_MS } else { 0 });
                     due = self.runtime.now() + wait;
                     self.note_claimed(slot, seq, false);
                     if let Err(error) = self.store.release(slot.id, seq, due, false).await {
@@ -198,7 +203,11 @@ impl Shared {
 
     fn note_claimed(&self, slot: &Slot, seq: OutboxSeq, claimed: bool) {
         let mut rows = self.sending.claimed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if claimed { rows.insert((slot.id, seq)) } else { rows.remove(&(slot.id, seq)) };
+        if claimed {
+            rows.insert((slot.id, seq))
+        } else {
+            rows.remove(&(slot.id, seq))
+        };
     }
 
     /// One task prolongs every claim that we hold, with one write.
@@ -212,7 +221,9 @@ impl Shared {
                     claimed.iter().copied().collect()
                 };
                 let until = shared.runtime.now() + shared.limits.lease_ms;
-                if !rows.is_empty() && let Err(error) = shared.store.heartbeat(shared.replica, rows, until).await {
+                if !rows.is_empty()
+                    && let Err(error) = shared.store.heartbeat(shared.replica, rows, until).await
+                {
                     tracing::warn!(%error, "claims could not be prolonged");
                 }
             }
@@ -327,7 +338,8 @@ impl Shared {
         let Some(door) = self.connectors.get(connector) else { return over(PushOutcome::Rejected) };
         let Some(access) = self.access.get(door.org()) else { return over(PushOutcome::Rejected) };
         let worn_out = attempt >= self.limits.push_attempts_max || expires <= self.runtime.now();
-        let again = |after_ms| if worn_out { over(PushOutcome::GaveUp) } else { Attempted::Again { after_ms, pause: true } };
+        let again =
+            |after_ms| if worn_out { over(PushOutcome::GaveUp) } else { Attempted::Again { after_ms, pause: true } };
         // The second bearer is for a first one that was refused: tokens end in mid-flight.
         for fresh in [false, true] {
             let bearer = match access.bearer().await {

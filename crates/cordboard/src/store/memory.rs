@@ -13,8 +13,8 @@ use model::{ConversationId, RequestId, Timestamp};
 
 use self::tables::Tables;
 use super::{
-    Accept, Accepted, Claim, Error, JournalRow, Letter, LetterQuery, Loaded, OutboxSeq, Replica, Reply, Request,
-    Started, Step, Store, Sweep, Swept,
+    Accept, Accepted, Claim, Error, JournalRow, Letter, LetterQuery, Loaded, OutMark, OutboxSeq, Replica, Reply,
+    Request, Started, Step, Store, Sweep, Swept,
 };
 
 /// Called once before and once after each verb touches the tables. Ready at once by default.
@@ -186,9 +186,9 @@ impl Store for Memory {
         self.read(move |tables| tables.reply_for(key))
     }
 
-    fn mark_out(&self, request: RequestId) -> Reply<'_, ()> {
+    fn mark_out(&self, request: RequestId, mark: Option<OutMark>) -> Reply<'_, ()> {
         self.write(Write::MarkOut, move |tables| {
-            tables.mark_out(request);
+            tables.mark_out(request, mark);
             Ok(())
         })
     }

@@ -19,7 +19,7 @@
 //! | `heartbeat` | `UPDATE outbox SET lease_until_ms` for the rows we hold | the same |
 //! | `release` | clear the claim, set `due_ms` | the same |
 //! | `reply_for` | unique index on the inbox key, joined with its request | the same |
-//! | `mark_out` | `UPDATE request SET out = 1`, never awaited by an answer | the same, batched |
+//! | `mark_out` | `UPDATE request SET out = 1` and the conversation's `next_due_ms`, never awaited by an answer | the same, batched |
 //! | `sweep` | bounded `DELETE`s of settled rows, oldest first | the same |
 //! | `dead_letters`, `dead_letter`, `bury`, `drop_letter` | plain rows | the same |
 //! | `read_journal` | range read on (conversation, seq); `seq` is given by the step | the same; `seq` comes from the conversation's row lock, since sequences are not ordered by commit |
@@ -331,6 +331,17 @@ pub struct Loaded {
     pub owner: Option<Replica>,
 }
 
+/// What a reply that left means for its conversation: a window in which it might have been lost needs no look any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutMark {
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// The version this was computed from.
+    pub version: u64,
+    /// When it next wants to be looked at.
+    pub next_due: Option<Timestamp>,
+}
+
 /// Which dead letters to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LetterQuery {
@@ -398,8 +409,9 @@ pub trait Store: Send + Sync + 'static {
     fn release(&self, conversation: ConversationId, seq: OutboxSeq, due: Timestamp, uncount: bool) -> Reply<'_, ()>;
     /// The request stored under a deduplication key.
     fn reply_for(&self, key: Key) -> Reply<'_, Option<Request>>;
-    /// Notes that a sealed reply left. Nobody's answer waits for this.
-    fn mark_out(&self, request: RequestId) -> Reply<'_, ()>;
+    /// Notes that a sealed reply left. Nobody's answer waits for this. With a mark, the conversation's next due time is
+    /// set too, unless its version moved on.
+    fn mark_out(&self, request: RequestId, mark: Option<OutMark>) -> Reply<'_, ()>;
     /// Deletes what is over, a bounded amount.
     fn sweep(&self, sweep: Sweep) -> Reply<'_, Swept>;
     /// Buries a letter that belongs to no step (an input that was not understood).

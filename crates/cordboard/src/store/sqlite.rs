@@ -32,8 +32,8 @@ use self::reserve::Reserve;
 use self::rows::{Failure, Rows, words};
 use self::writer::{Change, Job, Writer};
 use super::{
-    Accept, Accepted, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, OutboxSeq, Replica, Reply, Request,
-    Started, Step, Store, Sweep, Swept,
+    Accept, Accepted, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, OutMark, OutboxSeq, Replica, Reply,
+    Request, Started, Step, Store, Sweep, Swept,
 };
 
 const PAGE_BYTES: u64 = 4_096;
@@ -384,8 +384,8 @@ impl Store for Sqlite {
         self.read(move |connection| reads::reply_for(connection, key))
     }
 
-    fn mark_out(&self, request: RequestId) -> Reply<'_, ()> {
-        self.write(false, move |rows| rows.mark_out(request))
+    fn mark_out(&self, request: RequestId, mark: Option<OutMark>) -> Reply<'_, ()> {
+        self.write(false, move |rows| rows.mark_out(request, mark))
     }
 
     fn sweep(&self, sweep: Sweep) -> Reply<'_, Swept> {

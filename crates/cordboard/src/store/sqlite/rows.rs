@@ -10,8 +10,8 @@ use model::{ConversationId, RequestId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::super::{
-    Accept, Accepted, Blob, Claim, Error, Key, Letter, OutboxRow, OutboxSeq, Replica, Started, Step, Sweep, Swept,
-    well_formed,
+    Accept, Accepted, Blob, Claim, Error, Key, Letter, OutMark, OutboxRow, OutboxSeq, Replica, Started, Step, Sweep,
+    Swept, well_formed,
 };
 
 /// Why a verb failed inside a batch.
@@ -342,8 +342,14 @@ impl Rows<'_> {
         Ok(())
     }
 
-    pub(super) fn mark_out(&self, request: RequestId) -> Outcome<()> {
+    pub(super) fn mark_out(&self, request: RequestId, mark: Option<OutMark>) -> Outcome<()> {
         self.execute("UPDATE request SET out = 1 WHERE id = ?1 AND out = 0", [request.0.cast_signed()])?;
+        if let Some(mark) = mark {
+            self.execute(
+                "UPDATE conversation SET next_due_ms = ?3 WHERE id = ?1 AND version = ?2",
+                params![place(mark.conversation), mark.version.cast_signed(), mark.next_due.map(|due| due.0)],
+            )?;
+        }
         Ok(())
     }
 
