@@ -16,3 +16,5 @@ mod step;
 pub mod store;
 pub mod stored;
 mod timer;
+#[cfg(test)]
+mod simulation;
