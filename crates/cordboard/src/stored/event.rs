@@ -1,8 +1,8 @@
 //! Events, alone in the inbox and together with their effects in the journal.
 
 use model::{
-    Answer, Attributes, BotKey, ConnectorKey, Door, Effect, Event, Failure, Holder, Input, Late, LegId, LegName, Opaque,
-    Part, Poll, PollNumber, PushNumber, PushOutcome, RequestId, Said, SeatId, Timestamp, TurnNumber,
+    Answer, Attributes, BotKey, ConnectorKey, Door, Effect, Event, Failure, Holder, Input, Late, LegId, LegName,
+    Opaque, Part, Poll, PollNumber, PushNumber, PushOutcome, RequestId, Said, SeatId, Timestamp, TurnNumber,
 };
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};

@@ -6,9 +6,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
-use model::{
-    BotKey, ConnectorKey, LegId, Opaque, PollNumber, PushNumber, RequestId, SeatId, Timestamp, TurnNumber,
-};
+use model::{BotKey, ConnectorKey, LegId, Opaque, PollNumber, PushNumber, RequestId, SeatId, Timestamp, TurnNumber};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

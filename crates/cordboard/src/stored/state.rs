@@ -30,15 +30,8 @@ forms!(
 );
 
 /// The members of a state.
-pub(super) const MEMBERS: Members = &[
-    ("v", "version"),
-    ("n", "now"),
-    ("f", "floor"),
-    ("s", "seats"),
-    ("l", "legs"),
-    ("k", "next leg"),
-    ("t", "turns"),
-];
+pub(super) const MEMBERS: Members =
+    &[("v", "version"), ("n", "now"), ("f", "floor"), ("s", "seats"), ("l", "legs"), ("k", "next leg"), ("t", "turns")];
 
 #[derive(Serialize)]
 pub(super) struct StateOut<'a> {
