@@ -27,7 +27,7 @@
 //! microsecond, reading two. A journal row repeats what is said: an engine's words stand in the event that brought them
 //! and again in each effect that carries them (a reply, a push, a burial), a customer's in the event and in the
 //! question, and the question repeats attributes and the engine's state. Beside these, the rows of a turn (asked,
-//! answered) are about 900 bytes together.
+//! answered) are about 800 bytes together.
 
 mod content;
 mod effect;
