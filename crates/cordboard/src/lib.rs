@@ -8,13 +8,4 @@ pub mod connector;
 pub mod engine;
 pub mod gateway;
 pub mod http;
-pub mod inbox;
-pub mod outbox;
-pub mod runner;
-pub mod runtime;
-mod step;
-pub mod store;
 pub mod stored;
-mod timer;
-#[cfg(test)]
-mod simulation;
