@@ -72,7 +72,9 @@ fn fresh_seeds_keep_every_promise() {
 
 #[expect(clippy::disallowed_methods, reason = "the one place where chance comes in from outside: it picks the seeds")]
 fn uuid_seed() -> u32 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(7, |since| since.subsec_nanos() % 9_000_000)
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(7, |since| since.subsec_nanos() % 9_000_000)
 }
 
 /// A lost determinism would make every failing seed worthless.
@@ -90,7 +92,21 @@ fn the_simulation_reaches_the_rare_cases() {
     for seed in 0..150 {
         log.push_str(&simulate(seed));
     }
-    for rare in ["crash", "retry of", "push", "late", "refused", "vanished", "gone", "429", "5xx", "engine again", "poll", "fallback", "closed"] {
+    for rare in [
+        "crash",
+        "retry of",
+        "push",
+        "late",
+        "refused",
+        "vanished",
+        "gone",
+        "429",
+        "5xx",
+        "engine again",
+        "poll",
+        "fallback",
+        "closed",
+    ] {
         assert!(log.contains(rare), "no seed reached: {rare}");
     }
 }

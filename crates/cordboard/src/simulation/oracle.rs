@@ -76,7 +76,10 @@ async fn replay(world: &World, conversation: model::ConversationId) -> Result<To
         let before = state.clone();
         let (after, effects) = apply(&world.policies, state, &journal.events, row.at);
         if effects != journal.effects {
-            return Err(format!("row {} of {conversation} cannot be replayed:\n{effects:?}\n{:?}", row.seq, journal.effects));
+            return Err(format!(
+                "row {} of {conversation} cannot be replayed:\n{effects:?}\n{:?}",
+                row.seq, journal.effects
+            ));
         }
         for event in &journal.events {
             told.learn(event, &before);
@@ -97,7 +100,10 @@ async fn replay(world: &World, conversation: model::ConversationId) -> Result<To
         return Err(format!("{conversation} still asks, though everything was quiet for minutes"));
     }
     if !loaded.outbox.is_empty() {
-        return Err(format!("{conversation} still has {} rows to send, though everything was quiet for minutes", loaded.outbox.len()));
+        return Err(format!(
+            "{conversation} still has {} rows to send, though everything was quiet for minutes",
+            loaded.outbox.len()
+        ));
     }
     if let Some(request) = state.legs.iter().flat_map(|leg| &leg.open).next() {
         return Err(format!("{} still waits", request.id));
@@ -110,7 +116,10 @@ impl Told {
         match event {
             Event::Said(said) if said.poll.is_none() => *self.said.entry(said.input.shown().into()).or_default() += 1,
             Event::Answered { seat, turn, answer } => {
-                let runs = before.seat(*seat).and_then(|seat| seat.turn.as_ref()).is_some_and(|running| running.number == *turn);
+                let runs = before
+                    .seat(*seat)
+                    .and_then(|seat| seat.turn.as_ref())
+                    .is_some_and(|running| running.number == *turn);
                 if runs {
                     self.answered.extend(answer.items.iter().filter_map(|item| match item {
                         Item::Text(text) => Some(text.clone()),
@@ -126,7 +135,9 @@ impl Told {
 /// Invariant 1: what was acknowledged was applied; a recognised repetition was not applied twice.
 fn no_lost_word(world: &World, told: &Told) -> Result<(), String> {
     let platform = world.platform.lock().unwrap();
-    for said in platform.sessions.values().flat_map(|session| &session.acknowledged).filter(|said| !said.starts_with("poll")) {
+    for said in
+        platform.sessions.values().flat_map(|session| &session.acknowledged).filter(|said| !said.starts_with("poll"))
+    {
         match told.said.get(said) {
             None => return Err(format!("1, no lost word: {said:?} was acknowledged and is nowhere")),
             Some(times) if *times > 1 && world.late == Late::Push => {
@@ -151,7 +162,11 @@ fn no_lost_answer(world: &World, told: &Told, dead: &BTreeSet<String>) -> Result
     for session in platform.sessions.values() {
         let mut once = BTreeSet::new();
         for answer in session.seen.iter().filter(|words| words.starts_with("answer")) {
-            if !once.insert(answer) && !told.in_doubt && !world.log().contains("5xx after") && !world.log().contains("crash") {
+            if !once.insert(answer)
+                && !told.in_doubt
+                && !world.log().contains("5xx after")
+                && !world.log().contains("crash")
+            {
                 return Err(format!("2, once per turn: {answer:?} was seen twice, and nothing was in doubt"));
             }
         }
@@ -166,7 +181,11 @@ fn in_order(world: &World) -> Result<(), String> {
         let mut last = 0;
         let mut known = BTreeSet::new();
         for answer in session.seen.iter().filter(|answer| known.insert((*answer).clone())) {
-            let Some(number) = answer.split('m').next_back().and_then(|rest| rest.split(' ').next()?.parse::<u32>().ok()) else { continue };
+            let Some(number) =
+                answer.split('m').next_back().and_then(|rest| rest.split(' ').next()?.parse::<u32>().ok())
+            else {
+                continue;
+            };
             if number < last && world.late == Late::PollButton {
                 return Err(format!("3, in order: {name} saw {:?}", session.seen));
             }

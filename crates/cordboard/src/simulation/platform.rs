@@ -8,7 +8,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method};
 use model::{
-    Attributes, ConnectorKey, Door, Input, Item, Late, Opaque, OrgKey, Outcome, Part, Poll, PollNumber, PushOutcome, Timestamp,
+    Attributes, ConnectorKey, Door, Input, Item, Late, Opaque, OrgKey, Outcome, Part, Poll, PollNumber, PushOutcome,
+    Timestamp,
 };
 
 use super::world::{Dice, World};
@@ -186,9 +187,8 @@ impl Transport for SimulatedTransport {
     fn send(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failed>> {
         Box::pin(async move {
             let text = String::from_utf8(call.body.to_vec()).unwrap();
-            let sent = async {
-                if call.url == "engine" { self.engine(&text).await } else { self.platform(&text).await }
-            };
+            let sent =
+                async { if call.url == "engine" { self.engine(&text).await } else { self.platform(&text).await } };
             tokio::time::timeout(Duration::from_millis(call.timeout_ms), sent).await.unwrap_or(Err(Failed::TimedOut))
         })
     }
@@ -341,7 +341,13 @@ async fn talk(world: Arc<World>, customer: u64) {
         } else if !say_and_poll(&world, customer, &name, &said).await {
             session += 1;
         }
-        let closed = world.platform.lock().unwrap().sessions.get(&format!("c{customer}s{session}")).is_some_and(|known| known.closed);
+        let closed = world
+            .platform
+            .lock()
+            .unwrap()
+            .sessions
+            .get(&format!("c{customer}s{session}"))
+            .is_some_and(|known| known.closed);
         if closed || world.dice.once_in(25) {
             while sent.join_next().await.is_some() {}
             close(&world, &format!("c{customer}s{session}"));
@@ -403,7 +409,14 @@ async fn say(world: &Arc<World>, customer: u64, session: &str, said: &str, poll:
 }
 
 /// One request; nothing when it failed in a way that the platform retries.
-async fn call(world: &Arc<World>, customer: u64, session: &str, said: &str, message: &str, poll: Option<Poll>) -> Option<String> {
+async fn call(
+    world: &Arc<World>,
+    customer: u64,
+    session: &str,
+    said: &str,
+    message: &str,
+    poll: Option<Poll>,
+) -> Option<String> {
     let (shared, life) = world.gateway()?;
     let connector = shared.connectors.get(&ConnectorKey::from("door"))?.clone();
     let body_hash = said.bytes().fold(5_381_u64, |hash, byte| hash.wrapping_mul(33) ^ u64::from(byte));
@@ -424,15 +437,21 @@ async fn call(world: &Arc<World>, customer: u64, session: &str, said: &str, mess
     if world.has_faults() && world.dice.once_in(30) {
         // Both copies of a duplicate delivery come at once.
         let (twice, connector, copy, arrival) = (shared.clone(), connector.clone(), request.clone(), arrival.clone());
-        crate::runtime::Spawner::spawn(&life, Box::pin(async move {
-            drop(twice.receive(&connector, copy, arrival).await);
-        }));
+        crate::runtime::Spawner::spawn(
+            &life,
+            Box::pin(async move {
+                drop(twice.receive(&connector, copy, arrival).await);
+            }),
+        );
     }
     let (send, receive) = tokio::sync::oneshot::channel();
-    crate::runtime::Spawner::spawn(&life, Box::pin(async move {
-        // A platform that went away hears nothing; the inbox learns it from the dropped delivery.
-        drop(send.send(shared.receive(&connector, request, arrival).await));
-    }));
+    crate::runtime::Spawner::spawn(
+        &life,
+        Box::pin(async move {
+            // A platform that went away hears nothing; the inbox learns it from the dropped delivery.
+            drop(send.send(shared.receive(&connector, request, arrival).await));
+        }),
+    );
     let vanishes = world.has_faults() && world.dice.once_in(20);
     let patience = if vanishes { world.dice.roll(2_500) } else { 30_000 };
     let received = match tokio::time::timeout(Duration::from_millis(patience), receive).await {

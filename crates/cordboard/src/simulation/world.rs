@@ -108,7 +108,10 @@ impl Future for Mortal {
 }
 
 impl Spawner for Arc<Life> {
-    #[expect(clippy::disallowed_methods, reason = "this is the simulation's spawner: what it starts dies with its life")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the simulation's spawner: what it starts dies with its life"
+    )]
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         let handle = tokio::spawn(Mortal { task, life: self.clone() });
         let mut tasks = self.tasks.lock().unwrap();
@@ -181,13 +184,14 @@ impl World {
             if !faults.load(Ordering::Relaxed) {
                 return Fault::None;
             }
-            match dice.roll(150) {
-                0 => Fault::Unavailable,
-                1 => Fault::Unknown,
+            match dice.roll(200) {
+                0 => Fault::Refused,
+                1 => Fault::Lost,
+                2 => Fault::Stored,
                 _ => Fault::None,
             }
         });
-        Memory::with(pause, fault)
+        Memory::new([9; 16]).with_pause(pause).with_faults(fault)
     }
 
     pub(super) fn note(&self, line: impl AsRef<str>) {
@@ -244,7 +248,8 @@ impl World {
         let mut seed = [7; 32];
         seed[..8].copy_from_slice(&self.incarnations.fetch_add(1, Ordering::Relaxed).to_le_bytes());
         let clock: Arc<dyn Clock> = self.clock.clone();
-        let connector: Arc<dyn Connector> = Arc::new(SimulatedConnector { late: self.late, key: "door".into(), org: "org".into() });
+        let connector: Arc<dyn Connector> =
+            Arc::new(SimulatedConnector { late: self.late, key: "door".into(), org: "org".into() });
         let engine: Arc<dyn Engine> = Arc::new(SimulatedEngine { replay: self.replay });
         let access: Arc<dyn PushAccess> = Arc::new(SimulatedAccess { dice: self.dice.clone() });
         Parts {
@@ -260,7 +265,11 @@ impl World {
             engines: BTreeMap::from([(BotKey::from("bot"), engine)]),
             access: BTreeMap::from([(OrgKey::from("org"), access)]),
             policies: self.policies.clone(),
-            limits: Limits { conversations_in_memory_max: 1 + self.dice.roll(4) as usize, lease_ms: 5_000, ..Limits::default() },
+            limits: Limits {
+                conversations_in_memory_max: 1 + self.dice.roll(4) as usize,
+                lease_ms: 5_000,
+                ..Limits::default()
+            },
         }
     }
 
