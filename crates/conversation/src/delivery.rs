@@ -102,11 +102,9 @@ impl Step<'_> {
     /// Seals a reply. Every sealed reply is unconfirmed until it is known to be out.
     fn seal(&mut self, id: LegId, open: OpenRequest, reply: Reply, parts: Vec<Part>) {
         let now = self.now;
+        self.forget_oldest_doubt(id);
         let Some(leg) = self.leg_mut(id) else { return };
         let push = leg.pushes_late();
-        if leg.unconfirmed.len() >= UNCONFIRMED_MAX {
-            leg.unconfirmed.remove(0);
-        }
         if !(push && open.gone) {
             leg.unconfirmed.push(Unconfirmed {
                 request: open.id,
@@ -121,6 +119,15 @@ impl Step<'_> {
         self.effects.push(Effect::Seal { request: open.id, leg: id, reply });
         for joined in open.joined {
             self.effects.push(Effect::SealSame { request: joined, of: open.id });
+        }
+    }
+
+    /// Past the limit, the oldest reply in doubt is not waited for any more; what was in it stays visible.
+    fn forget_oldest_doubt(&mut self, id: LegId) {
+        let Some(leg) = self.leg_mut(id).filter(|leg| leg.unconfirmed.len() >= UNCONFIRMED_MAX) else { return };
+        let seat = leg.seat;
+        for part in leg.unconfirmed.remove(0).parts {
+            self.bury(seat, part, Undelivered::OutcomeUnknown);
         }
     }
 
@@ -336,9 +343,14 @@ impl Step<'_> {
         if !numbers.is_empty() {
             self.effects.push(Effect::WithdrawPushes { leg: id, pushes: numbers });
         }
-        let aborted = unconfirmed.into_iter().filter(|sealed| sealed.aborted.is_some()).flat_map(|sealed| sealed.parts);
-        let parts: Vec<Part> = aborted.chain(pushes.into_iter().flat_map(|push| push.parts)).chain(held).collect();
-        for part in parts {
+        for sealed in unconfirmed {
+            // A reply that may have left is not known to have arrived, and its session can take it no more.
+            let reason = if sealed.aborted.is_some() { reason } else { Undelivered::OutcomeUnknown };
+            for part in sealed.parts {
+                self.bury(seat, part, reason);
+            }
+        }
+        for part in pushes.into_iter().flat_map(|push| push.parts).chain(held) {
             self.bury(seat, part, reason);
         }
         self.close_leg(id, evidence);

@@ -2,7 +2,7 @@
 //!
 //! The modules stand in the order of the path: a platform's request comes in by a [`connector`], is made durable by the
 //! [`inbox`] and applied by the [`runner`]; what the core decided leaves by the [`outbox`] to an [`engine`] or back to the
-//! platform; [`timer`] says when time has passed. The [`store`] keeps it all, in the forms of [`stored`].
+//! platform; the timer says when time has passed. The [`store`] keeps it all, in the forms of [`stored`].
 
 pub mod connector;
 pub mod engine;
@@ -12,6 +12,8 @@ pub mod inbox;
 pub mod outbox;
 pub mod runner;
 pub mod runtime;
+#[cfg(test)]
+mod simulation;
 mod step;
 pub mod store;
 pub mod stored;

@@ -1,0 +1,196 @@
+//! Judges what the outside saw against what the journal holds, when everything has come to rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use conversation::invariants::Ledger;
+use conversation::{Conversation, apply};
+use model::{Effect, Event, Fact, Item, Late, Part, Timestamp};
+
+use super::world::World;
+use crate::store::{LetterQuery, Store as _};
+use crate::stored;
+
+/// What one conversation's journal tells.
+#[derive(Default)]
+struct Told {
+    said: BTreeMap<String, u32>,
+    /// Words of answers that the core took, in order.
+    answered: Vec<String>,
+    /// Whether some answer may have gone out twice.
+    in_doubt: bool,
+}
+
+pub(super) async fn check(world: &World) -> Result<(), String> {
+    first_of(&world.engine.lock().unwrap().violations)?;
+    first_of(&world.platform.lock().unwrap().violations)?;
+    let dead = dead_words(world).await;
+    let conversations = world.memory.conversations(100).await.unwrap();
+    let mut told = Told::default();
+    for conversation in conversations {
+        let one = replay(world, conversation).await?;
+        told.in_doubt |= one.in_doubt;
+        told.answered.extend(one.answered);
+        for (words, times) in one.said {
+            *told.said.entry(words).or_default() += times;
+        }
+    }
+    no_lost_word(world, &told)?;
+    no_lost_answer(world, &told, &dead)?;
+    in_order(world)
+}
+
+fn first_of(violations: &[String]) -> Result<(), String> {
+    violations.first().map_or(Ok(()), |violation| Err(violation.clone()))
+}
+
+async fn dead_words(world: &World) -> BTreeSet<String> {
+    let letters = world.memory.dead_letters(LetterQuery { after: 0, limit: 10_000 }).await.unwrap();
+    letters
+        .iter()
+        .filter(|letter| &*letter.kind == "answer")
+        .flat_map(|letter| {
+            let letter = stored::decode_letter(&letter.payload.payload().unwrap()).unwrap();
+            words(&letter.part)
+        })
+        .collect()
+}
+
+fn words(part: &Part) -> Vec<String> {
+    part.items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Text(text) => Some(text.clone()),
+            Item::Choices(_) => None,
+        })
+        .collect()
+}
+
+/// The journal, applied again from its first row, gives the same effects and the same state: it is the truth.
+async fn replay(world: &World, conversation: model::ConversationId) -> Result<Told, String> {
+    let rows = world.memory.read_journal(conversation, 1, 100_000).await.unwrap();
+    let mut told = Told::default();
+    let mut ledger = Ledger::default();
+    let mut state = rows.first().map_or_else(|| Conversation::new(Timestamp(0)), |row| Conversation::new(row.at));
+    for row in &rows {
+        let journal = stored::decode_journal(&row.payload.payload().unwrap()).map_err(|error| error.to_string())?;
+        let before = state.clone();
+        let (after, effects) = apply(&world.policies, state, &journal.events, row.at);
+        if effects != journal.effects {
+            return Err(format!(
+                "row {} of {conversation} cannot be replayed:\n{effects:?}\n{:?}",
+                row.seq, journal.effects
+            ));
+        }
+        for event in &journal.events {
+            told.learn(event, &before);
+            if let Event::Answered { seat, turn, .. } | Event::Failed { seat, turn, .. } = event {
+                ledger.answered(*seat, *turn);
+            }
+        }
+        ledger.observe(&effects)?;
+        told.in_doubt |= effects.iter().any(|effect| matches!(effect, Effect::Record(Fact::PossibleDuplicate { .. })));
+        state = after;
+    }
+    let loaded = world.memory.load(conversation).await.unwrap().unwrap();
+    let stored = stored::decode_state(&loaded.state.payload().unwrap()).map_err(|error| error.to_string())?;
+    if stored != state {
+        return Err(format!("the state of {conversation} is not what its journal makes"));
+    }
+    if state.seats.iter().any(|seat| seat.turn.is_some()) {
+        return Err(format!("{conversation} still asks, though everything was quiet for minutes"));
+    }
+    if !loaded.outbox.is_empty() {
+        return Err(format!(
+            "{conversation} still has {} rows to send, though everything was quiet for minutes",
+            loaded.outbox.len()
+        ));
+    }
+    if let Some(request) = state.legs.iter().flat_map(|leg| &leg.open).next() {
+        return Err(format!("{} still waits", request.id));
+    }
+    Ok(told)
+}
+
+impl Told {
+    fn learn(&mut self, event: &Event, before: &Conversation) {
+        match event {
+            Event::Said(said) if said.poll.is_none() => *self.said.entry(said.input.shown().into()).or_default() += 1,
+            Event::Answered { seat, turn, answer } => {
+                let runs = before
+                    .seat(*seat)
+                    .and_then(|seat| seat.turn.as_ref())
+                    .is_some_and(|running| running.number == *turn);
+                if runs {
+                    self.answered.extend(answer.items.iter().filter_map(|item| match item {
+                        Item::Text(text) => Some(text.clone()),
+                        Item::Choices(_) => None,
+                    }));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Invariant 1: what was acknowledged was applied; a recognised repetition was not applied twice.
+fn no_lost_word(world: &World, told: &Told) -> Result<(), String> {
+    let platform = world.platform.lock().unwrap();
+    for said in
+        platform.sessions.values().flat_map(|session| &session.acknowledged).filter(|said| !said.starts_with("poll"))
+    {
+        match told.said.get(said) {
+            None => return Err(format!("1, no lost word: {said:?} was acknowledged and is nowhere")),
+            Some(times) if *times > 1 && world.late == Late::Push => {
+                return Err(format!("1, no lost word: {said:?} was applied {times} times"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Invariant 10: every answer that the core took was seen, or is visible as undelivered. On a door that cannot push, it
+/// may also be held for a customer who did not come back, or have left in a response that the platform threw away.
+fn no_lost_answer(world: &World, told: &Told, dead: &BTreeSet<String>) -> Result<(), String> {
+    let platform = world.platform.lock().unwrap();
+    let seen: BTreeSet<&String> = platform.sessions.values().flat_map(|session| &session.seen).collect();
+    for answer in &told.answered {
+        if !seen.contains(answer) && !dead.contains(answer) && world.late == Late::Push {
+            return Err(format!("10, no lost answer: {answer:?} was neither seen nor buried"));
+        }
+    }
+    for session in platform.sessions.values() {
+        let mut once = BTreeSet::new();
+        for answer in session.seen.iter().filter(|words| words.starts_with("answer")) {
+            if !once.insert(answer)
+                && !told.in_doubt
+                && !world.log().contains("5xx after")
+                && !world.log().contains("crash")
+            {
+                return Err(format!("2, once per turn: {answer:?} was seen twice, and nothing was in doubt"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Invariant 3: what a customer sees for the first time comes in the order in which it was asked for.
+fn in_order(world: &World) -> Result<(), String> {
+    let platform = world.platform.lock().unwrap();
+    for (name, session) in &platform.sessions {
+        let mut last = 0;
+        let mut known = BTreeSet::new();
+        for answer in session.seen.iter().filter(|answer| known.insert((*answer).clone())) {
+            let Some(number) =
+                answer.split('m').next_back().and_then(|rest| rest.split(' ').next()?.parse::<u32>().ok())
+            else {
+                continue;
+            };
+            if number < last && world.late == Late::PollButton {
+                return Err(format!("3, in order: {name} saw {:?}", session.seen));
+            }
+            last = last.max(number);
+        }
+    }
+    Ok(())
+}

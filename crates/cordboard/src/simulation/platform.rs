@@ -1,0 +1,500 @@
+//! The platform of the simulation, with its customers: it calls the gateway, retries, gives up, and takes pushes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, HeaderValue, Method};
+use model::{
+    Attributes, ConnectorKey, Door, Input, Item, Late, Opaque, OrgKey, Outcome, Part, Poll, PollNumber, PushOutcome,
+    Timestamp,
+};
+
+use super::world::{Dice, World};
+use crate::connector::{
+    Arrival, Connector, LegView, Message, Parsed, PushReading, Rendered, RenderedPush, SealedReply,
+};
+use crate::http::{Call, Failed, Reply, Transport};
+use crate::outbox::PushAccess;
+use crate::runtime::Clock as _;
+
+/// What the platform knows of its sessions.
+#[derive(Default)]
+pub(super) struct Sessions {
+    pub(super) sessions: BTreeMap<String, Session>,
+    /// Bytes of every reply by message, to see that a retry gets the same.
+    pub(super) replies: BTreeMap<String, Bytes>,
+    pub(super) violations: Vec<String>,
+}
+
+#[derive(Default)]
+pub(super) struct Session {
+    /// What the customer saw, in order.
+    pub(super) seen: Vec<String>,
+    pub(super) closed: bool,
+    /// Messages that were acknowledged with a 2xx that counts.
+    pub(super) acknowledged: Vec<String>,
+}
+
+pub(super) struct SimulatedConnector {
+    pub(super) late: Late,
+    pub(super) key: ConnectorKey,
+    pub(super) org: OrgKey,
+}
+
+fn lines(parts: &[Part]) -> String {
+    let mut lines = String::new();
+    for part in parts {
+        for item in &part.items {
+            if let Item::Text(text) = item {
+                lines.push_str(text);
+                lines.push('\n');
+            }
+        }
+        if part.outcome != Outcome::Open {
+            lines.push_str("[closed]\n");
+        }
+    }
+    lines
+}
+
+fn sealed(body: String) -> SealedReply {
+    SealedReply { status: 200, retry_after_s: None, body: body.into() }
+}
+
+impl Connector for SimulatedConnector {
+    fn key(&self) -> &ConnectorKey {
+        &self.key
+    }
+
+    fn org(&self) -> &OrgKey {
+        &self.org
+    }
+
+    fn door(&self) -> Door {
+        let push = self.late == Late::Push;
+        Door {
+            late: self.late,
+            join_identical_ms: if push { 0 } else { 3_000 },
+            retry_window_ms: 15_000,
+            push_after_ack_ms: 100,
+            follow_up_ms: 3_600_000,
+        }
+    }
+
+    fn wait_ms(&self) -> u64 {
+        2_000
+    }
+
+    fn refuse_after_ms(&self) -> u64 {
+        3_500
+    }
+
+    fn parse(&self, _body: &[u8]) -> Parsed {
+        Parsed::NotJson
+    }
+
+    fn render(&self, reply: &model::Reply, _leg: LegView<'_>) -> Rendered {
+        let body = match reply {
+            model::Reply::Parts(parts) => lines(parts),
+            model::Reply::Holding { parts, button, .. } => {
+                let button = button.as_ref().map(|button| format!("[poll {}]\n", button.poll)).unwrap_or_default();
+                lines(parts) + &button
+            }
+            model::Reply::Pending { parts, poll } => lines(parts) + &format!("[pending {poll}]\n"),
+            model::Reply::Failed { code } => format!("[failed {code}]\n"),
+            model::Reply::Refused => "[refused]\n".into(),
+        };
+        Rendered { reply: sealed(body), memory: None, corrections: 0 }
+    }
+
+    fn render_push(&self, parts: &[Part], leg: LegView<'_>) -> Option<RenderedPush> {
+        let body = format!("{}\n{}", leg.session, lines(parts)).into();
+        (self.late == Late::Push).then_some(RenderedPush { body, memory: None, corrections: 0 })
+    }
+
+    fn refusal(&self) -> SealedReply {
+        SealedReply { status: 503, retry_after_s: Some(1), body: Bytes::new() }
+    }
+
+    fn call(&self, push: &Bytes) -> Option<Call> {
+        Some(Call {
+            method: Method::POST,
+            url: "platform".into(),
+            headers: HeaderMap::new(),
+            body: push.clone(),
+            timeout_ms: 10_000,
+            reply_max_bytes: 1_000,
+        })
+    }
+
+    fn read_push(&self, reply: &Reply) -> PushReading {
+        match reply.status {
+            200 => PushReading::Over(PushOutcome::Delivered),
+            401 => PushReading::Unauthorised,
+            409 => PushReading::Over(PushOutcome::SessionClosed),
+            429 | 503 => PushReading::NotTaken { after_ms: reply.retry_after_ms() },
+            _ => PushReading::Unknown,
+        }
+    }
+}
+
+pub(super) struct SimulatedAccess {
+    pub(super) dice: Dice,
+}
+
+impl PushAccess for SimulatedAccess {
+    fn bearer(&self) -> BoxFuture<'_, Result<HeaderValue, u64>> {
+        Box::pin(async {
+            self.dice.wait_up_to_ms(5).await;
+            if self.dice.once_in(50) { Err(300) } else { Ok(HeaderValue::from_static("Bearer token")) }
+        })
+    }
+
+    fn refuse(&self, _bearer: &HeaderValue) {}
+
+    fn take(&self, _now: Timestamp) -> Result<(), u64> {
+        if self.dice.once_in(20) { Err(self.dice.roll(500)) } else { Ok(()) }
+    }
+
+    fn pause_until(&self, _until: Timestamp) {}
+}
+
+/// The network, both ways out: to the engine and to the platform.
+pub(super) struct SimulatedTransport {
+    pub(super) world: Arc<World>,
+}
+
+fn reply(status: u16, body: impl Into<Bytes>) -> Reply {
+    Reply { status, headers: HeaderMap::new(), body: body.into() }
+}
+
+/// A call that the engine works on; dropped, it is over, whatever became of it.
+struct UnderWay {
+    world: Arc<World>,
+    session: String,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.world.engine.lock().unwrap().under_way.remove(&self.session);
+    }
+}
+
+impl Transport for SimulatedTransport {
+    fn send(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failed>> {
+        Box::pin(async move {
+            let text = String::from_utf8(call.body.to_vec()).unwrap();
+            let sent =
+                async { if call.url == "engine" { self.engine(&text).await } else { self.platform(&text).await } };
+            tokio::time::timeout(Duration::from_millis(call.timeout_ms), sent).await.unwrap_or(Err(Failed::TimedOut))
+        })
+    }
+}
+
+impl SimulatedTransport {
+    async fn engine(&self, text: &str) -> Result<Reply, Failed> {
+        let world = &self.world;
+        let (dice, faults) = (&world.dice, world.has_faults());
+        let mut words = text.splitn(3, ' ');
+        let (id, session, said) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+        dice.wait_up_to_ms(30).await;
+        if faults && dice.once_in(25) {
+            return Err(Failed::NotSent);
+        }
+        let _under_way = self.began(id, session, said);
+        let think_ms = match dice.roll(10) {
+            0 => 9_000,
+            1 | 2 => 3_000,
+            _ => 300,
+        };
+        dice.wait_up_to_ms(think_ms).await;
+        match dice.roll(30) {
+            0 if faults => Ok(reply(503, "")),
+            1 if faults => Err(Failed::Broken),
+            2 if faults => Ok(reply(200 + 300, "")),
+            3 if faults => std::future::pending().await,
+            _ => Ok(reply(200, format!("answer to {said}"))),
+        }
+    }
+
+    fn began(&self, id: &str, session: &str, said: &str) -> UnderWay {
+        let mut asked = self.world.engine.lock().unwrap();
+        if !said.starts_with("notice:") {
+            let times = asked.turns.entry(id.into()).or_insert_with(|| (said.into(), 0));
+            times.1 += 1;
+            if times.1 > 1 {
+                self.world.note(format!("engine again {id}"));
+            }
+            if times.0 != said {
+                asked.violations.push(format!("turn {id} was asked with different words"));
+            }
+        }
+        if let Some(other) = asked.under_way.insert(session.into(), id.into()) {
+            asked.violations.push(format!("3, in order: the engine was asked {id} while it worked on {other}"));
+        }
+        UnderWay { world: self.world.clone(), session: session.into() }
+    }
+
+    async fn platform(&self, text: &str) -> Result<Reply, Failed> {
+        let world = &self.world;
+        let (dice, faults) = (&world.dice, world.has_faults());
+        let (session, words) = text.split_once('\n').unwrap();
+        dice.wait_up_to_ms(50).await;
+        if faults {
+            match dice.roll(25) {
+                0 => return Err(Failed::NotSent),
+                1 => {
+                    world.note("429");
+                    let mut reply = reply(429, "");
+                    reply.headers.insert("retry-after", HeaderValue::from_static("1"));
+                    return Ok(reply);
+                }
+                2 => return Ok(reply(401, "")),
+                3 => {
+                    world.note("5xx before it was taken");
+                    return Ok(reply(500, ""));
+                }
+                _ => {}
+            }
+        }
+        {
+            let mut platform = world.platform.lock().unwrap();
+            let known = platform.sessions.entry(session.into()).or_default();
+            if known.closed {
+                return Ok(reply(409, ""));
+            }
+            world.note(format!("{session} push {words:?}"));
+            known.take(words);
+        }
+        dice.wait_up_to_ms(20).await;
+        if faults && dice.once_in(20) {
+            world.note("5xx after it was taken");
+            return Ok(reply(500, ""));
+        }
+        Ok(reply(200, ""))
+    }
+}
+
+impl Session {
+    fn take(&mut self, words: &str) {
+        for line in words.lines() {
+            if line == "[closed]" {
+                self.closed = true;
+            } else if !line.starts_with('[') {
+                self.seen.push(line.into());
+            }
+        }
+    }
+}
+
+/// How a call to the gateway ended.
+enum Called {
+    Answered(String),
+    Failed,
+}
+
+/// Customers talk, all at once; returns when they have said everything.
+pub(super) async fn run(world: &Arc<World>) {
+    let mut everybody = tokio::task::JoinSet::new();
+    let gateway = everybody.spawn(world.clone().keep_alive());
+    let customers = 1 + world.dice.roll(4);
+    let mut talking = tokio::task::JoinSet::new();
+    for customer in 0..customers {
+        talking.spawn(talk(world.clone(), customer));
+    }
+    talking.spawn(doubled_wakes(world.clone()));
+    while talking.join_next().await.transpose().unwrap().is_some() {}
+    // The gateway lives on until the runtime of the simulation ends.
+    drop(gateway);
+    everybody.detach_all();
+}
+
+/// Timers that fire twice, and for nothing.
+async fn doubled_wakes(world: Arc<World>) {
+    for _ in 0..20 {
+        world.dice.wait_up_to_ms(1_500).await;
+        if let Some((shared, _)) = world.gateway() {
+            for conversation in shared.slots.all() {
+                shared.tell_conversation(conversation, model::Event::TimePassed);
+            }
+        }
+    }
+}
+
+async fn talk(world: Arc<World>, customer: u64) {
+    let mut session = 0;
+    let messages = 2 + world.dice.roll(7);
+    let hasty = world.dice.once_in(3);
+    let mut sent = tokio::task::JoinSet::new();
+    for number in 0..messages {
+        let said = format!("c{customer}m{number}{}", if world.dice.once_in(12) { " bye" } else { "" });
+        let name = format!("c{customer}s{session}");
+        if hasty && world.late == Late::Push && world.dice.once_in(2) {
+            let world = world.clone();
+            sent.spawn(async move {
+                say(&world, customer, &name, &said, None).await;
+            });
+            world_pause(&sent).await;
+        } else if !say_and_poll(&world, customer, &name, &said).await {
+            session += 1;
+        }
+        let closed = world
+            .platform
+            .lock()
+            .unwrap()
+            .sessions
+            .get(&format!("c{customer}s{session}"))
+            .is_some_and(|known| known.closed);
+        if closed || world.dice.once_in(25) {
+            while sent.join_next().await.is_some() {}
+            close(&world, &format!("c{customer}s{session}"));
+            session += 1;
+        }
+        world.dice.wait_up_to_ms(1_000).await;
+    }
+    while sent.join_next().await.is_some() {}
+}
+
+async fn world_pause(_sent: &tokio::task::JoinSet<()>) {
+    tokio::task::yield_now().await;
+}
+
+/// The customer leaves, or the flow goes on: the platform closes the session and tells nobody.
+fn close(world: &World, session: &str) {
+    world.note(format!("{session} closed"));
+    world.platform.lock().unwrap().sessions.entry(session.into()).or_default().closed = true;
+}
+
+/// Says something and, where the answer is held, fetches it; false when the session is over for the platform.
+async fn say_and_poll(world: &Arc<World>, customer: u64, session: &str, said: &str) -> bool {
+    let mut next = (said.to_owned(), None);
+    for _ in 0..6 {
+        match say(world, customer, session, &next.0, next.1).await {
+            Called::Failed => {
+                close(world, session);
+                return false;
+            }
+            Called::Answered(body) => {
+                let poll = body.lines().find_map(|line| line.strip_prefix("[poll ")?.strip_suffix(']')?.parse().ok());
+                let Some(poll) = poll else { return true };
+                world.note(format!("{session} poll {poll}"));
+                world.dice.wait_up_to_ms(1_500).await;
+                next = (format!("poll {poll}"), Some(Poll::Number(PollNumber(poll))));
+            }
+        }
+    }
+    true
+}
+
+/// One message of the platform to the gateway, with the retries that the platform makes.
+async fn say(world: &Arc<World>, customer: u64, session: &str, said: &str, poll: Option<Poll>) -> Called {
+    let push = world.late == Late::Push;
+    let attempts = if push { 3 } else { 1 };
+    let message = format!("{session}/{said}/{}", world.clock.now().0);
+    for attempt in 0..attempts {
+        if attempt > 0 {
+            world.note(format!("{session} retry of {said:?}"));
+            tokio::time::sleep(Duration::from_millis(500 << attempt)).await;
+        } else {
+            world.note(format!("{session} says {said:?}"));
+        }
+        if let Some(body) = call(world, customer, session, said, &message, poll).await {
+            return Called::Answered(body);
+        }
+    }
+    Called::Failed
+}
+
+/// One request; nothing when it failed in a way that the platform retries.
+async fn call(
+    world: &Arc<World>,
+    customer: u64,
+    session: &str,
+    said: &str,
+    message: &str,
+    poll: Option<Poll>,
+) -> Option<String> {
+    let (shared, life) = world.gateway()?;
+    let connector = shared.connectors.get(&ConnectorKey::from("door"))?.clone();
+    let body_hash = said.bytes().fold(5_381_u64, |hash, byte| hash.wrapping_mul(33) ^ u64::from(byte));
+    let request = Message {
+        conversation: format!("conversation-{customer}"),
+        session: session.into(),
+        message: (world.late == Late::Push).then(|| message.into()),
+        bot: "bot".into(),
+        input: Input::Text(said.into()),
+        language: "en-us".into(),
+        parameters: Attributes::new(),
+        session_lifetime_ms: 3_600_000,
+        address: Opaque::default(),
+        body_hash,
+        poll,
+    };
+    let arrival = Arrival { at: world.clock.now(), correlation: None };
+    if world.has_faults() && world.dice.once_in(30) {
+        // Both copies of a duplicate delivery come at once.
+        let (twice, connector, copy, arrival) = (shared.clone(), connector.clone(), request.clone(), arrival.clone());
+        crate::runtime::Spawner::spawn(
+            &life,
+            Box::pin(async move {
+                drop(twice.receive(&connector, copy, arrival).await);
+            }),
+        );
+    }
+    let (send, receive) = tokio::sync::oneshot::channel();
+    crate::runtime::Spawner::spawn(
+        &life,
+        Box::pin(async move {
+            // A platform that went away hears nothing; the inbox learns it from the dropped delivery.
+            drop(send.send(shared.receive(&connector, request, arrival).await));
+        }),
+    );
+    let vanishes = world.has_faults() && world.dice.once_in(20);
+    let patience = if vanishes { world.dice.roll(2_500) } else { 30_000 };
+    let received = match tokio::time::timeout(Duration::from_millis(patience), receive).await {
+        Ok(Ok(received)) => received,
+        Ok(Err(_)) => return None,
+        Err(_) => {
+            world.note(format!("{session} vanished"));
+            return None;
+        }
+    };
+    if received.reply.status != 200 {
+        world.note(format!("{session} refused"));
+        received.delivery.out();
+        return None;
+    }
+    let body = String::from_utf8(received.reply.body.to_vec()).unwrap();
+    same_bytes(world, message, &received.reply.body);
+    if world.has_faults() && world.dice.once_in(15) {
+        world.note(format!("{session} response gone"));
+        return None;
+    }
+    received.delivery.out();
+    world.note(format!("{session} response {body:?}"));
+    if body.contains("fallback") {
+        world.note("fallback");
+    }
+    let mut platform = world.platform.lock().unwrap();
+    let known = platform.sessions.entry(session.into()).or_default();
+    known.take(&body);
+    known.acknowledged.push(said.into());
+    if body.is_empty() {
+        world.note("late");
+    }
+    Some(body)
+}
+
+/// Invariant 6: the same message gets the same bytes, whoever asks how often.
+fn same_bytes(world: &World, message: &str, body: &Bytes) {
+    let mut platform = world.platform.lock().unwrap();
+    if world.late == Late::Push {
+        let first = platform.replies.entry(message.into()).or_insert_with(|| body.clone()).clone();
+        if first != *body {
+            platform.violations.push(format!("6, same question, same bytes: {message} got {first:?}, then {body:?}"));
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The world: time, chance, tasks that can be dropped at any poll, and the gateway in it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use conversation::{BotPolicy, OnFailure, Policies};
+use futures_util::future::BoxFuture;
+use model::{BotKey, ConnectorKey, Late, News, OrgKey, Timestamp};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::engine::SimulatedEngine;
+use super::platform::{SimulatedAccess, SimulatedConnector, SimulatedTransport};
+use crate::connector::Connector;
+use crate::engine::{Engine, Replay};
+use crate::gateway::{Limits, Parts, Shared};
+use crate::outbox::PushAccess;
+use crate::runtime::{Clock, Ids, Points, Runtime, Spawner};
+use crate::store::memory::{Fault, Memory};
+
+pub(super) struct World {
+    pub(super) dice: Dice,
+    pub(super) clock: Arc<SimulatedClock>,
+    pub(super) memory: Arc<Memory>,
+    pub(super) policies: Arc<Policies>,
+    pub(super) late: Late,
+    pub(super) replay: Replay,
+    pub(super) engine: Arc<Mutex<super::engine::Asked>>,
+    pub(super) platform: Arc<Mutex<super::platform::Sessions>>,
+    faults: Arc<AtomicBool>,
+    log: Arc<Mutex<String>>,
+    gateway: Mutex<Option<(Arc<Shared>, Arc<Life>)>>,
+    pub(super) back: Notify,
+    crashes_left: AtomicU64,
+    incarnations: AtomicU64,
+}
+
+/// Chance, shared by everything in the world.
+#[derive(Clone)]
+pub(super) struct Dice(Arc<Mutex<ChaCha8Rng>>);
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(ChaCha8Rng::seed_from_u64(seed))))
+    }
+
+    pub(super) fn roll(&self, sides: u64) -> u64 {
+        self.0.lock().unwrap().next_u64() % sides.max(1)
+    }
+
+    /// Once in `times`.
+    pub(super) fn once_in(&self, times: u64) -> bool {
+        self.roll(times) == 0
+    }
+
+    pub(super) async fn wait_up_to_ms(&self, ms: u64) {
+        tokio::time::sleep(Duration::from_millis(self.roll(ms + 1))).await;
+    }
+}
+
+/// The simulated clock follows tokio's paused one.
+pub(super) struct SimulatedClock {
+    start: Instant,
+}
+
+impl Clock for SimulatedClock {
+    fn now(&self) -> Timestamp {
+        let passed = u64::try_from(self.start.elapsed().as_millis()).unwrap();
+        Timestamp(1_790_000_000_000).plus_ms(passed)
+    }
+}
+
+/// One incarnation of the process: it lives until it was polled so many times.
+pub(super) struct Life {
+    polls: AtomicU64,
+    dies_at: u64,
+    dead: AtomicBool,
+    died: Notify,
+    tasks: Mutex<Vec<tokio::task::AbortHandle>>,
+}
+
+struct Mortal {
+    task: BoxFuture<'static, ()>,
+    life: Arc<Life>,
+}
+
+impl Future for Mortal {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.life.dead.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        if self.life.polls.fetch_add(1, Ordering::Relaxed) >= self.life.dies_at {
+            self.life.dead.store(true, Ordering::Relaxed);
+            self.life.died.notify_one();
+            return Poll::Pending;
+        }
+        self.task.as_mut().poll(context)
+    }
+}
+
+impl Spawner for Arc<Life> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the simulation's spawner: what it starts dies with its life"
+    )]
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        let handle = tokio::spawn(Mortal { task, life: self.clone() });
+        let mut tasks = self.tasks.lock().unwrap();
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(handle.abort_handle());
+    }
+}
+
+struct SeededPoints {
+    dice: Dice,
+}
+
+impl Points for SeededPoints {
+    fn reach(&self, _name: &'static str) -> BoxFuture<'static, ()> {
+        let dice = self.dice.clone();
+        Box::pin(async move {
+            match dice.roll(6) {
+                0 => dice.wait_up_to_ms(20).await,
+                1 | 2 => tokio::task::yield_now().await,
+                _ => {}
+            }
+        })
+    }
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        let dice = Dice::new(seed);
+        let faults = Arc::new(AtomicBool::new(true));
+        let memory = Self::memory(&dice, &faults);
+        let mut policy = BotPolicy { on_failure: OnFailure::Say, ..BotPolicy::default() };
+        policy.texts.fallback = "fallback".into();
+        if dice.once_in(3) {
+            policy.notify = vec![News::Opened, News::Ended];
+        }
+        Self {
+            clock: Arc::new(SimulatedClock { start: Instant::now() }),
+            memory: Arc::new(memory),
+            policies: Arc::new(Policies { fallback: policy, ..Policies::default() }),
+            late: if dice.roll(5) < 3 { Late::Push } else { Late::PollButton },
+            replay: if dice.once_in(4) { Replay::Unsafe } else { Replay::Safe },
+            engine: Arc::default(),
+            platform: Arc::default(),
+            faults,
+            log: Arc::default(),
+            gateway: Mutex::default(),
+            back: Notify::new(),
+            crashes_left: AtomicU64::new(dice.roll(5)),
+            incarnations: AtomicU64::new(0),
+            dice,
+        }
+    }
+
+    fn memory(dice: &Dice, faults: &Arc<AtomicBool>) -> Memory {
+        let pause = {
+            let dice = dice.clone();
+            Arc::new(move || -> BoxFuture<'static, ()> {
+                let dice = dice.clone();
+                Box::pin(async move {
+                    match dice.roll(8) {
+                        0 => dice.wait_up_to_ms(40).await,
+                        1..=3 => tokio::task::yield_now().await,
+                        _ => {}
+                    }
+                })
+            })
+        };
+        let (dice, faults) = (dice.clone(), faults.clone());
+        let fault = Arc::new(move |_write| {
+            if !faults.load(Ordering::Relaxed) {
+                return Fault::None;
+            }
+            match dice.roll(200) {
+                0 => Fault::Refused,
+                1 => Fault::Lost,
+                2 => Fault::Stored,
+                _ => Fault::None,
+            }
+        });
+        Memory::new([9; 16]).with_pause(pause).with_faults(fault)
+    }
+
+    pub(super) fn note(&self, line: impl AsRef<str>) {
+        let at = self.clock.now().0 - 1_790_000_000_000;
+        writeln!(self.log.lock().unwrap(), "{at:>7} {}", line.as_ref()).unwrap();
+    }
+
+    pub(super) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub(super) fn has_faults(&self) -> bool {
+        self.faults.load(Ordering::Relaxed)
+    }
+
+    /// The running gateway; nothing while it is down.
+    pub(super) fn gateway(&self) -> Option<(Arc<Shared>, Arc<Life>)> {
+        self.gateway.lock().unwrap().clone().filter(|(_, life)| !life.dead.load(Ordering::Relaxed))
+    }
+
+    /// Starts the gateway, and starts it again whenever it died, until it has died often enough.
+    pub(super) async fn keep_alive(self: Arc<Self>) {
+        loop {
+            let left = self.crashes_left.load(Ordering::Relaxed);
+            let dies_at = if left > 0 { 20 + self.dice.roll(3_000) } else { u64::MAX };
+            let life = Arc::new(Life {
+                polls: AtomicU64::new(0),
+                dies_at,
+                dead: AtomicBool::new(false),
+                died: Notify::new(),
+                tasks: Mutex::default(),
+            });
+            let started = loop {
+                if let Ok(shared) = Shared::start(self.parts(&life)).await {
+                    break shared;
+                }
+                self.dice.wait_up_to_ms(500).await;
+            };
+            *self.gateway.lock().unwrap() = Some((started, life.clone()));
+            self.back.notify_waiters();
+            life.died.notified().await;
+            self.note("crash");
+            let tasks = std::mem::take(&mut *life.tasks.lock().unwrap());
+            for task in tasks {
+                task.abort();
+            }
+            *self.gateway.lock().unwrap() = None;
+            self.crashes_left.fetch_sub(1, Ordering::Relaxed);
+            self.dice.wait_up_to_ms(3_000).await;
+        }
+    }
+
+    fn parts(self: &Arc<Self>, life: &Arc<Life>) -> Parts {
+        let mut seed = [7; 32];
+        seed[..8].copy_from_slice(&self.incarnations.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let connector: Arc<dyn Connector> =
+            Arc::new(SimulatedConnector { late: self.late, key: "door".into(), org: "org".into() });
+        let engine: Arc<dyn Engine> = Arc::new(SimulatedEngine { replay: self.replay });
+        let access: Arc<dyn PushAccess> = Arc::new(SimulatedAccess { dice: self.dice.clone() });
+        Parts {
+            store: self.memory.clone(),
+            runtime: Runtime {
+                ids: Arc::new(Ids::new(clock.clone(), seed)),
+                clock,
+                spawner: Arc::new(life.clone()),
+                points: Some(Arc::new(SeededPoints { dice: self.dice.clone() })),
+            },
+            transport: Arc::new(SimulatedTransport { world: self.clone() }),
+            connectors: BTreeMap::from([(ConnectorKey::from("door"), connector)]),
+            engines: BTreeMap::from([(BotKey::from("bot"), engine)]),
+            access: BTreeMap::from([(OrgKey::from("org"), access)]),
+            policies: self.policies.clone(),
+            limits: Limits {
+                conversations_in_memory_max: 1 + self.dice.roll(4) as usize,
+                lease_ms: 5_000,
+                ..Limits::default()
+            },
+        }
+    }
+
+    /// Nothing fails any more; whatever is under way comes to its end.
+    pub(super) async fn quiesce(&self) {
+        self.faults.store(false, Ordering::Relaxed);
+        self.crashes_left.store(0, Ordering::Relaxed);
+        tokio::time::sleep(super::QUIET).await;
+        // A life that was to end still ends; the next one does not.
+        tokio::time::sleep(super::QUIET).await;
+    }
+}

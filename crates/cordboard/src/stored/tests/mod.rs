@@ -1,0 +1,4 @@
+mod fixture;
+mod refusal;
+mod rich;
+mod walk;
