@@ -5,6 +5,7 @@
 //! platform; the timer says when time has passed. The [`store`] keeps it all, in the forms of [`stored`].
 
 pub mod connector;
+pub mod dead_letter;
 pub mod engine;
 pub mod gateway;
 pub mod http;
