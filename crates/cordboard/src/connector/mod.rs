@@ -10,6 +10,7 @@ pub mod bots;
 pub mod digital_bot_connector;
 mod ending;
 mod messages;
+pub mod registry;
 mod request;
 #[cfg(test)]
 mod tests;
