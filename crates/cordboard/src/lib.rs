@@ -1,7 +1,7 @@
 //! Cordboard: plugs any bot into any Genesys platform.
 
 pub mod connector;
-// pub mod engine;
+pub mod engine;
 pub mod http;
 pub mod org;
 pub mod runtime;
