@@ -1,5 +1,10 @@
-//! Everything about HTTP that is not a door: calls as values, the one outgoing client, the listener.
+//! Everything about HTTP that is not a door: calls as values, the one outgoing client, the credentials of those who
+//! call us.
 
 mod call;
+pub mod client;
+pub mod credentials;
 
 pub use call::{Call, Failed, Reply, Transport};
+pub use client::Client;
+pub use credentials::{Credentials, CredentialsConfig};
