@@ -5,6 +5,16 @@
 //! renders what the core decided. The HTTP layer authenticates before [`Connector::parse`] is called; the runner calls
 //! [`Connector::render`] before it commits; the outbox sends what [`Connector::call`] builds.
 
+pub mod bot_connector;
+pub mod bots;
+pub mod digital_bot_connector;
+mod ending;
+mod messages;
+pub mod registry;
+mod request;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -37,6 +47,8 @@ pub trait Connector: Send + Sync + 'static {
     fn call(&self, push: &Bytes) -> Option<http::Call>;
     /// Reads what the platform said to a push.
     fn read_push(&self, reply: &http::Reply) -> PushReading;
+    /// Whether a push of which nobody knows if it was taken is sent again, and so perhaps seen twice.
+    fn resends_unknown(&self) -> bool;
 }
 
 /// What a connector may see of a leg when it renders.
@@ -143,6 +155,12 @@ pub enum PushReading {
     },
     /// Nobody knows whether it was taken (a 5xx other than 503).
     Unknown,
+    /// It was refused for good, and so will be the next one, until an operator acts: the push ends as
+    /// [`PushOutcome::Rejected`], with an alarm.
+    Misconfigured {
+        /// What to look at. No word of the platform's answer.
+        why: &'static str,
+    },
 }
 
 /// Why a connector's configuration cannot be used. The message says what to write instead.

@@ -36,7 +36,7 @@ pub(super) async fn check(world: &World) -> Result<(), String> {
     }
     no_lost_word(world, &told)?;
     no_lost_answer(world, &told, &dead)?;
-    in_order(world)
+    in_order(world, &told)
 }
 
 fn first_of(violations: &[String]) -> Result<(), String> {
@@ -174,22 +174,22 @@ fn no_lost_answer(world: &World, told: &Told, dead: &BTreeSet<String>) -> Result
     Ok(())
 }
 
-/// Invariant 3: what a customer sees for the first time comes in the order in which it was asked for.
-fn in_order(world: &World) -> Result<(), String> {
+/// Invariant 3: what a customer sees for the first time comes in the order in which the core took it; and nothing is
+/// seen that the core did not take: nothing is done before it is committed.
+fn in_order(world: &World, told: &Told) -> Result<(), String> {
+    let taken: BTreeMap<&String, usize> = told.answered.iter().enumerate().map(|(place, answer)| (answer, place)).collect();
     let platform = world.platform.lock().unwrap();
     for (name, session) in &platform.sessions {
         let mut last = 0;
         let mut known = BTreeSet::new();
-        for answer in session.seen.iter().filter(|answer| known.insert((*answer).clone())) {
-            let Some(number) =
-                answer.split('m').next_back().and_then(|rest| rest.split(' ').next()?.parse::<u32>().ok())
-            else {
-                continue;
+        for answer in session.seen.iter().filter(|words| words.starts_with("answer") && known.insert((*words).clone())) {
+            let Some(place) = taken.get(answer) else {
+                return Err(format!("{name} saw {answer:?}, which no journal holds"));
             };
-            if number < last && world.late == Late::PollButton {
-                return Err(format!("3, in order: {name} saw {:?}", session.seen));
+            if *place < last {
+                return Err(format!("3, in order: {name} saw {answer:?} too late, in {:?}", session.seen));
             }
-            last = last.max(number);
+            last = *place;
         }
     }
     Ok(())

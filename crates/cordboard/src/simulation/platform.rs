@@ -216,7 +216,8 @@ impl SimulatedTransport {
             1 if faults => Err(Failed::Broken),
             2 if faults => Ok(reply(200 + 300, "")),
             3 if faults => std::future::pending().await,
-            _ => Ok(reply(200, format!("answer to {said}"))),
+            // Every answer is different, so that one which was asked for twice shows which of the two was taken.
+            _ => Ok(reply(200, format!("answer {} to {said}", dice.roll(1_000_000)))),
         }
     }
 

@@ -1,0 +1,81 @@
+//! The configuration of a Bot Connector (v1) integration.
+
+use model::Late;
+use serde::Deserialize;
+
+use crate::http::CredentialsConfig;
+
+/// One `[connectors.KEY]` table with `type = "bot_connector"`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The org, by its table key.
+    pub org: String,
+    /// The path of the integration's "Bot Connector Handle Utterance URI", exactly.
+    pub path: String,
+    /// Header names with their secrets, the same as in the integration's credentials.
+    pub credentials: CredentialsConfig,
+    /// The bots on offer, by their table keys. Default: all.
+    #[serde(default)]
+    pub bots: Option<Vec<String>>,
+    /// After this time a request is answered with what there is. The platform's own limit is unpublished and believed to
+    /// be 10 to 11 seconds. Default 7000.
+    #[serde(default = "budget_ms")]
+    pub budget_ms: u64,
+    /// How the customer gets an answer that was not ready in time. Default "poll_button".
+    #[serde(default)]
+    pub late_answers: LateAnswers,
+    /// The literal Bot Input Text by which a `pending` path comes back for an answer. Default "__poll__".
+    #[serde(default = "poll_text")]
+    pub poll_text: String,
+    /// A request whose body equals that of one in flight, or broken off less than this long ago, is taken for a retry.
+    /// Default 3000.
+    #[serde(default = "join_identical_ms")]
+    pub join_identical_ms: u64,
+    /// The action's Follow-up Response Timeout: a customer who is silent for so long has left. Default 12 hours.
+    #[serde(default = "follow_up_timeout_ms")]
+    pub follow_up_timeout_ms: u64,
+    /// How long a session lives when the platform does not say. Default 72 hours.
+    #[serde(default = "session_lifetime_default_ms")]
+    pub session_lifetime_default_ms: u64,
+}
+
+/// How a late answer reaches the customer on a door that cannot push.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LateAnswers {
+    /// A holding line with a button; the next message of any kind fetches the answer.
+    #[default]
+    PollButton,
+    /// The flow leaves by the intent `pending` and comes back with the poll text.
+    PendingFlow,
+}
+
+impl From<LateAnswers> for Late {
+    fn from(late: LateAnswers) -> Self {
+        match late {
+            LateAnswers::PollButton => Self::PollButton,
+            LateAnswers::PendingFlow => Self::PendingFlow,
+        }
+    }
+}
+
+fn budget_ms() -> u64 {
+    7_000
+}
+
+fn poll_text() -> String {
+    "__poll__".to_owned()
+}
+
+fn join_identical_ms() -> u64 {
+    3_000
+}
+
+fn follow_up_timeout_ms() -> u64 {
+    12 * 60 * 60 * 1000
+}
+
+fn session_lifetime_default_ms() -> u64 {
+    72 * 60 * 60 * 1000
+}

@@ -1,0 +1,372 @@
+//! The Bot Connector ("v1"): one address, one question, one answer in the same response (`reference/bot-connector-v1.md`).
+//!
+//! The HTTP layer hands the body of a `POST` to exactly the configured path to [`Connector::parse`]; see
+//! [`crate::connector`] for who calls the rest. Nothing can be pushed here: a late answer is held until a poll fetches it.
+//! The bots on offer are not pulled, so an operator's command sends [`BotConnector::bot_list`] to the platform.
+//!
+//! Any answer other than 200 kills the conversation, so every fault of ours is a valid answer that hands the customer to a
+//! human (section 0, number 11).
+//!
+//! Voice is not served: no document of the platform lets the action stand in a call flow, and the sources that claim it
+//! are contradicted by the platform's own (section 1).
+
+mod config;
+mod rotation;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use genesys::cloud::bot_connector::{
+    BotIntent, BotList, BotState, BotVersion, ChatBot, SlotValue, UtteranceRequest, UtteranceResponse,
+};
+use genesys::cloud::entity::EntityType;
+use genesys::cloud::{Unreadable, read};
+use model::{Attributes, ConnectorKey, Door, Input, Opaque, OrgKey, Part, Poll, PollNumber, PushOutcome, Reply};
+
+pub use self::config::{Config, LateAnswers};
+use self::rotation::{Rotation, STAMP_SLOT, TURN_INTENTS};
+use super::bots::{Bot, Bots, HAND_OVER_INTENT};
+use super::ending::{Ending, NOTE_PARAMETER, REASON_PARAMETER, Slot};
+use super::messages::Messages;
+use super::request::{
+    REFUSE_AFTER_WAIT_MS, SESSION_MAX_MS, attributes, body_hash, check_path, check_range, input, json, lifetime_ms, ok,
+    overlong, parameters,
+};
+use super::{Connector, LegView, Message, Misconfigured, Parsed, PushReading, Rendered, RenderedPush, SealedReply};
+use crate::http::{self as outgoing, Credentials};
+use crate::org::Org;
+
+/// The intent by which a flow leaves to come back for a late answer.
+const PENDING_INTENT: &str = "pending";
+/// The output variable that such a flow brings back as an input variable.
+const POLL_PARAMETER: &str = "pollId";
+/// What a poll button carries, before the number.
+const POLL_PAYLOAD: &str = "gw:poll:";
+/// The output variable that tells a flow of a fault of ours.
+const FAULT_PARAMETER: &str = "cordboard";
+/// The refusal, and what is sent should an answer ever fail to be written. It acknowledges nothing.
+const UNCOMMITTED: &[u8] =
+    br#"{"replymessages":[],"botState":"COMPLETE","intent":"human","parameters":{"cordboard":"uncommitted"}}"#;
+
+/// One configured integration.
+#[derive(Debug)]
+pub struct BotConnector {
+    key: ConnectorKey,
+    org: OrgKey,
+    path: String,
+    credentials: Credentials,
+    bots: Bots,
+    budget_ms: u64,
+    poll_text: String,
+    session_lifetime_default_ms: u64,
+    door: Door,
+}
+
+impl BotConnector {
+    /// Checks the configuration, the list of bots included.
+    ///
+    /// # Errors
+    ///
+    /// [`Misconfigured`] with what to write instead.
+    pub fn new(key: ConnectorKey, config: &Config, org: &Org, bots: &Bots) -> Result<Self, Misconfigured> {
+        let owner = format!("connectors.{key}");
+        check_path(&owner, &config.path)?;
+        check_range(&owner, "budget_ms", config.budget_ms, 1_000..=10_000)?;
+        check_range(&owner, "join_identical_ms", config.join_identical_ms, 0..=60_000)?;
+        check_range(&owner, "follow_up_timeout_ms", config.follow_up_timeout_ms, 1_000..=SESSION_MAX_MS)?;
+        let lifetime_ms = config.session_lifetime_default_ms;
+        check_range(&owner, "session_lifetime_default_ms", lifetime_ms, 60_000..=SESSION_MAX_MS)?;
+        if config.poll_text.trim().is_empty() {
+            return Err(Misconfigured(format!(
+                "{owner}: `poll_text` is a word that no customer types, such as \"__poll__\""
+            )));
+        }
+        let connector = Self {
+            org: org.key().clone(),
+            path: config.path.clone(),
+            credentials: Credentials::new(&owner, &config.credentials)?,
+            bots: bots.select(&owner, config.bots.as_deref())?,
+            budget_ms: config.budget_ms,
+            poll_text: config.poll_text.trim().to_owned(),
+            session_lifetime_default_ms: lifetime_ms,
+            door: Door {
+                late: config.late_answers.into(),
+                join_identical_ms: config.join_identical_ms,
+                // Nothing is ever pushed here, so there is no retry to wait for first.
+                retry_window_ms: 0,
+                push_after_ack_ms: 0,
+                follow_up_ms: config.follow_up_timeout_ms,
+            },
+            key,
+        };
+        connector.check_bots(&owner)?;
+        Ok(connector)
+    }
+
+    fn check_bots(&self, owner: &str) -> Result<(), Misconfigured> {
+        for bot in &self.bots {
+            let taken = TURN_INTENTS.iter().chain([&PENDING_INTENT]).find(|name| bot.intent(name).is_some());
+            if let Some(name) = taken {
+                return Err(Misconfigured(format!(
+                    "{owner}: bots.{} declares the intent `{name}`, which this connector needs for itself; rename it",
+                    bot.key(),
+                )));
+            }
+        }
+        let violations = self.wire_bot_list().validate();
+        if violations.is_empty() {
+            return Ok(());
+        }
+        let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
+        Err(Misconfigured(format!("{owner}: the platform would not take its bots: {}", list.join("; "))))
+    }
+
+    /// The path it is called at, exactly.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What every call must show.
+    #[must_use]
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// The bots it serves.
+    #[must_use]
+    pub fn bots(&self) -> &Bots {
+        &self.bots
+    }
+
+    /// The body of the `PUT` that registers the bots (section 3), with every intent that an answer may carry.
+    #[must_use]
+    pub fn bot_list(&self) -> Bytes {
+        json(&self.wire_bot_list()).unwrap_or_default()
+    }
+
+    fn wire_bot_list(&self) -> BotList {
+        BotList { chat_bots: self.bots.iter().map(wire_bot).collect() }
+    }
+
+    fn with_bot<T>(&self, leg: LegView<'_>, render: impl FnOnce(&Bot) -> T) -> T {
+        match self.bots.get(leg.bot) {
+            Some(bot) => render(bot),
+            None => render(&Bot::unknown(leg.bot.clone())),
+        }
+    }
+
+    /// Whether a message is a poll for a late answer. Whatever begins like one is one: it must never reach an engine
+    /// (section 5).
+    fn poll(&self, input: &Input, parameters: &mut Attributes) -> Option<Poll> {
+        let words = match input {
+            Input::Text(text) => text,
+            Input::Choice { payload, .. } => payload,
+        };
+        let numbered =
+            |digits: &str| digits.trim().parse().map_or(Poll::Any, |number| Poll::Number(PollNumber(number)));
+        let words = words.trim();
+        if let Some(digits) = words.strip_prefix(POLL_PAYLOAD) {
+            return Some(numbered(digits));
+        }
+        if words != self.poll_text {
+            return None;
+        }
+        // The number is the flow's own bookkeeping and no business of the engine.
+        Some(parameters.remove(POLL_PARAMETER).map_or(Poll::Any, |digits| numbered(&digits)))
+    }
+}
+
+fn wire_bot(bot: &Bot) -> ChatBot {
+    let stamp = || [(STAMP_SLOT.to_owned(), EntityType::Integer)];
+    let turns = TURN_INTENTS.iter().map(|name| BotIntent::new(*name, stamp()));
+    let own = bot.intents().iter().map(|intent| BotIntent::new(intent.name.as_str(), intent.slots.clone()));
+    ChatBot {
+        id: bot.id().to_owned(),
+        name: bot.name().to_owned(),
+        description: bot.description().map(str::to_owned),
+        versions: vec![BotVersion {
+            version: bot.version().to_owned(),
+            supported_languages: bot.languages().to_vec(),
+            intents: turns.chain([BotIntent::new(PENDING_INTENT, [])]).chain(own).collect(),
+        }],
+    }
+}
+
+impl Connector for BotConnector {
+    fn key(&self) -> &ConnectorKey {
+        &self.key
+    }
+
+    fn org(&self) -> &OrgKey {
+        &self.org
+    }
+
+    fn door(&self) -> Door {
+        self.door.clone()
+    }
+
+    fn wait_ms(&self) -> u64 {
+        self.budget_ms
+    }
+
+    fn refuse_after_ms(&self) -> u64 {
+        self.budget_ms + REFUSE_AFTER_WAIT_MS
+    }
+
+    fn parse(&self, body: &[u8]) -> Parsed {
+        let request: UtteranceRequest = match read(body) {
+            Ok(request) => request,
+            Err(Unreadable::NotJson) => return Parsed::NotJson,
+            Err(error) => return not_understood("request.invalid", error.to_string()),
+        };
+        let ids = [
+            ("botSessionId", request.bot_session_id.as_str()),
+            ("genesysConversationId", &request.genesys_conversation_id),
+            ("languageCode", request.language_code.as_deref().unwrap_or_default()),
+        ];
+        if let Some(member) = overlong(&ids) {
+            return not_understood("request.invalid", format!("{member} is too long"));
+        }
+        let Some(bot) = request.bot_candidates().find_map(|candidate| self.bots.by_id_or_name(candidate)) else {
+            return not_understood("bot.unknown", "neither botId nor chatBot names a bot of this connector".to_owned());
+        };
+        let input = input(&request.input_message);
+        let mut parameters = attributes(request.parameters);
+        let poll = self.poll(&input, &mut parameters);
+        Parsed::Message(Box::new(Message {
+            conversation: request.genesys_conversation_id,
+            session: request.bot_session_id,
+            // A member of this name is in no capture; nothing says that it would be unique.
+            message: None,
+            bot: bot.key().clone(),
+            input,
+            language: request.language_code.unwrap_or_else(|| bot.default_language().to_owned()),
+            parameters,
+            session_lifetime_ms: lifetime_ms(request.bot_session_timeout_minutes, self.session_lifetime_default_ms),
+            address: Opaque::default(),
+            body_hash: body_hash(body),
+            poll,
+        }))
+    }
+
+    fn render(&self, reply: &Reply, leg: LegView<'_>) -> Rendered {
+        match reply {
+            Reply::Parts(parts) => {
+                self.with_bot(leg, |bot| match parts.last().and_then(|part| Ending::of(bot, part)) {
+                    Some(ending) => ended(ending, parts),
+                    None => open(Messages::of(parts), parts, leg),
+                })
+            }
+            Reply::Holding { parts, line, button } => {
+                let mut messages = Messages::of(parts);
+                match (line, button) {
+                    (line, Some(button)) => {
+                        let payload = format!("{POLL_PAYLOAD}{}", button.poll);
+                        messages.offer_poll(line.as_deref().unwrap_or_default(), button, payload);
+                    }
+                    (Some(line), None) => messages.say(line),
+                    (None, None) => {}
+                }
+                open(messages, parts, leg)
+            }
+            Reply::Pending { parts, poll } => {
+                let messages = Messages::of(parts);
+                let mut parameters = parameters(parts);
+                parameters.insert(POLL_PARAMETER.into(), poll.to_string().into());
+                let response = UtteranceResponse {
+                    reply_messages: messages.messages,
+                    intent: Some(PENDING_INTENT.into()),
+                    parameters,
+                    ..UtteranceResponse::new(BotState::Complete)
+                };
+                Rendered { reply: written(&response), memory: None, corrections: messages.corrections }
+            }
+            Reply::Failed { code } => Rendered { reply: fault(code), memory: None, corrections: 0 },
+            Reply::Refused => Rendered { reply: self.refusal(), memory: None, corrections: 0 },
+        }
+    }
+
+    fn render_push(&self, _: &[Part], _: LegView<'_>) -> Option<RenderedPush> {
+        None
+    }
+
+    fn refusal(&self) -> SealedReply {
+        ok(Bytes::from_static(UNCOMMITTED))
+    }
+
+    fn call(&self, _: &Bytes) -> Option<outgoing::Call> {
+        None
+    }
+
+    fn read_push(&self, _: &outgoing::Reply) -> PushReading {
+        PushReading::Over(PushOutcome::Rejected)
+    }
+
+    fn resends_unknown(&self) -> bool {
+        false
+    }
+}
+
+/// An answer that leaves the session open.
+fn open(messages: Messages<'_>, parts: &[Part], leg: LegView<'_>) -> Rendered {
+    let rotation = Rotation::after(leg.memory);
+    let response = UtteranceResponse {
+        reply_messages: messages.messages,
+        intent: Some(rotation.intent().into()),
+        slot_values: [(STAMP_SLOT.into(), SlotValue::Integer(rotation.stamp()))].into(),
+        parameters: parameters(parts),
+        ..UtteranceResponse::new(BotState::MoreData)
+    };
+    Rendered { reply: written(&response), memory: Some(rotation.write()), corrections: messages.corrections }
+}
+
+/// An answer that ends the session.
+fn ended(ending: Ending<'_>, parts: &[Part]) -> Rendered {
+    let messages = Messages::of(parts);
+    let corrections = messages.corrections + ending.corrections;
+    let mut response = UtteranceResponse {
+        reply_messages: messages.messages,
+        intent: Some(ending.intent.into()),
+        confidence: ending.confidence,
+        slot_values: ending.slots.iter().filter_map(|slot| Some((slot.name.into(), slot_value(slot)?))).collect(),
+        parameters: parameters(parts),
+        ..UtteranceResponse::new(BotState::Complete)
+    };
+    if let Some(hand_over) = ending.hand_over {
+        response.parameters.insert(REASON_PARAMETER.into(), hand_over.reason.as_str().into());
+        if let Some(note) = &hand_over.note {
+            response.parameters.insert(NOTE_PARAMETER.into(), note.as_str().into());
+        }
+    }
+    Rendered { reply: written(&response), memory: None, corrections }
+}
+
+/// A slot in its JSON form (section 4.5).
+fn slot_value<'a>(slot: &Slot<'a>) -> Option<SlotValue<'a>> {
+    let of = |text: &&'a str| SlotValue::of(&slot.slot_type.element(), text);
+    if slot.slot_type.is_collection() {
+        slot.values.iter().map(of).collect::<Option<_>>().map(SlotValue::Collection)
+    } else {
+        slot.values.first().and_then(of)
+    }
+}
+
+fn written(response: &UtteranceResponse<'_>) -> SealedReply {
+    ok(json(response).unwrap_or(Bytes::from_static(UNCOMMITTED)))
+}
+
+/// A fault of ours: a valid answer that hands the customer to a human.
+fn fault(code: &str) -> SealedReply {
+    written(&UtteranceResponse {
+        intent: Some(HAND_OVER_INTENT.into()),
+        parameters: [(FAULT_PARAMETER.into(), code.into())].into(),
+        ..UtteranceResponse::new(BotState::Complete)
+    })
+}
+
+fn not_understood(code: &str, reason: String) -> Parsed {
+    Parsed::NotUnderstood { reply: fault(code), reason: Arc::from(format!("{code}: {reason}")) }
+}

@@ -1,0 +1,71 @@
+//! The configuration of a Digital Bot Connector integration.
+
+use serde::Deserialize;
+
+use crate::http::CredentialsConfig;
+
+/// One `[connectors.KEY]` table with `type = "digital_bot_connector"`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The org, by its table key.
+    pub org: String,
+    /// The path of the integration's "Bot Connector URI", such as "/genesys/acme/digital". The platform appends `/bots`
+    /// and `/messages` to it.
+    pub path: String,
+    /// Header names with their secrets, the same as in the integration's credentials.
+    pub credentials: CredentialsConfig,
+    /// The bots on offer, by their table keys. Default: all.
+    #[serde(default)]
+    pub bots: Option<Vec<String>>,
+    /// What the platform's reports call us. Default "Cordboard".
+    #[serde(default = "provider")]
+    pub provider: String,
+    /// After this time a request is acknowledged, and its answer pushed when it is there. Keep it well below the flow's
+    /// Bot Response Timeout. Default 8000.
+    #[serde(default = "soft_deadline_ms")]
+    pub soft_deadline_ms: u64,
+    /// A push starts this long after the response before it was taken, so as not to overtake it. Default 100.
+    #[serde(default = "push_after_ack_ms")]
+    pub push_after_ack_ms: u64,
+    /// How long after a crash the platform may still retry a request. Default 15000.
+    #[serde(default = "platform_retry_window_ms")]
+    pub platform_retry_window_ms: u64,
+    /// The action's Follow-up Response Timeout: a customer who is silent for so long has left. Default 6 hours.
+    #[serde(default = "follow_up_timeout_ms")]
+    pub follow_up_timeout_ms: u64,
+    /// What becomes of a push of which nobody knows whether the platform took it. Default "resend".
+    #[serde(default)]
+    pub on_unknown_send: OnUnknownSend,
+}
+
+/// What to do with a push whose outcome is unknown: the platform has no key by which it could recognise it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnknownSend {
+    /// Send it again; the customer may see it twice.
+    #[default]
+    Resend,
+    /// Leave it; the customer may never see it.
+    Drop,
+}
+
+fn provider() -> String {
+    "Cordboard".to_owned()
+}
+
+fn soft_deadline_ms() -> u64 {
+    8_000
+}
+
+fn push_after_ack_ms() -> u64 {
+    100
+}
+
+fn platform_retry_window_ms() -> u64 {
+    15_000
+}
+
+fn follow_up_timeout_ms() -> u64 {
+    6 * 60 * 60 * 1000
+}

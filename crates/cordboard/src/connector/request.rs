@@ -1,0 +1,100 @@
+//! What both bot doors have in common when a request is read and answered.
+
+use std::hash::Hasher as _;
+use std::ops::RangeInclusive;
+
+use bytes::Bytes;
+use genesys::cloud::Parameters;
+use genesys::cloud::input::InputMessage;
+use model::{Attributes, Input, Part};
+use serde::Serialize;
+use siphasher::sip::SipHasher13;
+
+use super::{Misconfigured, SealedReply};
+
+/// How long after the end of its wait a request without a sealed reply gets the refusal.
+pub(super) const REFUSE_AFTER_WAIT_MS: u64 = 1_500;
+/// The longest session that the platform grants, three days (`reference/digital-bot-connector.md`, section 4.3).
+pub(super) const SESSION_MAX_MS: u64 = 72 * 60 * 60 * 1000;
+/// Longest id of the platform that we keep, in bytes. Those seen are UUIDs.
+const ID_MAX_BYTES: usize = 256;
+/// The key is part of stored states: two builds must agree on a body's hash.
+const HASH_KEY: (u64, u64) = (0x636f_7264_626f_6172, 0x6426_626f_6469_6573);
+
+/// What the customer did. The button counts wherever the message carries it, its payload before its text
+/// (`reference/bot-connector-v1.md`, section 2.3).
+pub(super) fn input(message: &InputMessage) -> Input {
+    let Some(meaning) = message.button().and_then(|_| message.meaning()) else {
+        return Input::Text(message.text.clone().unwrap_or_default());
+    };
+    let label = message.said().unwrap_or(meaning);
+    Input::Choice { label: label.to_owned(), payload: meaning.to_owned() }
+}
+
+/// Session variables as attributes.
+pub(super) fn attributes(parameters: Parameters<'_>) -> Attributes {
+    parameters.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+}
+
+/// The attributes of these parts as output variables of the flow; of two with one name the later counts.
+pub(super) fn parameters(parts: &[Part]) -> Parameters<'_> {
+    let attributes = parts.iter().flat_map(|part| &part.attributes);
+    attributes.map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect()
+}
+
+/// The first of these ids that is too long to be kept.
+pub(super) fn overlong<'a>(ids: &[(&'a str, &str)]) -> Option<&'a str> {
+    ids.iter().find(|(_, id)| id.len() > ID_MAX_BYTES).map(|(member, _)| *member)
+}
+
+/// How long a session lives that is announced in minutes.
+pub(super) fn lifetime_ms(minutes: Option<u32>, default_ms: u64) -> u64 {
+    let announced = minutes.filter(|minutes| *minutes > 0).map(|minutes| u64::from(minutes) * 60_000);
+    announced.unwrap_or(default_ms).min(SESSION_MAX_MS)
+}
+
+/// A hash of a body, the same in every process.
+pub(super) fn body_hash(body: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(HASH_KEY.0, HASH_KEY.1);
+    hasher.write(body);
+    hasher.finish()
+}
+
+/// JSON bytes. Nothing that the doors write can fail to be written; if it does, the caller says so honestly.
+pub(super) fn json(value: &impl Serialize) -> Option<Bytes> {
+    serde_json::to_vec(value).ok().map(Bytes::from)
+}
+
+/// An answer with status 200.
+pub(super) fn ok(body: Bytes) -> SealedReply {
+    SealedReply { status: 200, retry_after_s: None, body }
+}
+
+/// Checks the path of a door: absolute, plain, without a slash at the end.
+pub(super) fn check_path(owner: &str, path: &str) -> Result<(), Misconfigured> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let segments = path.strip_prefix('/').map(|rest| rest.split('/'));
+    let fine = segments.is_some_and(|mut segments| {
+        segments.all(|segment| !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(plain))
+    });
+    if fine {
+        return Ok(());
+    }
+    Err(Misconfigured(format!(
+        "{owner}: `path` starts with a slash, ends without one, and is made of letters, digits, hyphens and underscores, \
+         such as \"/genesys/acme\""
+    )))
+}
+
+/// Checks that a number lies in its range.
+pub(super) fn check_range(
+    owner: &str,
+    name: &str,
+    value: u64,
+    range: RangeInclusive<u64>,
+) -> Result<(), Misconfigured> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(Misconfigured(format!("{owner}: `{name}` lies between {} and {}", range.start(), range.end())))
+}

@@ -1,0 +1,173 @@
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use futures_util::stream;
+use http::{HeaderMap, HeaderValue, Method};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+
+fn call(url: impl Into<String>) -> Call {
+    let headers = [("x-own", "1"), ("authorization", "Bearer hush")];
+    let headers = headers.map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)));
+    Call {
+        method: Method::POST,
+        url: url.into(),
+        headers: HeaderMap::from_iter(headers),
+        body: Bytes::from_static(b"{\"a\":1}"),
+        timeout_ms: 20_000,
+        reply_max_bytes: 100,
+    }
+}
+
+async fn send(call: Call) -> Result<Reply, Failed> {
+    Client::new().unwrap().send(call).await
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's server dies with the test's runtime")]
+async fn listening<F: Future<Output = ()> + Send + 'static>(serve: impl FnOnce(TcpListener) -> F) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener));
+    address
+}
+
+async fn serving(app: Router) -> SocketAddr {
+    listening(async |listener| axum::serve(listener, app).await.unwrap()).await
+}
+
+/// A server that does with every connection what it is told.
+async fn raw<F: Future<Output = ()> + Send>(act: impl Fn(TcpStream) -> F + Send + Sync + 'static) -> SocketAddr {
+    listening(async move |listener| {
+        while let Ok((stream, _)) = listener.accept().await {
+            act(stream).await;
+        }
+    })
+    .await
+}
+
+/// Reads a request to the end of the body that `call` sends.
+async fn read_request(stream: &mut TcpStream) -> String {
+    let mut request = Vec::new();
+    while !request.ends_with(b"{\"a\":1}") {
+        assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0, "the request is whole");
+    }
+    String::from_utf8(request).unwrap()
+}
+
+#[tokio::test]
+async fn a_call_arrives_as_it_was_built_and_the_reply_comes_back() {
+    let echo = async |request: Request| {
+        let mut seen = format!("{} {}", request.method(), request.uri());
+        for name in ["x-own", "authorization", "user-agent", "content-length", "transfer-encoding", "accept-encoding"] {
+            let value = request.headers().get(name).map_or("-", |value| value.to_str().unwrap());
+            seen += &format!(" | {name} {value}");
+        }
+        Response::builder()
+            .status(418)
+            .header("retry-after", "7")
+            .header("x-seen", seen)
+            .body(request.into_body())
+            .unwrap()
+    };
+    let address = serving(Router::new().fallback(echo)).await;
+    let reply = send(call(format!("http://{address}/a/b?c=d"))).await.unwrap();
+    assert_eq!((reply.status, &reply.body[..], reply.retry_after_ms()), (418, &b"{\"a\":1}"[..], Some(7_000)));
+    let version = env!("CARGO_PKG_VERSION");
+    let expected = format!(
+        "POST /a/b?c=d | x-own 1 | authorization Bearer hush | user-agent cordboard/{version} | content-length 7 | \
+         transfer-encoding - | accept-encoding -"
+    );
+    assert_eq!(reply.header("x-seen"), Some(expected.as_str()));
+
+    let get = Call { method: Method::GET, body: Bytes::new(), ..call(format!("http://{address}/")) };
+    let reply = send(get).await.unwrap();
+    assert_eq!((reply.status, reply.body.len()), (418, 0));
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_not_followed() {
+    let redirect =
+        async || Response::builder().status(307).header("location", "/elsewhere").body(Body::empty()).unwrap();
+    let address = serving(Router::new().fallback(redirect)).await;
+    assert_eq!(send(call(format!("http://{address}/"))).await.unwrap().status, 307);
+}
+
+#[tokio::test]
+async fn a_reply_is_read_to_its_limit_and_no_further() {
+    let announced = async |request: Request| {
+        let length: usize = request.uri().path()[1..].parse().unwrap();
+        Response::new(Body::from("x".repeat(length)))
+    };
+    let endless = async || {
+        Response::new(Body::from_stream(stream::repeat(Ok::<_, std::convert::Infallible>(Bytes::from_static(b"more")))))
+    };
+    let address = serving(Router::new().route("/endless", axum::routing::post(endless)).fallback(announced)).await;
+    assert_eq!(send(call(format!("http://{address}/100"))).await.unwrap().body.len(), 100);
+    for path in ["101", "10000000", "endless"] {
+        assert_eq!(send(call(format!("http://{address}/{path}"))).await.unwrap_err(), Failed::TooLarge, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_have_been_written_was_not_sent() {
+    let nobody = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap()
+    };
+    // It accepts and then says nothing: with https the time is over in the middle of connecting.
+    let (stalled, mut connections) = tokio::sync::mpsc::unbounded_channel();
+    let silent = raw(move |stream| {
+        stalled.send(stream).unwrap();
+        async {}
+    })
+    .await;
+    let calls = [
+        call(format!("http://{nobody}/")),
+        Call { timeout_ms: 100, ..call(format!("https://{silent}/")) },
+        call("http://host.invalid/"),
+        call("not an address"),
+        call("ftp://127.0.0.1/"),
+    ];
+    for call in calls {
+        let url = call.url.clone();
+        assert_eq!(send(call).await.unwrap_err(), Failed::NotSent, "{url}");
+    }
+    assert!(connections.recv().await.is_some(), "somebody was connecting");
+}
+
+#[tokio::test]
+async fn what_may_have_been_written_is_unknown() {
+    let (stalled, _connections) = tokio::sync::mpsc::unbounded_channel();
+    let silent = raw(move |mut stream| {
+        let stalled = stalled.clone();
+        async move {
+            assert!(read_request(&mut stream).await.starts_with("POST / HTTP/1.1"));
+            stalled.send(stream).unwrap();
+        }
+    })
+    .await;
+    let late = Call { timeout_ms: 1_000, ..call(format!("http://{silent}/")) };
+    assert_eq!(send(late).await.unwrap_err(), Failed::TimedOut);
+
+    let rude = raw(async |mut stream| drop(read_request(&mut stream).await)).await;
+    assert_eq!(send(call(format!("http://{rude}/"))).await.unwrap_err(), Failed::Broken);
+
+    let torn = raw(async |mut stream| {
+        read_request(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"messageId\":").await.unwrap();
+    })
+    .await;
+    assert_eq!(send(call(format!("http://{torn}/"))).await.unwrap_err(), Failed::Broken);
+
+    let babble = raw(async |mut stream| {
+        read_request(&mut stream).await;
+        stream.write_all(b"220 mail.example.com ESMTP\r\n\r\n").await.unwrap();
+    })
+    .await;
+    assert_eq!(send(call(format!("http://{babble}/"))).await.unwrap_err(), Failed::Broken);
+}
