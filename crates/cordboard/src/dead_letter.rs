@@ -90,7 +90,7 @@ impl Shared {
 
     async fn redrive_alone(self: &Arc<Self>, id: u64, dry_run: bool) -> Result<Redriven, store::Error> {
         let Some(letter) = self.store.dead_letter(id).await? else { return Ok(Redriven::NotThere) };
-        let attempt = match self.attempt(&letter) {
+        let attempt = match self.attempt_of(&letter) {
             Ok(attempt) => attempt,
             Err(outcome) => return Ok(outcome),
         };
@@ -108,7 +108,7 @@ impl Shared {
         }
     }
 
-    fn attempt(&self, letter: &Letter) -> Result<Attempt, Redriven> {
+    fn attempt_of(&self, letter: &Letter) -> Result<Attempt, Redriven> {
         let payload = letter.payload.payload().ok_or_else(|| not_possible("its payload has an unknown envelope"))?;
         match &*letter.kind {
             ANSWER => {
