@@ -11,6 +11,7 @@ pub mod engine;
 pub mod gateway;
 pub mod http;
 pub mod inbox;
+pub mod org;
 pub mod outbox;
 pub mod runner;
 pub mod runtime;
