@@ -16,9 +16,9 @@ mod writer;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -119,8 +119,9 @@ struct Shared {
     /// How many batches were committed.
     commits: AtomicU64,
     failed: Mutex<Option<Error>>,
+    gate: Gate,
     #[cfg(test)]
-    fail_commit: std::sync::atomic::AtomicBool,
+    fail_commit: AtomicBool,
 }
 
 impl Shared {
@@ -138,6 +139,39 @@ impl Shared {
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "a test's form of it can fail")]
     const fn before_commit(&self) -> Result<(), rusqlite::Error> {
         Ok(())
+    }
+}
+
+/// Where the writer waits between two batches while the checkpointer needs the database for itself.
+#[derive(Default)]
+struct Gate {
+    closed: AtomicBool,
+    held: Mutex<()>,
+}
+
+impl Gate {
+    /// Closes it until the guard is dropped. The batch under way is not waited for.
+    fn close(&self) -> impl Drop {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        self.closed.store(true, Ordering::Release);
+        Closed { gate: self, _held: held }
+    }
+
+    fn pass(&self) {
+        if self.closed.load(Ordering::Acquire) {
+            drop(self.held.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}
+
+struct Closed<'a> {
+    gate: &'a Gate,
+    _held: MutexGuard<'a, ()>,
+}
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.gate.closed.store(false, Ordering::Release);
     }
 }
 
@@ -172,6 +206,7 @@ impl Sqlite {
             first_live: AtomicI64::new(newest + 1),
             commits: AtomicU64::new(0),
             failed: Mutex::new(None),
+            gate: Gate::default(),
             #[cfg(test)]
             fail_commit: false.into(),
         });
