@@ -11,6 +11,8 @@ mod migrate;
 mod reads;
 mod reserve;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fs::{File, TryLockError};
