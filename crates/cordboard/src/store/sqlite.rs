@@ -115,6 +115,7 @@ pub enum OpenError {
 }
 
 /// What the threads know of each other.
+#[derive(Default)]
 struct Shared {
     /// Replicas with a lower number are dead.
     first_live: AtomicI64,
@@ -204,14 +205,8 @@ impl Sqlite {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         migrate::migrate(&mut connection, migrate::MIGRATIONS)?;
         let newest: i64 = connection.query_row("SELECT COALESCE(MAX(id), 0) FROM replica", [], |row| row.get(0))?;
-        let shared = Arc::new(Shared {
-            first_live: AtomicI64::new(newest + 1),
-            commits: AtomicU64::new(0),
-            failed: Mutex::new(None),
-            gate: Gate::default(),
-            #[cfg(test)]
-            fail_commit: false.into(),
-        });
+        let shared = Arc::new(Shared::default());
+        shared.first_live.store(newest + 1, Ordering::Release);
         let reserve = Arc::new(Reserve::new(folder.join("reserve"), settings.disk_reserve_mb));
         let (checkpointer, bell) = sync_channel(1);
         let (writes, queue) = sync_channel(settings.queue_max);

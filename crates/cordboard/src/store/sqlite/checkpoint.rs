@@ -54,7 +54,7 @@ impl Checkpointer {
         }
     }
 
-    fn checkpoint(&self) {
+    pub(super) fn checkpoint(&self) {
         let moved = self
             .pragma("PASSIVE")
             .and_then(|pages_in_wal| if pages_in_wal > self.wal_max_pages { self.restart() } else { Ok(()) });
