@@ -108,6 +108,8 @@ struct SlotInner {
     /// It left memory; whoever still holds it must look the conversation up again.
     retired: bool,
     held: Option<Held>,
+    /// Requests between their arrival and the end of their response: what became of a response must find the slot.
+    responding: usize,
     /// Replies known to be out, which no step was told yet.
     out: Vec<(RequestId, Timestamp)>,
 }
@@ -162,6 +164,21 @@ impl Slots {
         slot
     }
 
+    /// Keeps a conversation in memory until the response of one more request ended.
+    pub(crate) fn keep_for_response(&self, conversation: ConversationId) {
+        if let Some(slot) = self.get(conversation) {
+            slot.lock().responding += 1;
+        }
+    }
+
+    /// The response ended, and the conversation was told.
+    pub(crate) fn response_ended(&self, conversation: ConversationId) {
+        if let Some(slot) = self.get(conversation) {
+            let mut inner = slot.lock();
+            inner.responding = inner.responding.saturating_sub(1);
+        }
+    }
+
     fn remove(&self, slot: &Arc<Slot>) {
         let mut table = self.lock();
         // A newer slot of the same conversation stays.
@@ -205,7 +222,8 @@ impl Slot {
     /// Takes the slot out of use when nothing happens in it; false when something does.
     fn retire(&self) -> bool {
         let mut inner = self.lock();
-        let idle = !inner.running && inner.queue.is_empty() && !inner.fresh && self.lanes().is_empty();
+        let still = !inner.running && inner.queue.is_empty() && !inner.fresh && inner.responding == 0;
+        let idle = still && self.lanes().is_empty();
         inner.retired |= idle;
         idle
     }
