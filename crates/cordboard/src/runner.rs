@@ -112,6 +112,8 @@ struct SlotInner {
     responding: usize,
     /// Replies known to be out, which no step was told yet.
     out: Vec<(RequestId, Timestamp)>,
+    /// How many of them the store was not told of yet either; until it is, only this memory knows.
+    unmarked: usize,
 }
 
 /// The state of a conversation while it is held in memory.
@@ -222,7 +224,8 @@ impl Slot {
     /// Takes the slot out of use when nothing happens in it; false when something does.
     fn retire(&self) -> bool {
         let mut inner = self.lock();
-        let still = !inner.running && inner.queue.is_empty() && !inner.fresh && inner.responding == 0;
+        let still =
+            !inner.running && inner.queue.is_empty() && !inner.fresh && inner.responding == 0 && inner.unmarked == 0;
         let idle = still && self.lanes().is_empty();
         inner.retired |= idle;
         idle
@@ -302,6 +305,7 @@ impl Shared {
         };
         let mut inner = slot.lock();
         inner.out.push((request, self.runtime.now()));
+        inner.unmarked += 1;
         let matters = inner.held.as_ref().is_some_and(|held| held.state.waits_for_out(request));
         let mark =
             inner.held.as_ref().filter(|_| !inner.running && inner.queue.is_empty()).map(|held| store::OutMark {
@@ -318,7 +322,11 @@ impl Shared {
             drop(inner);
         }
         let shared = self.clone();
-        self.runtime.spawn(async move { shared.mark_out(request, mark).await });
+        self.runtime.spawn(async move {
+            shared.mark_out(request, mark).await;
+            let mut inner = slot.lock();
+            inner.unmarked = inner.unmarked.saturating_sub(1);
+        });
     }
 
     async fn mark_out(&self, request: RequestId, mark: Option<store::OutMark>) {
