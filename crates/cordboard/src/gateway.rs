@@ -141,6 +141,8 @@ pub struct Shared {
     pub(crate) slots: Slots,
     pub(crate) timers: Timers,
     pub(crate) sending: Sending,
+    /// Held while a dead letter is tried again: the same one twice would be said twice.
+    pub(crate) redriving: tokio::sync::Mutex<()>,
     drained_at_ms: AtomicI64,
     stopped: AtomicBool,
 }
@@ -168,6 +170,7 @@ impl Shared {
             waits: Waits::default(),
             slots: Slots::default(),
             timers: Timers::default(),
+            redriving: tokio::sync::Mutex::default(),
             drained_at_ms: AtomicI64::new(0),
             stopped: AtomicBool::new(false),
         });
@@ -213,6 +216,12 @@ impl Shared {
     /// The keyed hash under which an engine's session finds its conversation.
     pub(crate) fn engine_session_key(&self, session: u128) -> Key {
         self.hash(&["engine session", &format!("{session:032x}")])
+    }
+
+    /// How many requests are between their arrival and the end of their response.
+    #[must_use]
+    pub fn open_requests(&self) -> usize {
+        self.waits.open()
     }
 
     /// Until when requests are still answered, once the process is about to stop.

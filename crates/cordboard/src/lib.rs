@@ -4,7 +4,10 @@
 //! [`inbox`] and applied by the [`runner`]; what the core decided leaves by the [`outbox`] to an [`engine`] or back to the
 //! platform; the timer says when time has passed. The [`store`] keeps it all, in the forms of [`stored`].
 
+pub mod admin;
 pub mod connector;
+pub mod dead_letter;
+pub mod doors;
 pub mod engine;
 pub mod gateway;
 pub mod http;
