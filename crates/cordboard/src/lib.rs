@@ -4,11 +4,13 @@
 //! [`inbox`] and applied by the [`runner`]; what the core decided leaves by the [`outbox`] to an [`engine`] or back to the
 //! platform; the timer says when time has passed. The [`store`] keeps it all, in the forms of [`stored`].
 
+pub mod config;
 pub mod connector;
 pub mod engine;
 pub mod gateway;
 pub mod http;
 pub mod inbox;
+pub mod org;
 pub mod outbox;
 pub mod runner;
 pub mod runtime;
