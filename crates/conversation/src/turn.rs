@@ -27,7 +27,8 @@ impl Step<'_> {
             return;
         }
         let Some(next) = sitting.waiting.pop_front() else { return };
-        let hard_deadline = now + self.policies.of(&sitting.bot).hard_deadline_ms;
+        let time_ms = self.policies.of(&sitting.bot).hard_deadline_ms;
+        let hard_deadline = now + time_ms;
         sitting.turn = Some(Turn { number: next.number, hard_deadline, parts: 0, accepted: false });
         let ask = Ask {
             seat,
@@ -41,6 +42,7 @@ impl Step<'_> {
             context: sitting.attributes.clone(),
             engine_state: sitting.engine_state.clone(),
             hard_deadline,
+            time_ms,
         };
         sitting.asked_in_visit = true;
         if let Some(session) = sitting.session.as_mut() {
@@ -199,7 +201,15 @@ impl Step<'_> {
     }
 
     /// Adds a part to what the customer is to see, and draws its consequences for session and floor.
-    pub(crate) fn say(&mut self, seat: SeatId, part: Part) {
+    pub(crate) fn say(&mut self, seat: SeatId, mut part: Part) {
+        if part.outcome.closes()
+            && let Some(sitting) = self.state.seat(seat)
+        {
+            // The flow reads its output variables where the session ends: earlier turns' attributes go with it.
+            for (name, value) in &sitting.attributes {
+                part.attributes.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
         let Some(leg) = self.state.seat(seat).and_then(|seat| seat.session.as_ref()).map(|session| session.leg) else {
             self.bury(seat, part, Undelivered::SessionEnded);
             return;

@@ -62,8 +62,6 @@ pub struct Limits {
     pub backoff_first_ms: u64,
     /// Longest wait between attempts.
     pub backoff_max_ms: u64,
-    /// What to do with a push of which nobody knows whether it arrived.
-    pub resend_unknown_pushes: bool,
     /// How often the timer looks for conversations that are due and not in memory.
     pub due_poll_ms: u64,
     /// Largest state of one conversation.
@@ -83,7 +81,6 @@ impl Default for Limits {
             lease_ms: 15_000,
             backoff_first_ms: 200,
             backoff_max_ms: 60_000,
-            resend_unknown_pushes: true,
             due_poll_ms: 1_000,
             state_max_bytes: 1024 * 1024,
         }

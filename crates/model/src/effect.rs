@@ -84,6 +84,8 @@ pub struct Ask {
     pub engine_state: Option<Opaque>,
     /// After this time nobody wants the answer any more.
     pub hard_deadline: Timestamp,
+    /// How long that is from now, in milliseconds: the same at every attempt.
+    pub time_ms: u64,
 }
 
 /// News for an engine.

@@ -148,6 +148,7 @@ fn ask(input: Input) -> Ask {
         context: [("name".into(), "Mia".into())].into(),
         engine_state: None,
         hard_deadline: NOW + 20_000,
+        time_ms: 20_000,
     }
 }
 

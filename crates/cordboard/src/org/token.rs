@@ -57,6 +57,12 @@ pub struct Bearer {
 }
 
 impl Bearer {
+    /// A token that no login host gave.
+    #[cfg(test)]
+    pub(crate) fn new(header: HeaderValue, number: u64) -> Self {
+        Self { header, number }
+    }
+
     /// Adds the token to a call.
     pub fn authorise(&self, call: &mut Call) {
         call.headers.insert(AUTHORIZATION, self.header.clone());

@@ -11,7 +11,6 @@ mod send;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use http::HeaderValue;
 use model::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -20,17 +19,61 @@ pub use item::{Item, Kind};
 pub(crate) use lanes::{LaneRow, Lanes};
 
 use crate::gateway::{Limits, Shared};
+use crate::org::{Bearer, Rate, Tokens};
 
 /// Who lets us push to an org: its bearer token and its rate.
 pub trait PushAccess: Send + Sync + 'static {
-    /// The bearer header. Errors say after how many milliseconds to ask again.
-    fn bearer(&self) -> BoxFuture<'_, Result<HeaderValue, u64>>;
-    /// The platform did not accept this bearer; the next one is new.
-    fn refuse(&self, bearer: &HeaderValue);
-    /// Takes one call from the rate, or says how many milliseconds to wait.
-    fn take(&self, now: Timestamp) -> Result<(), u64>;
+    /// The bearer token. Errors say after how many milliseconds to ask again.
+    fn bearer(&self) -> BoxFuture<'_, Result<Bearer, u64>>;
+    /// The platform did not accept this token; the next one is new.
+    fn refuse(&self, bearer: &Bearer);
+    /// Takes one call from the rate, when there is one now.
+    fn try_take(&self, now: Timestamp) -> bool;
+    /// Takes one call from the rate in advance, and says after how many milliseconds it may go out.
+    fn reserve(&self, now: Timestamp) -> u64;
     /// The platform wants no call before this time.
     fn pause_until(&self, until: Timestamp);
+}
+
+/// The token and the rate of an org.
+pub struct OrgAccess {
+    tokens: Tokens,
+    rate: Rate,
+}
+
+impl OrgAccess {
+    /// Access to one org.
+    #[must_use]
+    pub fn new(tokens: Tokens, rate: Rate) -> Self {
+        Self { tokens, rate }
+    }
+}
+
+impl PushAccess for OrgAccess {
+    fn bearer(&self) -> BoxFuture<'_, Result<Bearer, u64>> {
+        Box::pin(async {
+            self.tokens.bearer().await.map_err(|refused| {
+                tracing::warn!(reason = %refused.reason, "no token for an org; its pushes wait");
+                refused.retry_after_ms
+            })
+        })
+    }
+
+    fn refuse(&self, bearer: &Bearer) {
+        self.tokens.invalidate(bearer);
+    }
+
+    fn try_take(&self, now: Timestamp) -> bool {
+        self.rate.try_take(now)
+    }
+
+    fn reserve(&self, now: Timestamp) -> u64 {
+        self.rate.reserve(now)
+    }
+
+    fn pause_until(&self, until: Timestamp) {
+        self.rate.pause_until(until);
+    }
 }
 
 /// Places for calls that run at once.
@@ -72,7 +115,7 @@ impl Shared {
             Kind::Push { connector, .. } => {
                 let place = self.sending.pushes.clone().try_acquire_owned().ok().map(Place)?;
                 let org = self.connectors.get(connector)?.org();
-                self.access.get(org)?.take(now).ok().map(|()| place)
+                self.access.get(org)?.try_take(now).then_some(place)
             }
         }
     }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::header::AUTHORIZATION;
 use model::{BotKey, ConnectorKey, Event, Failure, LegId, PushNumber, PushOutcome, SeatId, Timestamp, TurnNumber};
 
 use super::{Item, Kind, LaneRow, Place};
@@ -93,8 +92,8 @@ impl Shared {
         }
     }
 
-    fn resends(&self, _connector: &ConnectorKey) -> bool {
-        self.limits.resend_unknown_pushes
+    fn resends(&self, connector: &ConnectorKey) -> bool {
+        self.connectors.get(connector).is_some_and(|connector| connector.resends_unknown())
     }
 
     async fn send(self: Arc<Self>, slot: Arc<Slot>, row: LaneRow) {
@@ -179,8 +178,9 @@ impl Shared {
         let place = places.clone().acquire_owned().await.ok().map(Place);
         if let Kind::Push { connector, .. } = kind {
             let access = self.connectors.get(connector).and_then(|connector| self.access.get(connector.org()));
-            while let Some(Err(wait_ms)) = access.map(|access| access.take(self.runtime.now())) {
-                tokio::time::sleep(Duration::from_millis(wait_ms.max(1))).await;
+            let wait_ms = access.map_or(0, |access| access.reserve(self.runtime.now()));
+            if wait_ms > 0 {
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
             }
         }
         place
@@ -347,7 +347,7 @@ impl Shared {
                 Err(after_ms) => return again(Some(after_ms)),
             };
             let Some(mut call) = door.call(&item.body) else { return over(PushOutcome::Rejected) };
-            call.headers.insert(AUTHORIZATION, bearer.clone());
+            bearer.authorise(&mut call);
             let reading = match self.transport.send(call).await {
                 Ok(reply) => door.read_push(&reply),
                 Err(Failed::NotSent) => PushReading::NotTaken { after_ms: None },
@@ -368,6 +368,10 @@ impl Shared {
                     return again(None);
                 }
                 PushReading::Unknown => return over(PushOutcome::OutcomeUnknown),
+                PushReading::Misconfigured { why } => {
+                    tracing::error!(%connector, why, "the platform refuses every push until somebody mends the set-up");
+                    return over(PushOutcome::Rejected);
+                }
             }
         }
         again(None)

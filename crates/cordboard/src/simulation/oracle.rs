@@ -177,12 +177,14 @@ fn no_lost_answer(world: &World, told: &Told, dead: &BTreeSet<String>) -> Result
 /// Invariant 3: what a customer sees for the first time comes in the order in which the core took it; and nothing is
 /// seen that the core did not take: nothing is done before it is committed.
 fn in_order(world: &World, told: &Told) -> Result<(), String> {
-    let taken: BTreeMap<&String, usize> = told.answered.iter().enumerate().map(|(place, answer)| (answer, place)).collect();
+    let taken: BTreeMap<&String, usize> =
+        told.answered.iter().enumerate().map(|(place, answer)| (answer, place)).collect();
     let platform = world.platform.lock().unwrap();
     for (name, session) in &platform.sessions {
         let mut last = 0;
         let mut known = BTreeSet::new();
-        for answer in session.seen.iter().filter(|words| words.starts_with("answer") && known.insert((*words).clone())) {
+        for answer in session.seen.iter().filter(|words| words.starts_with("answer") && known.insert((*words).clone()))
+        {
             let Some(place) = taken.get(answer) else {
                 return Err(format!("{name} saw {answer:?}, which no journal holds"));
             };

@@ -17,6 +17,7 @@ use crate::connector::{
     Arrival, Connector, LegView, Message, Parsed, PushReading, Rendered, RenderedPush, SealedReply,
 };
 use crate::http::{Call, Failed, Reply, Transport};
+use crate::org::Bearer;
 use crate::outbox::PushAccess;
 use crate::runtime::Clock as _;
 
@@ -42,6 +43,7 @@ pub(super) struct SimulatedConnector {
     pub(super) late: Late,
     pub(super) key: ConnectorKey,
     pub(super) org: OrgKey,
+    pub(super) resends: bool,
 }
 
 fn lines(parts: &[Part]) -> String {
@@ -119,6 +121,10 @@ impl Connector for SimulatedConnector {
         SealedReply { status: 503, retry_after_s: Some(1), body: Bytes::new() }
     }
 
+    fn resends_unknown(&self) -> bool {
+        self.resends
+    }
+
     fn call(&self, push: &Bytes) -> Option<Call> {
         Some(Call {
             method: Method::POST,
@@ -146,17 +152,21 @@ pub(super) struct SimulatedAccess {
 }
 
 impl PushAccess for SimulatedAccess {
-    fn bearer(&self) -> BoxFuture<'_, Result<HeaderValue, u64>> {
+    fn bearer(&self) -> BoxFuture<'_, Result<Bearer, u64>> {
         Box::pin(async {
             self.dice.wait_up_to_ms(5).await;
-            if self.dice.once_in(50) { Err(300) } else { Ok(HeaderValue::from_static("Bearer token")) }
+            if self.dice.once_in(50) { Err(300) } else { Ok(Bearer::new(HeaderValue::from_static("Bearer token"), 1)) }
         })
     }
 
-    fn refuse(&self, _bearer: &HeaderValue) {}
+    fn refuse(&self, _bearer: &Bearer) {}
 
-    fn take(&self, _now: Timestamp) -> Result<(), u64> {
-        if self.dice.once_in(20) { Err(self.dice.roll(500)) } else { Ok(()) }
+    fn try_take(&self, _now: Timestamp) -> bool {
+        !self.dice.once_in(20)
+    }
+
+    fn reserve(&self, _now: Timestamp) -> u64 {
+        if self.dice.once_in(20) { self.dice.roll(500) } else { 0 }
     }
 
     fn pause_until(&self, _until: Timestamp) {}

@@ -32,6 +32,7 @@ pub(super) struct World {
     pub(super) policies: Arc<Policies>,
     pub(super) late: Late,
     pub(super) replay: Replay,
+    resends: bool,
     pub(super) engine: Arc<Mutex<super::engine::Asked>>,
     pub(super) platform: Arc<Mutex<super::platform::Sessions>>,
     faults: Arc<AtomicBool>,
@@ -153,6 +154,7 @@ impl World {
             policies: Arc::new(Policies { fallback: policy, ..Policies::default() }),
             late: if dice.roll(5) < 3 { Late::Push } else { Late::PollButton },
             replay: if dice.once_in(4) { Replay::Unsafe } else { Replay::Safe },
+            resends: !dice.once_in(4),
             engine: Arc::default(),
             platform: Arc::default(),
             faults,
@@ -248,8 +250,12 @@ impl World {
         let mut seed = [7; 32];
         seed[..8].copy_from_slice(&self.incarnations.fetch_add(1, Ordering::Relaxed).to_le_bytes());
         let clock: Arc<dyn Clock> = self.clock.clone();
-        let connector: Arc<dyn Connector> =
-            Arc::new(SimulatedConnector { late: self.late, key: "door".into(), org: "org".into() });
+        let connector: Arc<dyn Connector> = Arc::new(SimulatedConnector {
+            late: self.late,
+            key: "door".into(),
+            org: "org".into(),
+            resends: self.resends,
+        });
         let engine: Arc<dyn Engine> = Arc::new(SimulatedEngine { replay: self.replay });
         let access: Arc<dyn PushAccess> = Arc::new(SimulatedAccess { dice: self.dice.clone() });
         Parts {

@@ -92,6 +92,8 @@ struct AskForm {
     engine_state: Option<Opaque>,
     #[serde(rename = "d", with = "form")]
     hard_deadline: Timestamp,
+    #[serde(rename = "ms")]
+    time_ms: u64,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -39,6 +39,7 @@ impl Talk {
             context: self.context.clone(),
             engine_state: self.state.clone(),
             hard_deadline: Timestamp(0),
+            time_ms: 0,
         };
         let question = self.script.ask(&ask, "t-1");
         self.script.call(&question, "t-1", attempt, Timestamp(0), 1000)

@@ -110,12 +110,7 @@ impl Engine for Webhook {
                 attempt: Some(ask.visit),
                 locale: (!ask.language.is_empty()).then_some(&ask.language),
             },
-            turn: Some(wire::Turn {
-                id: turn_id,
-                seq: ask.turn.0,
-                is_first: ask.is_first,
-                deadline_at_ms: ask.hard_deadline.0,
-            }),
+            turn: Some(wire::Turn { id: turn_id, seq: ask.turn.0, is_first: ask.is_first, deadline_ms: ask.time_ms }),
             input: match &ask.input {
                 Input::Text(text) => wire::Input::Text { text },
                 Input::Choice { label, payload } => wire::Input::Choice { label, payload },

@@ -46,6 +46,7 @@ fn ask(input: Input) -> Ask {
         context: Attributes::from([("queue_hint".into(), "parcels".into())]),
         engine_state: Some(Opaque(br#"{"v": 1}"#.to_vec())),
         hard_deadline: NOW + 20_000,
+        time_ms: 20_000,
     }
 }
 
@@ -100,7 +101,7 @@ fn a_question_on_the_wire() {
     let webhook = signed("bearer = \"secret-token\"");
     let question = webhook.ask(&ask(text("Where is it?")), "t-000123");
     let Asking::Call(call) = webhook.call(&question, "t-000123", 2, NOW, 8000) else { panic!("a call") };
-    insta::assert_snapshot!(std::str::from_utf8(&call.body).unwrap(), @r#"{"contract":"1","bot":"parcels","conversation":{"id":"6e0a6c0e-2f0b-4e52-9f0e-3d0a5b1f7a10","attempt":0,"locale":"de-de"},"turn":{"id":"t-000123","seq":4,"is_first":false,"deadline_at_ms":1614265350000},"input":{"kind":"text","text":"Where is it?"},"context":{"queue_hint":"parcels"},"engine_state":{"v": 1}}"#);
+    insta::assert_snapshot!(std::str::from_utf8(&call.body).unwrap(), @r#"{"contract":"1","bot":"parcels","conversation":{"id":"6e0a6c0e-2f0b-4e52-9f0e-3d0a5b1f7a10","attempt":0,"locale":"de-de"},"turn":{"id":"t-000123","seq":4,"is_first":false,"deadline_ms":20000},"input":{"kind":"text","text":"Where is it?"},"context":{"queue_hint":"parcels"},"engine_state":{"v": 1}}"#);
     insta::assert_debug_snapshot!(call.headers, @r#"
     {
         "content-type": "application/json",

@@ -45,9 +45,9 @@ pub(super) struct Turn<'a> {
     pub(super) id: &'a str,
     pub(super) seq: u32,
     pub(super) is_first: bool,
-    /// Unix milliseconds. A point in time, since the same bytes go out at every attempt; what is left of it at this
-    /// attempt is in the header `cordboard-time-left-ms`.
-    pub(super) deadline_at_ms: i64,
+    /// Counted from the first attempt, since the same bytes go out at every attempt; what is left of it at this attempt
+    /// is in the header `cordboard-time-left-ms`.
+    pub(super) deadline_ms: u64,
 }
 
 #[derive(Serialize)]

@@ -261,6 +261,7 @@ fn ask() -> Ask {
         context: attributes(),
         engine_state: Some(Opaque(b"state".to_vec())),
         hard_deadline: NOW + 60_000,
+        time_ms: 60_000,
     }
 }
 
