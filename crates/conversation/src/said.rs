@@ -14,6 +14,12 @@ use crate::{Step, turn};
 impl Step<'_> {
     /// A message came in on a leg.
     pub(crate) fn said(&mut self, said: &Said) -> bool {
+        if said.request.is_none()
+            && let Err(reason) = self.may_be_said_again(said)
+        {
+            self.record(Fact::RedriveRefused { reason });
+            return true;
+        }
         if self.join(said) {
             return true;
         }
@@ -36,6 +42,21 @@ impl Step<'_> {
         true
     }
 
+    /// Whether a redriven message still belongs where it was meant for. A platform's message is evidence that the floor
+    /// is the bot's; an operator's command is none, so it opens no session beside or after another.
+    fn may_be_said_again(&self, said: &Said) -> Result<(), Undelivered> {
+        if self.state.legs.is_empty() && self.state.seats.is_empty() {
+            return Ok(());
+        }
+        match self.state.floor.holder {
+            Holder::Queued | Holder::Human | Holder::HandingOver => return Err(Undelivered::FloorTaken),
+            Holder::Ended => return Err(Undelivered::SessionEnded),
+            Holder::Bot => {}
+        }
+        let leg = self.state.legs.iter().find(|leg| leg.name == said.leg).ok_or(Undelivered::Superseded)?;
+        if leg.closed.is_some() || leg.is_closing() { Err(Undelivered::SessionEnded) } else { Ok(()) }
+    }
+
     /// Whether more waits already than the policy and the leg's limits allow. Nothing of the message is kept then.
     fn is_full(&self, said: &Said, seat: SeatId) -> bool {
         let policy = self.policies.of(&said.bot);
@@ -52,7 +73,7 @@ impl Step<'_> {
             let leg = self.state.legs.iter().find(|leg| leg.name == said.leg).map_or(LegId(0), |leg| leg.id);
             self.effects.push(Effect::Seal { request, leg, reply });
         } else {
-            self.record(Fact::Nothing);
+            self.record(Fact::RedriveRefused { reason: Undelivered::TooMuchHeld });
         }
     }
 

@@ -130,6 +130,8 @@ pub struct Shared {
     pub(crate) slots: Slots,
     pub(crate) timers: Timers,
     pub(crate) sending: Sending,
+    /// Held while a dead letter is tried again: the same one twice would be said twice.
+    pub(crate) redriving: tokio::sync::Mutex<()>,
     drained_at_ms: AtomicI64,
     stopped: AtomicBool,
 }
@@ -157,6 +159,7 @@ impl Shared {
             waits: Waits::default(),
             slots: Slots::default(),
             timers: Timers::default(),
+            redriving: tokio::sync::Mutex::default(),
             drained_at_ms: AtomicI64::new(0),
             stopped: AtomicBool::new(false),
         });

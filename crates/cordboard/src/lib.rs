@@ -6,6 +6,8 @@
 
 pub mod config;
 pub mod connector;
+pub mod dead_letter;
+pub mod doors;
 pub mod engine;
 pub mod gateway;
 pub mod http;

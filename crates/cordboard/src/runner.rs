@@ -191,7 +191,12 @@ impl Slot {
             .into_iter()
             .map(|request| Queued::event(Event::ReplyOut { request }))
             .collect();
-        let count = inner.queue.len().min(STEP_EVENTS_MAX);
+        // Whoever waits for what the core makes of an event is told the facts of its step, so the step is its own.
+        let is_told = |queued: &Queued| queued.told.is_some();
+        let count = match inner.queue.iter().take(STEP_EVENTS_MAX).position(is_told) {
+            Some(first) => first.max(1),
+            None => inner.queue.len().min(STEP_EVENTS_MAX),
+        };
         batch.extend(inner.queue.drain(..count));
         Some(batch)
     }

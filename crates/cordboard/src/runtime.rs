@@ -157,6 +157,14 @@ impl Runtime {
         self.spawner.spawn(Box::pin(task));
     }
 
+    /// Runs something to its end even when whoever waits for it goes away; nothing when it panicked.
+    pub async fn detached<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        let (done, outcome) = tokio::sync::oneshot::channel();
+        // Nobody may wait any more; then nobody needs to know.
+        self.spawn(async move { drop(done.send(work.await)) });
+        outcome.await.ok()
+    }
+
     /// A named point is reached.
     pub async fn point(&self, name: &'static str) {
         if let Some(points) = &self.points {

@@ -296,7 +296,7 @@ impl Draft<'_> {
         self.step.letters.push(Letter {
             id: self.shared.runtime.ids.letter(),
             conversation: Some(self.slot.id),
-            kind: "answer".into(),
+            kind: crate::dead_letter::ANSWER.into(),
             place,
             reason: reason.word().into(),
             attempts: 1,

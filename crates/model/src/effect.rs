@@ -331,7 +331,7 @@ pub enum Fact {
     },
     /// A redriven answer is on its way.
     Redriven,
-    /// A redriven answer would speak after the end, or over a human.
+    /// A redriven answer would speak after the end or over a human, or a redriven message would bring the bot to do so.
     RedriveRefused {
         /// Why.
         reason: Undelivered,

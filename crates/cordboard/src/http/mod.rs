@@ -1,9 +1,11 @@
 //! Everything about HTTP that is not a door: calls as values, the one outgoing client, the credentials of those who
-//! call us.
+//! call us, the listener.
 
+pub mod body;
 mod call;
 pub mod client;
 pub mod credentials;
+pub mod server;
 
 pub use call::{Call, Failed, Reply, Transport};
 pub use client::Client;

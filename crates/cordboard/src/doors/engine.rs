@@ -1,0 +1,295 @@
+//! The door of the engines: `POST /v1/engine/conversations/{engine session}/replies`. An engine answers here a turn that
+//! it took with 202, or speaks of its own accord (`docs/guides/write-a-webhook-bot.md`).
+//!
+//! It answers 202 only when the step that applies the callback is committed. Who cannot prove to be the engine gets 401,
+//! whether or not there is such a conversation.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use hyper::body::Incoming;
+use model::{BotKey, ConversationId, Event, Fact, SeatId, Timestamp, TurnNumber};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::dead_letter;
+use crate::engine::webhook::TOLERANCE_S;
+use crate::engine::{Callback, Callbacks, Engine, Unreadable};
+use crate::gateway::Shared;
+use crate::http::body::{self, Answer, Cap};
+use crate::runner::Told;
+use crate::step::read_turn_id;
+use crate::store::{self, Blob, Key, Letter};
+
+const BEFORE_SESSION: &str = "/v1/engine/conversations/";
+const AFTER_SESSION: &str = "/replies";
+/// What is told to whoever should come again.
+const RETRY_AFTER_S: u16 = 1;
+/// A callback is remembered for longer than its signature counts, which is the tolerance either way.
+const REMEMBERED_MS: u64 = 3 * 1000 * TOLERANCE_S.unsigned_abs();
+/// At most this many are remembered; beyond, the oldest are forgotten, and the core's own rules remain.
+const REMEMBERED_MAX: usize = 200_000;
+
+/// The engine session that a callback's path names: the outer option is whether it is such a path at all.
+pub(super) fn session_in(path: &str) -> Option<Option<u128>> {
+    let session = path.strip_prefix(BEFORE_SESSION)?.strip_suffix(AFTER_SESSION)?;
+    Some(Uuid::try_parse(session).ok().map(|session| session.as_u128()))
+}
+
+/// The door.
+pub(super) struct EngineDoor {
+    shared: Arc<Shared>,
+    cap: Cap,
+    taken: Arc<Taken>,
+}
+
+/// Whom a callback is from.
+struct Sender {
+    conversation: ConversationId,
+    seat: SeatId,
+    bot: BotKey,
+    engine: Arc<dyn Engine>,
+}
+
+/// What became of a callback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Applied,
+    TurnOver,
+    MayNotSpeak(&'static str),
+    NotStored,
+}
+
+#[derive(Serialize)]
+struct Status {
+    status: &'static str,
+}
+
+impl EngineDoor {
+    pub(super) fn new(shared: Arc<Shared>, cap: Cap) -> Self {
+        Self { shared, cap, taken: Arc::default() }
+    }
+
+    pub(super) async fn handle(&self, session: Option<u128>, head: &Parts, incoming: Incoming) -> Response<Answer> {
+        if head.method != Method::POST {
+            return body::not_allowed("POST");
+        }
+        let raw = match body::read(head, incoming, self.cap).await {
+            Ok(raw) => raw,
+            Err(unread) => return unread.answer(),
+        };
+        let sender = match self.sender(session).await {
+            Ok(Some(sender)) => sender,
+            Ok(None) => return unauthentic(),
+            Err(error) => {
+                tracing::warn!(%error, "a callback was refused, because its conversation could not be read");
+                return not_now();
+            }
+        };
+        let Some(callbacks) = sender.engine.callbacks() else { return unauthentic() };
+        match callbacks.verify(&head.headers, &raw, self.shared.runtime().now()) {
+            Ok(id) => self.authentic(&sender, callbacks, &id, &raw).await,
+            Err(reason) => {
+                tracing::warn!(bot = %sender.bot, %reason, "a callback was not taken for the bot's own");
+                unauthentic()
+            }
+        }
+    }
+
+    async fn sender(&self, session: Option<u128>) -> Result<Option<Sender>, store::Error> {
+        let Some(session) = session else { return Ok(None) };
+        let Some(conversation) = self.shared.store().find(self.shared.engine_session_key(session)).await? else {
+            return Ok(None);
+        };
+        let Some(state) = self.shared.peek(conversation).await? else { return Ok(None) };
+        let Some(seat) = Shared::seat_of(&state, session).and_then(|seat| state.seat(seat)) else { return Ok(None) };
+        let Some(engine) = self.shared.engines.get(&seat.bot).cloned() else { return Ok(None) };
+        Ok(Some(Sender { conversation, seat: seat.id, bot: seat.bot.clone(), engine }))
+    }
+
+    async fn authentic(&self, sender: &Sender, callbacks: &dyn Callbacks, id: &str, raw: &Bytes) -> Response<Answer> {
+        if self.shared.is_stopped() {
+            return not_now();
+        }
+        let callback = match callbacks.read_callback(raw) {
+            Ok(callback) => callback,
+            Err(Unreadable::NotAReply(reason)) => return self.bury(sender, raw, &reason).await,
+            Err(unreadable @ Unreadable::TooLarge { .. }) => {
+                return body::refused(StatusCode::PAYLOAD_TOO_LARGE, "body.too_large", &unreadable.to_string());
+            }
+            Err(unreadable @ Unreadable::NotJson { .. }) => {
+                return body::refused(StatusCode::BAD_REQUEST, "body.not_json", &unreadable.to_string());
+            }
+        };
+        let Some(event) = event(sender, callback) else {
+            return self.bury(sender, raw, "in_reply_to names no turn of this conversation").await;
+        };
+        // Neither the path nor the conversation is signed, so a repetition is looked for among all callbacks of the bot.
+        let key = self.shared.hash(&["callback", sender.bot.as_str(), id]);
+        match self.taken.begin(key, self.shared.runtime().now()) {
+            Begun::First => {}
+            Begun::UnderWay => return not_now(),
+            Begun::Applied => return body::value(StatusCode::ACCEPTED, &Status { status: "duplicate" }),
+        }
+        let (shared, taken, conversation) = (self.shared.clone(), self.taken.clone(), sender.conversation);
+        // A task of its own: an engine that goes away must not leave its callback under way for ever.
+        let applying = self.shared.runtime().detached(async move {
+            let settled = Settled { taken, key, applied: false };
+            let told = shared.ask_core(conversation, event.clone(), None).await;
+            let outcome = outcome(&event, &told);
+            settled.set(outcome == Outcome::Applied);
+            outcome
+        });
+        answer(applying.await.unwrap_or(Outcome::NotStored))
+    }
+
+    /// Authentic and not understood: kept, then said.
+    async fn bury(&self, sender: &Sender, raw: &Bytes, reason: &str) -> Response<Answer> {
+        tracing::warn!(bot = %sender.bot, reason, "a callback was not understood; it is kept as a dead letter");
+        let letter = Letter {
+            id: self.shared.runtime().ids.letter(),
+            conversation: Some(sender.conversation),
+            kind: dead_letter::CALLBACK.into(),
+            place: sender.bot.0.clone(),
+            reason: reason.into(),
+            attempts: 1,
+            died: self.shared.runtime().now(),
+            payload: Blob::clear(raw),
+        };
+        if let Err(error) = self.shared.store().bury(letter).await {
+            tracing::error!(bot = %sender.bot, %error, "a callback that was not understood could not be kept");
+            return not_now();
+        }
+        self.shared.counts.letters.fetch_add(1, Ordering::Relaxed);
+        body::refused(StatusCode::UNPROCESSABLE_ENTITY, "callback.not_understood", reason)
+    }
+}
+
+/// What the callback is for the core; nothing when it answers a turn that is not the sender's.
+fn event(sender: &Sender, callback: Callback) -> Option<Event> {
+    let answer = Box::new(callback.answer);
+    let Some(turn_id) = callback.in_reply_to else { return Some(Event::Pushed { seat: sender.seat, answer }) };
+    let (conversation, seat, turn) = read_turn_id(&turn_id)?;
+    (conversation == sender.conversation && seat == sender.seat).then_some(Event::Answered { seat, turn, answer })
+}
+
+fn outcome(event: &Event, told: &Told) -> Outcome {
+    let Told::Applied(facts) = told else { return Outcome::NotStored };
+    let refused = facts.iter().find_map(|fact| match fact {
+        Fact::StaleAnswer { seat, turn } if is_answer_to(event, *seat, *turn) => Some(Outcome::TurnOver),
+        Fact::PushRefused { reason } if matches!(event, Event::Pushed { .. }) => {
+            Some(Outcome::MayNotSpeak(reason.word()))
+        }
+        _ => None,
+    });
+    refused.unwrap_or(Outcome::Applied)
+}
+
+fn is_answer_to(event: &Event, of: SeatId, to: TurnNumber) -> bool {
+    matches!(event, Event::Answered { seat, turn, .. } if *seat == of && *turn == to)
+}
+
+fn answer(outcome: Outcome) -> Response<Answer> {
+    match outcome {
+        Outcome::Applied => body::value(StatusCode::ACCEPTED, &Status { status: "applied" }),
+        Outcome::TurnOver => body::refused(
+            StatusCode::CONFLICT,
+            "turn.over",
+            "this turn is answered already, or its deadline has passed",
+        ),
+        Outcome::MayNotSpeak(reason) => {
+            let message = format!("the bot may not speak to the customer now: {reason}");
+            body::refused(StatusCode::CONFLICT, "floor", &message)
+        }
+        Outcome::NotStored => not_now(),
+    }
+}
+
+fn unauthentic() -> Response<Answer> {
+    let message = "no signature of this conversation's bot; check the secret and the clock";
+    body::refused(StatusCode::UNAUTHORIZED, "signature", message)
+}
+
+fn not_now() -> Response<Answer> {
+    body::try_later("busy", "nothing was kept; send it again with the same webhook-id", RETRY_AFTER_S)
+}
+
+/// Callbacks of this process, so that one that is sent again is not said again.
+#[derive(Default)]
+struct Taken {
+    table: Mutex<TakenTable>,
+}
+
+#[derive(Default)]
+struct TakenTable {
+    by_key: HashMap<Key, (Timestamp, bool)>,
+    oldest_first: VecDeque<(Timestamp, Key)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    First,
+    UnderWay,
+    Applied,
+}
+
+impl Taken {
+    fn lock(&self) -> MutexGuard<'_, TakenTable> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, key: Key, now: Timestamp) -> Begun {
+        let mut table = self.lock();
+        while let Some((at, oldest)) = table.oldest_first.front().copied() {
+            if now.ms_since(at) <= REMEMBERED_MS && table.oldest_first.len() < REMEMBERED_MAX {
+                break;
+            }
+            table.oldest_first.pop_front();
+            // A callback that was refused and came again has a later place in the order.
+            if table.by_key.get(&oldest).is_some_and(|(since, _)| *since == at) {
+                table.by_key.remove(&oldest);
+            }
+        }
+        match table.by_key.get(&key) {
+            Some((_, true)) => Begun::Applied,
+            Some((_, false)) => Begun::UnderWay,
+            None => {
+                table.by_key.insert(key, (now, false));
+                table.oldest_first.push_back((now, key));
+                Begun::First
+            }
+        }
+    }
+
+    fn end(&self, key: Key, applied: bool) {
+        let mut table = self.lock();
+        if !applied {
+            table.by_key.remove(&key);
+        } else if let Some(entry) = table.by_key.get_mut(&key) {
+            entry.1 = true;
+        }
+    }
+}
+
+/// Says how a callback ended, even when applying it panicked.
+struct Settled {
+    taken: Arc<Taken>,
+    key: Key,
+    applied: bool,
+}
+
+impl Settled {
+    fn set(mut self, applied: bool) {
+        self.applied = applied;
+    }
+}
+
+impl Drop for Settled {
+    fn drop(&mut self) {
+        self.taken.end(self.key, self.applied);
+    }
+}

@@ -1,0 +1,84 @@
+//! The doors: which path is whose, and what each answers (DESIGN, section 3.6). The listener calls them.
+//!
+//! Doors authenticate, read and parse, and hand what was said to the inbox or to the core. They decide nothing that a
+//! customer sees: an answer is sealed by a step, or it is the connector's constant refusal.
+
+mod engine;
+mod health;
+mod platform;
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+use model::Timestamp;
+
+use self::engine::EngineDoor;
+use self::platform::Mount;
+use crate::connector::registry::Integration;
+use crate::gateway::Shared;
+use crate::http::body::{self, Answer, Cap};
+use crate::http::server::Handler;
+
+/// Paths that the gateway itself uses; no connector may lie there.
+pub const RESERVED_PATHS: [&str; 3] = ["/v1", health::LIVE, health::READY];
+
+/// What a request may cost before it is understood.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// A platform's request.
+    pub body_max_bytes: usize,
+    /// An engine's callback; the engine's own limit counts as well.
+    pub callback_max_bytes: usize,
+    /// From the head of a request to the last byte of its body.
+    pub body_timeout_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body_max_bytes: 256 * 1024, callback_max_bytes: 1024 * 1024, body_timeout_ms: 10_000 }
+    }
+}
+
+/// All doors of a gateway.
+pub struct Doors {
+    shared: Arc<Shared>,
+    /// The longest path first.
+    mounts: Vec<Mount>,
+    engine: EngineDoor,
+}
+
+impl Doors {
+    /// The doors of these integrations, of the engines, and of whoever watches the process.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, integrations: &[Integration], limits: &Limits) -> Arc<Self> {
+        let cap = |max_bytes| Cap { max_bytes, timeout_ms: limits.body_timeout_ms };
+        let mut mounts: Vec<Mount> = integrations
+            .iter()
+            .map(|integration| Mount::new(integration, shared.clone(), cap(limits.body_max_bytes)))
+            .collect();
+        mounts.sort_by_key(|mount| std::cmp::Reverse(mount.base().len()));
+        let engine = EngineDoor::new(shared.clone(), cap(limits.callback_max_bytes));
+        Arc::new(Self { shared, mounts, engine })
+    }
+}
+
+impl Handler for Doors {
+    async fn handle(self: Arc<Self>, head: Parts, body: Incoming, at: Timestamp) -> Response<Answer> {
+        let path = head.uri.path();
+        for mount in &self.mounts {
+            if let Some(rest) = mount.rest_of(path) {
+                return mount.handle(rest, &head, body, at).await;
+            }
+        }
+        if let Some(session) = engine::session_in(path) {
+            return self.engine.handle(session, &head, body).await;
+        }
+        match path {
+            health::LIVE => health::live(&head.method),
+            health::READY => health::ready(&head.method, &self.shared).await,
+            _ => body::empty(StatusCode::NOT_FOUND),
+        }
+    }
+}

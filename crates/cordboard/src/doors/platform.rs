@@ -1,0 +1,226 @@
+//! The doors of the platforms: one mount for each configured integration.
+//!
+//! In this order: the path, the credentials, the method, the cap, the body. Whoever shows no credentials learns nothing
+//! but that a path is guarded, and costs no body.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use genesys::cloud::digital_bot_connector::{BOTS_PATH, MESSAGES_PATH};
+use http::request::Parts;
+use http::{HeaderMap, Method, Response, StatusCode};
+use hyper::body::Incoming;
+use model::Timestamp;
+use serde::Serialize;
+
+use crate::connector::registry::Integration;
+use crate::connector::{Arrival, Connector, Parsed, SealedReply};
+use crate::dead_letter;
+use crate::gateway::Shared;
+use crate::http::Credentials;
+use crate::http::body::{self, Answer, Cap};
+use crate::store::{Blob, Letter};
+
+/// The platform's own id of a call (`reference/digital-bot-connector.md`, section 1.1), for support cases.
+const CORRELATION_ID: &str = "inin-correlation-id";
+const CORRELATION_MAX_BYTES: usize = 100;
+
+/// One integration, ready to be called.
+pub(super) struct Mount {
+    base: String,
+    credentials: Credentials,
+    connector: Arc<dyn Connector>,
+    pages: Option<Pages>,
+    known: Vec<String>,
+    shared: Arc<Shared>,
+    cap: Cap,
+}
+
+/// What the platform reads of a v2 integration before anybody says anything.
+struct Pages {
+    manifest: Bytes,
+    bots: BTreeMap<String, Bytes>,
+}
+
+/// What a path beneath a mount names.
+enum Place<'a> {
+    Messages,
+    Manifest,
+    Bot(Cow<'a, str>),
+    Elsewhere,
+}
+
+/// What is said to an authentic call of a path that is none.
+#[derive(Serialize)]
+struct NoSuchPath<'a> {
+    error: &'static str,
+    message: &'static str,
+    paths: &'a [String],
+}
+
+impl Mount {
+    pub(super) fn new(integration: &Integration, shared: Arc<Shared>, cap: Cap) -> Self {
+        let (base, pages) = match integration {
+            Integration::DigitalBotConnector(connector) => {
+                let bots = connector.bots().iter().filter_map(|bot| Some((bot.id().into(), connector.bot(bot.id())?)));
+                let pages = Pages { manifest: connector.manifest(), bots: bots.collect() };
+                (connector.path(), Some(pages))
+            }
+            Integration::BotConnector(connector) => (connector.path(), None),
+        };
+        Self {
+            base: base.to_owned(),
+            credentials: integration.credentials().clone(),
+            connector: integration.connector(),
+            pages,
+            known: integration.paths(),
+            shared,
+            cap,
+        }
+    }
+
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// What follows the mount's path in one that lies at it or beneath it.
+    pub(super) fn rest_of<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(self.base.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    fn place<'a>(&self, rest: &'a str) -> Place<'a> {
+        if self.pages.is_none() {
+            return if rest.is_empty() { Place::Messages } else { Place::Elsewhere };
+        }
+        match rest {
+            MESSAGES_PATH => Place::Messages,
+            BOTS_PATH => Place::Manifest,
+            _ => match rest.strip_prefix(BOTS_PATH).and_then(|rest| rest.strip_prefix('/')) {
+                Some(id) if !id.is_empty() && !id.contains('/') => Place::Bot(percent_decoded(id)),
+                _ => Place::Elsewhere,
+            },
+        }
+    }
+
+    pub(super) async fn handle(&self, rest: &str, head: &Parts, incoming: Incoming, at: Timestamp) -> Response<Answer> {
+        if !self.credentials.verify(&head.headers) {
+            return body::refused(
+                StatusCode::FORBIDDEN,
+                "credentials",
+                "the credentials of this integration are not there",
+            );
+        }
+        let place = self.place(rest);
+        if !matches!(place, Place::Messages) {
+            return self.page(&place, &head.method);
+        }
+        if head.method != Method::POST {
+            return body::not_allowed("POST");
+        }
+        match AssertUnwindSafe(self.message(head, incoming, at)).catch_unwind().await {
+            Ok(answer) => answer,
+            Err(_) => {
+                tracing::error!(connector = %self.connector.key(), "taking a message failed inside Cordboard; it was refused");
+                self.refused()
+            }
+        }
+    }
+
+    fn page(&self, place: &Place<'_>, method: &Method) -> Response<Answer> {
+        let page = match (place, &self.pages) {
+            (Place::Manifest, Some(pages)) => Some(&pages.manifest),
+            (Place::Bot(id), Some(pages)) => pages.bots.get(id.as_ref()),
+            _ => None,
+        };
+        match (page, place) {
+            (Some(page), _) if *method == Method::GET => body::json(StatusCode::OK, page.clone()),
+            (Some(_), _) => body::not_allowed("GET"),
+            (None, Place::Bot(_)) => body::refused(StatusCode::NOT_FOUND, "bot.unknown", "there is no bot of this id"),
+            (None, _) => {
+                let message = "this integration has no such path";
+                body::value(StatusCode::NOT_FOUND, &NoSuchPath { error: "path", message, paths: &self.known })
+            }
+        }
+    }
+
+    async fn message(&self, head: &Parts, incoming: Incoming, at: Timestamp) -> Response<Answer> {
+        let bytes = match body::read(head, incoming, self.cap).await {
+            Ok(bytes) => bytes,
+            Err(unread) => return unread.answer(),
+        };
+        match self.connector.parse(&bytes) {
+            Parsed::Message(message) => {
+                let arrival = Arrival { at, correlation: correlation(&head.headers) };
+                let received = self.shared.receive(&self.connector, *message, arrival).await;
+                body::sealed(received.reply, Some(received.delivery))
+            }
+            Parsed::NotUnderstood { reply, reason } => self.bury(&bytes, reason, reply, at).await,
+            Parsed::NotJson => {
+                body::refused(StatusCode::BAD_REQUEST, "body.not_json", "the body is not JSON; nothing was kept")
+            }
+        }
+    }
+
+    /// What is authentic and not understood is answered only once it is kept.
+    async fn bury(&self, raw: &Bytes, reason: Arc<str>, reply: SealedReply, at: Timestamp) -> Response<Answer> {
+        let key = self.connector.key();
+        tracing::warn!(connector = %key, %reason, "a message was not understood; it is kept as a dead letter");
+        let letter = Letter {
+            id: self.shared.runtime().ids.letter(),
+            conversation: None,
+            kind: dead_letter::INPUT.into(),
+            place: key.0.clone(),
+            reason,
+            attempts: 1,
+            died: at,
+            payload: Blob::clear(raw),
+        };
+        if let Err(error) = self.shared.store().bury(letter).await {
+            tracing::error!(connector = %key, %error, "a message that was not understood could not be kept; it was refused");
+            return self.refused();
+        }
+        self.shared.counts.letters.fetch_add(1, Ordering::Relaxed);
+        body::sealed(reply, None)
+    }
+
+    fn refused(&self) -> Response<Answer> {
+        self.shared.counts.refused.fetch_add(1, Ordering::Relaxed);
+        body::sealed(self.connector.refusal(), None)
+    }
+}
+
+fn correlation(headers: &HeaderMap) -> Option<Arc<str>> {
+    let text = headers.get(CORRELATION_ID)?.to_str().ok()?;
+    // Visible ASCII, so every place in it is the edge of a character.
+    Some(text[..text.len().min(CORRELATION_MAX_BYTES)].into())
+}
+
+/// A segment of a path as it was meant; what decodes to no text is taken as it is, and names no bot then.
+fn percent_decoded(segment: &str) -> Cow<'_, str> {
+    if !segment.contains('%') {
+        return Cow::Borrowed(segment);
+    }
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.bytes();
+    while let Some(byte) = rest.next() {
+        let mut ahead = rest.clone();
+        let digits = (ahead.next().and_then(hex), ahead.next().and_then(hex));
+        match (byte, digits) {
+            (b'%', (Some(high), Some(low))) => {
+                bytes.push(high << 4 | low);
+                rest = ahead;
+            }
+            _ => bytes.push(byte),
+        }
+    }
+    String::from_utf8(bytes).map_or(Cow::Borrowed(segment), Cow::Owned)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
