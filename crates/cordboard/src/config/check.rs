@@ -12,11 +12,9 @@ use super::{Config, Problems};
 use crate::connector::Misconfigured;
 use crate::connector::bots::{Bot, Bots};
 use crate::connector::registry::Integration;
+use crate::doors::RESERVED_PATHS;
 use crate::engine::Engine;
 use crate::org::Org;
-
-/// Paths of the gateway's own: no connector may stand on or below one.
-const RESERVED_PATHS: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/v1"];
 
 impl Written {
     /// Compares the tables and builds what runs.
