@@ -6,7 +6,7 @@
 
 use model::{
     Effect, Evidence, Fact, Holder, Late, LegId, News, Outcome, Part, PollButton, PollNumber, Push, PushNumber,
-    PushOutcome, Reply, RequestId, SeatId, Undelivered,
+    PushOutcome, Reply, RequestId, SeatId, Timestamp, Undelivered,
 };
 
 use crate::state::{HELD_PARTS_MAX, Leg, OpenRequest, PUSHES_MAX, UNCONFIRMED_MAX, Unconfirmed, UnderWay, Wants};
@@ -222,14 +222,14 @@ impl Step<'_> {
     }
 
     /// A sealed reply left.
-    pub(crate) fn reply_out(&mut self, request: RequestId) -> bool {
-        let now = self.now;
+    pub(crate) fn reply_out(&mut self, request: RequestId, at: Timestamp) -> bool {
+        let at = at.min(self.now);
         let Some(leg) = self.state.legs.iter_mut().find(|leg| leg.unconfirmed.iter().any(|sealed| sealed.is(request)))
         else {
             return false;
         };
         leg.unconfirmed.retain(|sealed| !sealed.is(request));
-        leg.push_not_before = leg.push_not_before.max(now + leg.door.push_after_ack_ms);
+        leg.push_not_before = leg.push_not_before.max(at + leg.door.push_after_ack_ms);
         true
     }
 

@@ -70,7 +70,7 @@ impl Step<'_> {
             Event::Failed { seat, turn, failure } => self.failed(*seat, *turn, *failure),
             Event::Pushed { seat, answer } => self.pushed(*seat, answer),
             Event::Settled { leg, push, outcome } => self.settled(*leg, *push, *outcome),
-            Event::ReplyOut { request } => self.reply_out(*request),
+            Event::ReplyOut { request, at } => self.reply_out(*request, *at),
             Event::ReplyAborted { request } | Event::Refused { request } => self.reply_aborted(*request),
             Event::TimePassed => self.time_passed(),
             Event::Draining => self.draining(),

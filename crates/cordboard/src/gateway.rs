@@ -66,7 +66,15 @@ pub struct Limits {
     pub due_poll_ms: u64,
     /// Largest state of one conversation.
     pub state_max_bytes: usize,
+    /// How often what is over is swept.
+    pub sweep_every_ms: u64,
+    /// How long messages are recognised as repeated: at least as long as the longest session, three days.
+    pub keep_requests_ms: u64,
+    /// How long a finished conversation and its journal are kept.
+    pub keep_conversations_ms: u64,
 }
+
+const DAY_MS: u64 = 24 * 3_600_000;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -83,6 +91,9 @@ impl Default for Limits {
             backoff_max_ms: 60_000,
             due_poll_ms: 1_000,
             state_max_bytes: 1024 * 1024,
+            sweep_every_ms: 60_000,
+            keep_requests_ms: 4 * DAY_MS,
+            keep_conversations_ms: 30 * DAY_MS,
         }
     }
 }
@@ -164,6 +175,7 @@ impl Shared {
             stopped: AtomicBool::new(false),
         });
         shared.start_timers();
+        shared.start_sweeper();
         shared.start_heartbeat();
         Ok(shared)
     }

@@ -4,6 +4,7 @@
 //! [`inbox`] and applied by the [`runner`]; what the core decided leaves by the [`outbox`] to an [`engine`] or back to the
 //! platform; the timer says when time has passed. The [`store`] keeps it all, in the forms of [`stored`].
 
+pub mod admin;
 pub mod command;
 pub mod config;
 pub mod connector;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use conversation::Conversation;
-use model::{ConversationId, Event, Fact, Failure, RequestId, SeatId};
+use model::{ConversationId, Event, Fact, Failure, RequestId, SeatId, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::connector::SealedReply;
@@ -73,6 +73,10 @@ impl Queued {
     }
 }
 
+fn requests(out: &[(RequestId, Timestamp)]) -> Vec<RequestId> {
+    out.iter().map(|(request, _)| *request).collect()
+}
+
 /// The conversations in memory.
 #[derive(Default)]
 pub(crate) struct Slots {
@@ -105,7 +109,7 @@ struct SlotInner {
     retired: bool,
     held: Option<Held>,
     /// Replies known to be out, which no step was told yet.
-    out: Vec<RequestId>,
+    out: Vec<(RequestId, Timestamp)>,
 }
 
 /// The state of a conversation while it is held in memory.
@@ -181,15 +185,17 @@ impl Slot {
     /// The next events for a step, replies that are out first; nothing ends the drive.
     fn take(&self) -> Option<Vec<Queued>> {
         let mut inner = self.lock();
-        let outs_matter =
-            inner.held.as_ref().is_some_and(|held| inner.out.iter().any(|request| held.state.waits_for_out(*request)));
+        let outs_matter = inner
+            .held
+            .as_ref()
+            .is_some_and(|held| inner.out.iter().any(|(request, _)| held.state.waits_for_out(*request)));
         if inner.queue.is_empty() && !outs_matter {
             inner.running = false;
             return None;
         }
         let mut batch: Vec<Queued> = std::mem::take(&mut inner.out)
             .into_iter()
-            .map(|request| Queued::event(Event::ReplyOut { request }))
+            .map(|(request, at)| Queued::event(Event::ReplyOut { request, at }))
             .collect();
         // Whoever waits for what the core makes of an event is told the facts of its step, so the step is its own.
         let is_told = |queued: &Queued| queued.told.is_some();
@@ -282,11 +288,14 @@ impl Shared {
             return;
         };
         let mut inner = slot.lock();
-        inner.out.push(request);
+        inner.out.push((request, self.runtime.now()));
         let matters = inner.held.as_ref().is_some_and(|held| held.state.waits_for_out(request));
-        let mark = inner.held.as_ref().filter(|_| !inner.running && inner.queue.is_empty()).map(|held| {
-            store::OutMark { conversation, version: held.version, next_due: held.state.next_due_without(&inner.out) }
-        });
+        let mark =
+            inner.held.as_ref().filter(|_| !inner.running && inner.queue.is_empty()).map(|held| store::OutMark {
+                conversation,
+                version: held.version,
+                next_due: held.state.next_due_without(&requests(&inner.out)),
+            });
         if let Some(mark) = &mark {
             self.timers.set(conversation, mark.next_due);
         }
@@ -396,7 +405,7 @@ impl Shared {
             if let Some(request) =
                 std::iter::once(&sealed.request).chain(&sealed.joined).find(|request| !in_doubt(request))
             {
-                first.push(Queued::event(Event::ReplyOut { request: *request }));
+                first.push(Queued::event(Event::ReplyOut { request: *request, at: self.runtime.now() }));
             }
         }
         for entry in &loaded.open_entries {
@@ -516,7 +525,7 @@ impl Shared {
         }
         self.start_sending(slot, after.rows, &after.settled);
         let mut inner = slot.lock();
-        self.timers.set(slot.id, after.held.state.next_due_without(&inner.out));
+        self.timers.set(slot.id, after.held.state.next_due_without(&requests(&inner.out)));
         inner.fresh = false;
         inner.held = Some(after.held);
     }

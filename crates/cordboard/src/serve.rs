@@ -16,6 +16,7 @@ use rustls::crypto::ring::default_provider;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::{self, Admin};
 use crate::config::{Config, Server};
 use crate::connector::registry::Integration;
 use crate::doors::{self, Doors};
@@ -50,6 +51,9 @@ pub enum Error {
     /// No outgoing calls can be made.
     #[error(transparent)]
     Client(#[from] http::client::Unusable),
+    /// The operator's socket.
+    #[error(transparent)]
+    Admin(#[from] admin::Error),
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness")]
     Randomness,
@@ -78,6 +82,7 @@ pub struct Gateway {
     tasks: Tasks,
     listener_ends: CancellationToken,
     listener_ended: CancellationToken,
+    admin_ends: CancellationToken,
 }
 
 impl Gateway {
@@ -115,7 +120,9 @@ impl Gateway {
         let shared = Shared::start(parts).await?;
         let body_max_bytes = usize::try_from(server.body_max_kb * 1024).unwrap_or(usize::MAX);
         let doors = Doors::new(shared.clone(), &integrations, &doors::Limits { body_max_bytes, ..Default::default() });
-        let listener_ends = CancellationToken::new();
+        let admin = Admin::bind(shared.clone(), &server.data_dir)?;
+        let (listener_ends, admin_ends) = (CancellationToken::new(), CancellationToken::new());
+        runtime.spawn(admin.serve(admin_ends.clone()));
         let listener_ended = CancellationToken::new();
         let ended = listener_ended.clone().drop_guard();
         let (stop, of_the_server) = (listener_ends.clone(), runtime.clone());
@@ -123,7 +130,7 @@ impl Gateway {
             http::server::serve(listener, doors, http::server::Limits::default(), of_the_server, stop).await;
             drop(ended);
         });
-        Ok(Self { shared, server, address, tasks, listener_ends, listener_ended })
+        Ok(Self { shared, server, address, tasks, listener_ends, listener_ended, admin_ends })
     }
 
     /// The address it listens on.
@@ -153,6 +160,7 @@ impl Gateway {
             tracing::warn!("calls still run; the next start takes them up");
         }
         self.shared.stop();
+        self.admin_ends.cancel();
         self.tasks.0.close();
         if tokio::time::timeout(TASKS_END, self.tasks.0.wait()).await.is_err() {
             tracing::warn!("stopped with tasks still running; nothing that was acknowledged is lost");

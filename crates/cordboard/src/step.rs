@@ -138,7 +138,7 @@ impl Draft<'_> {
             if let Some(seq) = queued.settle {
                 self.settle(seq);
             }
-            if let Some(Event::ReplyOut { request }) = &queued.event {
+            if let Some(Event::ReplyOut { request, .. }) = &queued.event {
                 self.step.out.push(*request);
             }
         }

@@ -11,9 +11,12 @@ use model::{ConversationId, Event, Timestamp};
 use tokio::sync::Notify;
 
 use crate::gateway::Shared;
+use crate::store::Sweep;
 
 /// At most this many conversations are taken from the store at once.
 const DUE_MAX: u32 = 256;
+/// At most this many rows of a table are swept at once.
+const SWEEP_MAX: u32 = 500;
 
 #[derive(Default)]
 pub(crate) struct Timers {
@@ -89,6 +92,36 @@ impl Shared {
                 tokio::time::sleep(Duration::from_millis(shared.limits.due_poll_ms)).await;
             }
         });
+    }
+
+    /// Takes away what is over, a bounded amount at a time, so that no batch of the store waits long for it.
+    pub(crate) fn start_sweeper(self: &Arc<Self>) {
+        let shared = self.clone();
+        self.runtime.spawn(async move {
+            while !shared.is_stopped() {
+                tokio::time::sleep(Duration::from_millis(shared.limits.sweep_every_ms)).await;
+                while shared.sweep().await && !shared.is_stopped() {
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+    }
+
+    /// One bounded sweep; true when there is more.
+    async fn sweep(&self) -> bool {
+        let before = |keep_ms: u64| Timestamp(self.runtime.now().0.saturating_sub_unsigned(keep_ms));
+        let sweep = Sweep {
+            requests_before: before(self.limits.keep_requests_ms),
+            conversations_before: before(self.limits.keep_conversations_ms),
+            limit: SWEEP_MAX,
+        };
+        match self.store.sweep(sweep).await {
+            Ok(swept) => swept.requests.max(swept.conversations) >= SWEEP_MAX,
+            Err(error) => {
+                tracing::warn!(%error, "what is over could not be swept");
+                false
+            }
+        }
     }
 
     fn fire(self: &Arc<Self>) {

@@ -57,6 +57,8 @@ pub enum Event {
     ReplyOut {
         /// Whose.
         request: RequestId,
+        /// When; the step that is told may come later.
+        at: Timestamp,
     },
     /// A sealed reply did not leave: the socket was gone.
     ReplyAborted {

@@ -113,7 +113,7 @@ impl Story {
     }
 
     pub(super) fn out(&mut self, request: u64) -> &mut Self {
-        self.happens(&[Event::ReplyOut { request: RequestId(request) }])
+        self.happens(&[Event::ReplyOut { request: RequestId(request), at: self.now }])
     }
 
     pub(super) fn aborted(&mut self, request: u64) -> &mut Self {

@@ -195,7 +195,10 @@ impl Walker {
             }
             55..58 => Event::Pushed { seat: SeatId(dice.roll(2) as u8), answer: Box::new(self.words(dice, 4)) },
             58..66 => Self::settlement(dice, state),
-            66..78 => Event::ReplyOut { request: self.a_request(dice) },
+            66..78 => Event::ReplyOut {
+                request: self.a_request(dice),
+                at: Timestamp(self.now.0 - dice.roll(400).cast_signed()),
+            },
             78..82 => Event::ReplyAborted { request: self.a_request(dice) },
             82 => Event::Refused { request: self.a_request(dice) },
             83..94 => {

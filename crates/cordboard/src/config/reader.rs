@@ -64,8 +64,8 @@ impl<'a> Reader<'a> {
     /// The file's tables; its syntax is all that is looked at.
     pub(super) fn root(&mut self) -> Option<Table<'a>> {
         let (root, errors) = DeTable::parse_recoverable(&self.source.text);
-        for error in &errors {
-            // After the first, most are consequences.
+        // After the first, most are consequences.
+        if let Some(error) = errors.first() {
             let at = error.span().map_or(0, |span| span.start);
             self.problem(at, format!("this is not TOML: {}", error.message().trim()));
             return None;

@@ -4,6 +4,7 @@
 //! The world outside (the platform, its customers, the engine) lives on when the gateway crashes, as it would. An oracle
 //! reads what the outside saw and what the journal holds.
 
+mod commits;
 mod engine;
 mod oracle;
 mod platform;

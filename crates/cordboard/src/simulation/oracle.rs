@@ -183,7 +183,8 @@ fn in_order(world: &World, told: &Told) -> Result<(), String> {
     for (name, session) in &platform.sessions {
         let mut last = 0;
         let mut known = BTreeSet::new();
-        for answer in session.seen.iter().filter(|words| words.starts_with("answer") && known.insert((*words).clone()))
+        let answers = session.seen.iter().filter(|words| words.starts_with("answer"));
+        for answer in answers.filter(|answer| known.insert((*answer).clone()) && !session.asked_again.contains(*answer))
         {
             let Some(place) = taken.get(answer) else {
                 return Err(format!("{name} saw {answer:?}, which no journal holds"));

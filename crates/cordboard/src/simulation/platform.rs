@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,6 +36,8 @@ pub(super) struct Session {
     /// What the customer saw, in order.
     pub(super) seen: Vec<String>,
     pub(super) closed: bool,
+    /// Words of replies that the platform had asked for before: they may come after later ones.
+    pub(super) asked_again: std::collections::BTreeSet<String>,
     /// Messages that were acknowledged with a 2xx that counts.
     pub(super) acknowledged: Vec<String>,
 }
@@ -149,11 +152,15 @@ impl Connector for SimulatedConnector {
 
 pub(super) struct SimulatedAccess {
     pub(super) dice: Dice,
+    pub(super) calm: bool,
 }
 
 impl PushAccess for SimulatedAccess {
     fn bearer(&self) -> BoxFuture<'_, Result<Bearer, u64>> {
         Box::pin(async {
+            if self.calm {
+                return Ok(Bearer::new(HeaderValue::from_static("Bearer token"), 1));
+            }
             self.dice.wait_up_to_ms(5).await;
             if self.dice.once_in(50) { Err(300) } else { Ok(Bearer::new(HeaderValue::from_static("Bearer token"), 1)) }
         })
@@ -162,7 +169,7 @@ impl PushAccess for SimulatedAccess {
     fn refuse(&self, _bearer: &Bearer) {}
 
     fn try_take(&self, _now: Timestamp) -> bool {
-        !self.dice.once_in(20)
+        self.calm || !self.dice.once_in(20)
     }
 
     fn reserve(&self, _now: Timestamp) -> u64 {
@@ -210,6 +217,10 @@ impl SimulatedTransport {
         let (dice, faults) = (&world.dice, world.has_faults());
         let mut words = text.splitn(3, ' ');
         let (id, session, said) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+        if let Some(think_ms) = world.think_ms {
+            tokio::time::sleep(Duration::from_millis(think_ms)).await;
+            return Ok(reply(200, format!("answer to {said}")));
+        }
         dice.wait_up_to_ms(30).await;
         if faults && dice.once_in(25) {
             return Err(Failed::NotSent);
@@ -280,7 +291,7 @@ impl SimulatedTransport {
             world.note(format!("{session} push {words:?}"));
             known.take(words);
         }
-        dice.wait_up_to_ms(20).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
         if faults && dice.once_in(20) {
             world.note("5xx after it was taken");
             return Ok(reply(500, ""));
@@ -321,6 +332,35 @@ pub(super) async fn run(world: &Arc<World>) {
     // The gateway lives on until the runtime of the simulation ends.
     drop(gateway);
     everybody.detach_all();
+}
+
+/// One message, and how many commits there were until the customer saw its answer.
+pub(super) struct Exchange {
+    pub(super) seen_after: u64,
+    pub(super) in_response: bool,
+}
+
+/// A customer says something so many times, one after the other, in a calm world.
+pub(super) async fn exchange(world: &Arc<World>, times: u32, commits: &AtomicU64) -> Vec<Exchange> {
+    let mut gateway = tokio::task::JoinSet::new();
+    gateway.spawn(world.clone().keep_alive());
+    world.back.notified().await;
+    let seen = || world.platform.lock().unwrap().sessions.get("s").map_or(0, |session| session.seen.len());
+    let mut exchanges = Vec::new();
+    for number in 0..times {
+        let (before, seen_before) = (commits.load(Ordering::Relaxed), seen());
+        let said = format!("m{number}");
+        let body = call(world, 0, "s", &said, &said, None).await.unwrap();
+        let in_response = !body.is_empty();
+        while seen() == seen_before {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        exchanges.push(Exchange { seen_after: commits.load(Ordering::Relaxed) - before, in_response });
+        // What nobody waits for comes to its end before the next message.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    gateway.detach_all();
+    exchanges
 }
 
 /// Timers that fire twice, and for nothing.
@@ -413,6 +453,11 @@ async fn say(world: &Arc<World>, customer: u64, session: &str, said: &str, poll:
             world.note(format!("{session} says {said:?}"));
         }
         if let Some(body) = call(world, customer, session, said, &message, poll).await {
+            if attempt > 0 {
+                let mut platform = world.platform.lock().unwrap();
+                let known = platform.sessions.entry(session.into()).or_default();
+                known.asked_again.extend(body.lines().map(str::to_owned));
+            }
             return Called::Answered(body);
         }
     }

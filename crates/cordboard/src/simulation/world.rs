@@ -23,7 +23,7 @@ use crate::engine::{Engine, Replay};
 use crate::gateway::{Limits, Parts, Shared};
 use crate::outbox::PushAccess;
 use crate::runtime::{Clock, Ids, Points, Runtime, Spawner};
-use crate::store::memory::{Fault, Memory};
+use crate::store::memory::{Fault, Faults, Memory};
 
 pub(super) struct World {
     pub(super) dice: Dice,
@@ -33,6 +33,8 @@ pub(super) struct World {
     pub(super) late: Late,
     pub(super) replay: Replay,
     resends: bool,
+    /// How long the engine thinks, when chance shall not decide it.
+    pub(super) think_ms: Option<u64>,
     pub(super) engine: Arc<Mutex<super::engine::Asked>>,
     pub(super) platform: Arc<Mutex<super::platform::Sessions>>,
     faults: Arc<AtomicBool>,
@@ -155,6 +157,7 @@ impl World {
             late: if dice.roll(5) < 3 { Late::Push } else { Late::PollButton },
             replay: if dice.once_in(4) { Replay::Unsafe } else { Replay::Safe },
             resends: !dice.once_in(4),
+            think_ms: None,
             engine: Arc::default(),
             platform: Arc::default(),
             faults,
@@ -194,6 +197,20 @@ impl World {
             }
         });
         Memory::new([9; 16]).with_pause(pause).with_faults(fault)
+    }
+
+    /// A world without faults, crashes and chance, whose engine always thinks so long.
+    pub(super) fn calm(late: Late, think_ms: u64, faults: Faults) -> Self {
+        Self {
+            memory: Arc::new(Memory::new([9; 16]).with_faults(faults)),
+            faults: Arc::new(AtomicBool::new(false)),
+            crashes_left: AtomicU64::new(0),
+            late,
+            replay: Replay::Safe,
+            resends: true,
+            think_ms: Some(think_ms),
+            ..Self::new(1)
+        }
     }
 
     pub(super) fn note(&self, line: impl AsRef<str>) {
@@ -247,6 +264,7 @@ impl World {
     }
 
     fn parts(self: &Arc<Self>, life: &Arc<Life>) -> Parts {
+        let calm = self.think_ms.is_some();
         let mut seed = [7; 32];
         seed[..8].copy_from_slice(&self.incarnations.fetch_add(1, Ordering::Relaxed).to_le_bytes());
         let clock: Arc<dyn Clock> = self.clock.clone();
@@ -257,14 +275,14 @@ impl World {
             resends: self.resends,
         });
         let engine: Arc<dyn Engine> = Arc::new(SimulatedEngine { replay: self.replay });
-        let access: Arc<dyn PushAccess> = Arc::new(SimulatedAccess { dice: self.dice.clone() });
+        let access: Arc<dyn PushAccess> = Arc::new(SimulatedAccess { dice: self.dice.clone(), calm });
         Parts {
             store: self.memory.clone(),
             runtime: Runtime {
                 ids: Arc::new(Ids::new(clock.clone(), seed)),
                 clock,
                 spawner: Arc::new(life.clone()),
-                points: Some(Arc::new(SeededPoints { dice: self.dice.clone() })),
+                points: (!calm).then(|| -> Arc<dyn Points> { Arc::new(SeededPoints { dice: self.dice.clone() }) }),
             },
             transport: Arc::new(SimulatedTransport { world: self.clone() }),
             connectors: BTreeMap::from([(ConnectorKey::from("door"), connector)]),
@@ -272,7 +290,7 @@ impl World {
             access: BTreeMap::from([(OrgKey::from("org"), access)]),
             policies: self.policies.clone(),
             limits: Limits {
-                conversations_in_memory_max: 1 + self.dice.roll(4) as usize,
+                conversations_in_memory_max: if calm { 100 } else { 1 + self.dice.roll(4) as usize },
                 lease_ms: 5_000,
                 ..Limits::default()
             },

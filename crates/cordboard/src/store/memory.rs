@@ -224,3 +224,58 @@ impl Store for Memory {
         self.read(move |tables| tables.conversations(limit))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::store::Blob;
+
+    fn letter() -> Letter {
+        Letter {
+            id: 1,
+            conversation: None,
+            kind: "input".into(),
+            place: "main".into(),
+            reason: "not understood".into(),
+            attempts: 1,
+            died: Timestamp(1),
+            payload: Blob::clear(b"{"),
+        }
+    }
+
+    #[test]
+    fn a_crash_falls_before_or_after_a_change() {
+        for (pauses, stored) in [(0, false), (1, true)] {
+            let left = Arc::new(AtomicU32::new(pauses));
+            let hook = Arc::clone(&left);
+            let memory = Memory::new([1; 16]).with_pause(Arc::new(move || {
+                let passes = hook.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+                if passes.is_ok() { Box::pin(std::future::ready(())) } else { Box::pin(std::future::pending()) }
+            }));
+            assert_eq!(memory.bury(letter()).now_or_never(), None, "it waits at pause {pauses}");
+            left.store(u32::MAX, Ordering::Relaxed);
+            let found = memory.dead_letter(1).now_or_never().unwrap().unwrap();
+            assert_eq!(found.is_some(), stored, "dropped at pause {pauses}");
+        }
+    }
+
+    #[test]
+    fn a_fault_stores_or_not_and_tells_or_not() {
+        let unknown = Err(Error::Unknown("injected".into()));
+        for (fault, answer, stored) in [
+            (Fault::None, Ok(()), true),
+            (Fault::Refused, Err(Error::Unavailable("injected".into())), false),
+            (Fault::Lost, unknown.clone(), false),
+            (Fault::Stored, unknown, true),
+        ] {
+            let hit = move |write| if write == Write::Bury { fault } else { Fault::None };
+            let memory = Memory::new([1; 16]).with_faults(Arc::new(hit));
+            assert_eq!(memory.bury(letter()).now_or_never(), Some(answer), "{fault:?}");
+            assert_eq!(memory.drop_letter(1).now_or_never(), Some(Ok(stored)), "{fault:?}");
+        }
+    }
+}

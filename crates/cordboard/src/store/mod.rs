@@ -11,14 +11,14 @@
 //! |---|---|---|
 //! | `start` | insert a `replica` row; earlier ones are dead because the folder's lock is ours | insert a `replica` row with a lease that is renewed by one write |
 //! | `accept` | `INSERT INTO inbox … ON CONFLICT DO NOTHING` in the writer's batch | the same with `unnest`, batched by two writers |
-//! | `find` | look up `conversation.key` in a reader | the same |
-//! | `load` | one conversation row, its live outbox rows, open inbox entries and unsealed or unconfirmed requests | the same under `REPEATABLE READ` |
-//! | `commit` | savepoint; version and owner check; upserts; release | one statement per table with `unnest`, rows sorted by conversation, version check by `UPDATE … WHERE version = …` and its returned keys |
-//! | `due` | partial index on `next_due_ms` | the same, `FOR UPDATE SKIP LOCKED`, and only conversations that are unowned or ours |
-//! | `claim` | `UPDATE outbox SET attempt = attempt + 1 … WHERE claimed_by IS NULL OR lease_until_ms < now` | the same, `now` being the database's clock |
+//! | `find` | look up `conversation.key`, then `leg.key`, in a reader | the same |
+//! | `load` | one read transaction: the conversation row, its live outbox rows, open entries and the requests that are not out | the same under `REPEATABLE READ` |
+//! | `commit` | looks for the keys, then updates under the version and owner; nothing is written by a step that is refused. A step that breaks later takes its batch back, which runs again without it (cheaper than a savepoint around each) | one statement per table with `unnest`, rows sorted by conversation, version check by `UPDATE … WHERE version = …` and its returned keys |
+//! | `due` | three ordered indexes, merged until there are enough | the same, `FOR UPDATE SKIP LOCKED`, and only conversations that are unowned or ours |
+//! | `claim` | `UPDATE outbox SET attempt = attempt + 1 … WHERE` there is no claim, it is ours, its holder is dead, or `lease_until_ms < now` | the same, `now` being the database's clock |
 //! | `heartbeat` | `UPDATE outbox SET lease_until_ms` for the rows we hold | the same |
-//! | `release` | clear the claim, set `due_ms` | the same |
-//! | `reply_for` | unique index on the inbox key, joined with its request | the same |
+//! | `release` | clear a claim of a live replica, set `due_ms` | the same |
+//! | `reply_for` | unique index on `request.key`: the inbox entry and its request are one row | the same |
 //! | `mark_out` | `UPDATE request SET out = 1` and the conversation's `next_due_ms`, never awaited by an answer | the same, batched |
 //! | `sweep` | bounded `DELETE`s of settled rows, oldest first | the same |
 //! | `dead_letters`, `dead_letter`, `bury`, `drop_letter` | plain rows | the same |
@@ -238,7 +238,8 @@ pub struct Step {
     pub conversation: ConversationId,
     /// The keyed hash of the platform's conversation id: how the next message finds it.
     pub key: Key,
-    /// Legs that are new with this step: keyed hash of (connector, kind, platform's session id) → this conversation.
+    /// Legs that are new with this step: keyed hash of (connector, kind, platform's session id) → this conversation. A leg
+    /// that another conversation had moves here.
     pub new_legs: Vec<Key>,
     /// Who commits; refused when another live replica owns the conversation.
     pub owner: Replica,
@@ -256,15 +257,16 @@ pub struct Step {
     pub inbox_done: Vec<RequestId>,
     /// New outbox rows, ascending.
     pub outbox_add: Vec<OutboxRow>,
-    /// Outbox rows that are settled: deleted with their bytes.
+    /// Outbox rows that are settled: deleted with their bytes, before new ones are added. One that is gone is ignored.
     pub outbox_settle: Vec<Settle>,
-    /// Replies that are decided.
+    /// Replies that are decided. The first seal of a request stays, a later one is ignored. Bytes are sealed before those
+    /// that are the same as another's, whatever the order here.
     pub seals: Vec<Seal>,
     /// Requests whose refusal must not be remembered: their inbox key is freed.
     pub forget: Vec<RequestId>,
-    /// Requests whose replies are known to be out.
+    /// Requests whose replies are known to be out, and those that were refused: nobody waits for either any more.
     pub out: Vec<RequestId>,
-    /// Dead letters that are born of this step.
+    /// Dead letters that are born of this step. One that is there already stays as it is.
     pub letters: Vec<Letter>,
     /// Dead letters that are redriven by this step, and so gone.
     pub letters_redriven: Vec<u64>,
@@ -325,7 +327,7 @@ pub struct Loaded {
     pub outbox: Vec<OutboxRow>,
     /// Entries not yet applied, ascending.
     pub open_entries: Vec<OpenEntry>,
-    /// Requests that are unsealed, or sealed and not known to be out, ascending.
+    /// Requests that are not known to be out, sealed or not, ascending.
     pub requests: Vec<Request>,
     /// Who owned it last.
     pub owner: Option<Replica>,
@@ -380,14 +382,16 @@ pub trait Store: Send + Sync + 'static {
     /// and so is its ownership.
     fn start(&self) -> Reply<'_, Started>;
     /// Stores one outside request without applying it, for a conversation that another replica owns or that is busy.
-    /// The conversation must be stored already.
+    /// The conversation must be stored already, else [`Error::Conflict`].
     fn accept(&self, conversation: ConversationId, accept: Accept) -> Reply<'_, Accepted>;
-    /// The conversation of a platform's conversation id.
+    /// The conversation of a platform's conversation id, or of a leg.
     fn find(&self, key: Key) -> Reply<'_, Option<ConversationId>>;
     /// Everything a runner needs; nothing when the conversation is not stored.
     fn load(&self, conversation: ConversationId) -> Reply<'_, Option<Loaded>>;
     /// Commits a step. Many callers' steps share one transaction; a step that fails is skipped alone.
-    /// Errors: [`Error::Conflict`], [`Error::Duplicate`], [`Error::Unavailable`], [`Error::Unknown`].
+    /// Errors, the first that applies: [`Error::Conflict`], [`Error::Duplicate`]; [`Error::Damaged`] when the step
+    /// contradicts what is stored (a gap in the journal, a request id or outbox row twice, the reply of an unsealed request);
+    /// [`Error::Unavailable`], [`Error::Unknown`]. Dropping the future does not take the step back.
     fn commit(&self, step: Step) -> Reply<'_, ()>;
     /// Conversations whose `next_due` is at or before `now`, or that have a live outbox row which is due and neither
     /// claimed by `replica` nor under a live claim, or an open inbox entry; the oldest first, at most `limit`.
@@ -395,7 +399,8 @@ pub trait Store: Send + Sync + 'static {
     /// The earliest future `next_due` of all conversations, so that a timer can sleep until then.
     fn next_due(&self, after: Timestamp) -> Reply<'_, Option<Timestamp>>;
     /// Claims one attempt of a row durably, before its body goes out; counts it. Nothing when the row is gone or under
-    /// another's live claim. Returns the number of the attempt.
+    /// another's live claim, which lasts up to and including its time; our own is no obstacle. Returns the number of the
+    /// attempt. A replica of an earlier run gets [`Error::Conflict`].
     fn claim(
         &self,
         conversation: ConversationId,
@@ -403,18 +408,21 @@ pub trait Store: Send + Sync + 'static {
         claim: Claim,
         now: Timestamp,
     ) -> Reply<'_, Option<u32>>;
-    /// Prolongs claims that we hold.
+    /// Prolongs claims that we hold; never shortens one.
     fn heartbeat(&self, replica: Replica, rows: Vec<(ConversationId, OutboxSeq)>, until: Timestamp) -> Reply<'_, ()>;
     /// Gives a claim back; the row may be claimed again at `due`. With `uncount`, the attempt does not count (a drain).
+    /// Nothing when no live replica holds it, so it may be repeated.
     fn release(&self, conversation: ConversationId, seq: OutboxSeq, due: Timestamp, uncount: bool) -> Reply<'_, ()>;
     /// The request stored under a deduplication key.
     fn reply_for(&self, key: Key) -> Reply<'_, Option<Request>>;
     /// Notes that a sealed reply left. Nobody's answer waits for this. With a mark, the conversation's next due time is
     /// set too, unless its version moved on.
     fn mark_out(&self, request: RequestId, mark: Option<OutMark>) -> Reply<'_, ()>;
-    /// Deletes what is over, a bounded amount.
+    /// Deletes what is over, a bounded amount. Requests go in the order of their ids, up to the first that is too young;
+    /// one whose entry is open stays. A conversation with a live outbox row or an open entry stays, finished or not.
     fn sweep(&self, sweep: Sweep) -> Reply<'_, Swept>;
-    /// Buries a letter that belongs to no step (an input that was not understood).
+    /// Buries a letter that belongs to no step (an input that was not understood). One that is there already stays as it
+    /// is, so it may be repeated.
     fn bury(&self, letter: Letter) -> Reply<'_, ()>;
     /// Lists letters, ascending by id.
     fn dead_letters(&self, query: LetterQuery) -> Reply<'_, Vec<Letter>>;

@@ -11,14 +11,16 @@ mod migrate;
 mod reads;
 mod reserve;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -113,14 +115,16 @@ pub enum OpenError {
 }
 
 /// What the threads know of each other.
+#[derive(Default)]
 struct Shared {
     /// Replicas with a lower number are dead.
     first_live: AtomicI64,
     /// How many batches were committed.
     commits: AtomicU64,
     failed: Mutex<Option<Error>>,
+    gate: Gate,
     #[cfg(test)]
-    fail_commit: std::sync::atomic::AtomicBool,
+    fail_commit: AtomicBool,
 }
 
 impl Shared {
@@ -138,6 +142,39 @@ impl Shared {
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "a test's form of it can fail")]
     const fn before_commit(&self) -> Result<(), rusqlite::Error> {
         Ok(())
+    }
+}
+
+/// Where the writer waits between two batches while the checkpointer needs the database for itself.
+#[derive(Default)]
+struct Gate {
+    closed: AtomicBool,
+    held: Mutex<()>,
+}
+
+impl Gate {
+    /// Closes it until the guard is dropped. The batch under way is not waited for.
+    fn close(&self) -> impl Drop {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        self.closed.store(true, Ordering::Release);
+        Closed { gate: self, _held: held }
+    }
+
+    fn pass(&self) {
+        if self.closed.load(Ordering::Acquire) {
+            drop(self.held.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}
+
+struct Closed<'a> {
+    gate: &'a Gate,
+    _held: MutexGuard<'a, ()>,
+}
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.gate.closed.store(false, Ordering::Release);
     }
 }
 
@@ -168,13 +205,8 @@ impl Sqlite {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         migrate::migrate(&mut connection, migrate::MIGRATIONS)?;
         let newest: i64 = connection.query_row("SELECT COALESCE(MAX(id), 0) FROM replica", [], |row| row.get(0))?;
-        let shared = Arc::new(Shared {
-            first_live: AtomicI64::new(newest + 1),
-            commits: AtomicU64::new(0),
-            failed: Mutex::new(None),
-            #[cfg(test)]
-            fail_commit: false.into(),
-        });
+        let shared = Arc::new(Shared::default());
+        shared.first_live.store(newest + 1, Ordering::Release);
         let reserve = Arc::new(Reserve::new(folder.join("reserve"), settings.disk_reserve_mb));
         let (checkpointer, bell) = sync_channel(1);
         let (writes, queue) = sync_channel(settings.queue_max);

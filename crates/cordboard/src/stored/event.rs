@@ -123,6 +123,8 @@ enum EventForm {
     ReplyOut {
         #[serde(rename = "r", with = "form")]
         request: RequestId,
+        #[serde(rename = "a", with = "form")]
+        at: Timestamp,
     },
     ReplyAborted {
         #[serde(rename = "r", with = "form")]

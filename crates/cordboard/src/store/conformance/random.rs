@@ -317,8 +317,10 @@ async fn walk(seed: u64, rounds: u32) {
             assert_eq!(all(left, dice.us).await, all(right, dice.us).await, "seed {seed}, round {round}");
         }
         if dice.one_in(60) {
-            memory.reopen();
-            sqlite.reopen();
+            if dice.one_in(2) {
+                memory.reopen();
+                sqlite.reopen();
+            }
             dice.us = memory.start().await;
             assert_eq!(sqlite.start().await, dice.us);
         }

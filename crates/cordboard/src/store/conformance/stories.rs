@@ -154,6 +154,9 @@ async fn the_owners_of_earlier_runs_are_dead(mut subject: Subject) {
     assert_eq!(refusal(&subject, step(before, 1, 1)).await, Error::Conflict);
     commit(&subject, step(us, 1, 1)).await;
     assert_eq!(load(&subject, 1).await.owner, Some(us));
+    let later = subject.start().await;
+    assert_eq!(refusal(&subject, step(us, 1, 2)).await, Error::Conflict, "a start ends the earlier run by itself");
+    commit(&subject, step(later, 1, 2)).await;
 }
 
 async fn a_stored_key_is_refused_and_names_its_request(subject: Subject) {
@@ -429,6 +432,14 @@ async fn a_sweep_takes_finished_conversations_with_all_that_is_theirs(subject: S
     assert_eq!(subject.store().find(key(102)).await, Ok(Some(ConversationId(2))));
     assert_eq!(subject.store().read_journal(ConversationId(1), 0, 9).await, Ok(vec![]));
     assert_eq!(subject.store().conversations(9).await.unwrap().len(), 4);
+    commit(&subject, finished(step(us, 5, 1))).await;
+    commit(&subject, finished(step(us, 4, 3))).await;
+    let one = Sweep { limit: 1, ..sweep(100) };
+    for left in [&[4, 3, 2][..], &[3, 2], &[3, 2]] {
+        subject.store().sweep(one).await.unwrap();
+        let ids: Vec<_> = subject.store().conversations(9).await.unwrap().into_iter().map(|id| id.0).collect();
+        assert_eq!(ids, left, "the one touched longest ago goes first");
+    }
 }
 
 async fn a_failing_step_is_skipped_alone(subject: Subject) {

@@ -1,7 +1,8 @@
 //! The thread that moves committed pages from the WAL into the database, so that no commit pays for it.
 //!
 //! Passive checkpoints run beside the writer and never hold it up, but a writer that never pauses keeps the WAL from
-//! starting over. Past `wal_max_mb` a restarting one makes it wait for the few pages that are left.
+//! starting over. Past `wal_max_mb` a restarting one makes it wait at the gate for the few pages that are left; without
+//! the gate SQLite's lock would go to the writer again and again.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -53,10 +54,10 @@ impl Checkpointer {
         }
     }
 
-    fn checkpoint(&self) {
-        let moved = self.pragma("PASSIVE").and_then(|pages_in_wal| {
-            if pages_in_wal > self.wal_max_pages { self.pragma("RESTART").map(drop) } else { Ok(()) }
-        });
+    pub(super) fn checkpoint(&self) {
+        let moved = self
+            .pragma("PASSIVE")
+            .and_then(|pages_in_wal| if pages_in_wal > self.wal_max_pages { self.restart() } else { Ok(()) });
         match moved {
             Ok(()) => {}
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
@@ -66,6 +67,11 @@ impl Checkpointer {
             // What a failed fsync left unwritten is still in the WAL; the next opening copies it again.
             Err(error) => self.shared.fail(&Error::Unavailable(words(&error))),
         }
+    }
+
+    fn restart(&self) -> Result<(), rusqlite::Error> {
+        let _closed = self.shared.gate.close();
+        self.pragma("RESTART").map(drop)
     }
 
     /// Returns how many pages the WAL holds.

@@ -113,6 +113,7 @@ impl Writer {
                 batch.push(next);
             }
             since_checkpoint += batch.len();
+            self.shared.gate.pass();
             self.commit(batch);
             if since_checkpoint >= self.checkpoint_jobs {
                 since_checkpoint = 0;

@@ -212,7 +212,7 @@ pub(super) fn events() -> Vec<Event> {
     events.push(Event::Pushed { seat, answer: Box::new(Answer::saying(Vec::new())) });
     events.extend(PUSH_OUTCOMES.map(|outcome| Event::Settled { leg: LegId(2), push: PushNumber(5), outcome }));
     events.extend([
-        Event::ReplyOut { request },
+        Event::ReplyOut { request, at: NOW },
         Event::ReplyAborted { request },
         Event::Refused { request },
         Event::TimePassed,

@@ -156,7 +156,7 @@ impl Walk {
                     self.dice.of(&[PushOutcome::Delivered, PushOutcome::Rejected, PushOutcome::SessionClosed]);
                 Event::Settled { leg, push, outcome }
             }
-            14 | 15 => Event::ReplyOut { request: self.request() },
+            14 | 15 => Event::ReplyOut { request: self.request(), at: self.now },
             16 => self.dice.of(&[true, false]).then_some(()).map_or_else(
                 || Event::Refused { request: RequestId(self.requests) },
                 |()| Event::ReplyAborted { request: RequestId(self.requests) },

@@ -1,0 +1,151 @@
+//! What the admin API says, as JSON. Ids are texts: they are larger than the numbers that every reader of JSON keeps.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::gateway::Shared;
+use crate::store::Letter;
+
+/// A dead letter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterView {
+    /// Its id.
+    pub id: String,
+    /// The conversation, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
+    /// What kind of thing it is.
+    pub kind: String,
+    /// The connector or bot it was for or from.
+    pub place: String,
+    /// Why it is dead.
+    pub reason: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Since when, in milliseconds since 1970.
+    pub died_ms: i64,
+    /// Its payload as text: customers' words. Only when one letter is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
+    /// Its payload in Base64, when it is no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload_base64: Option<String>,
+}
+
+impl LetterView {
+    /// Without the payload.
+    #[must_use]
+    pub fn brief(letter: &Letter) -> Self {
+        Self {
+            id: letter.id.to_string(),
+            conversation: letter.conversation.map(|conversation| conversation.to_string()),
+            kind: letter.kind.to_string(),
+            place: letter.place.to_string(),
+            reason: letter.reason.to_string(),
+            attempts: letter.attempts,
+            died_ms: letter.died.0,
+            payload: None,
+            payload_base64: None,
+        }
+    }
+
+    /// With it.
+    #[must_use]
+    pub fn whole(letter: &Letter) -> Self {
+        let bytes = letter.payload.payload().unwrap_or_default();
+        let (payload, payload_base64) = match std::str::from_utf8(&bytes) {
+            Ok(text) => (Some(text.to_owned()), None),
+            Err(_) => (None, Some(BASE64_STANDARD.encode(&bytes))),
+        };
+        Self { payload, payload_base64, ..Self::brief(letter) }
+    }
+}
+
+/// Letters, ascending.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterPage {
+    /// The letters.
+    pub letters: Vec<LetterView>,
+    /// What to ask for after this page, when it is not the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_after: Option<String>,
+}
+
+/// What became of a letter: `done`, `would_work` or `dropped`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryView {
+    /// The word for it.
+    pub outcome: String,
+    /// More about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// What became of a conversation: `ended`, or `was_over`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndView {
+    /// The word for it.
+    pub outcome: String,
+}
+
+/// What was counted since the start, and what is open now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountsView {
+    /// Steps that were committed.
+    pub steps: u64,
+    /// Steps that were repeated, because another writer was faster.
+    pub conflicts: u64,
+    /// Messages that repeated an earlier one.
+    pub duplicates: u64,
+    /// Refusals sent.
+    pub refused: u64,
+    /// Sent again without knowing whether it arrived before.
+    pub possible_duplicates: u64,
+    /// Answers corrected or degraded for a platform.
+    pub corrections: u64,
+    /// Dead letters.
+    pub letters: u64,
+    /// Engine calls.
+    pub asks: u64,
+    /// Calls to a platform.
+    pub pushes: u64,
+    /// Events whose handling failed inside.
+    pub poisoned: u64,
+    /// Requests that wait for their answer now.
+    pub open_requests: u64,
+    /// Whether the process is about to stop.
+    pub draining: bool,
+}
+
+impl CountsView {
+    pub(super) fn of(shared: &Shared) -> Self {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let counts = &shared.counts;
+        Self {
+            steps: read(&counts.steps),
+            conflicts: read(&counts.conflicts),
+            duplicates: read(&counts.duplicates),
+            refused: read(&counts.refused),
+            possible_duplicates: read(&counts.possible_duplicates),
+            corrections: read(&counts.corrections),
+            letters: read(&counts.letters),
+            asks: read(&counts.asks),
+            pushes: read(&counts.pushes),
+            poisoned: read(&counts.poisoned),
+            open_requests: u64::try_from(shared.waits.open()).unwrap_or(u64::MAX),
+            draining: shared.is_draining(),
+        }
+    }
+}
+
+/// A refusal of the API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorView {
+    /// The word for programs.
+    pub error: String,
+    /// The sentence for people.
+    pub message: String,
+}
