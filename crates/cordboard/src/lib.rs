@@ -5,6 +5,8 @@
 //! platform; the timer says when time has passed. The [`store`] keeps it all, in the forms of [`stored`].
 
 pub mod admin;
+pub mod command;
+pub mod config;
 pub mod connector;
 pub mod dead_letter;
 pub mod doors;
@@ -16,6 +18,7 @@ pub mod org;
 pub mod outbox;
 pub mod runner;
 pub mod runtime;
+pub mod serve;
 #[cfg(test)]
 mod simulation;
 mod step;

@@ -1,2 +1,7 @@
-//! Placeholder.
-fn main() {}
+//! The one binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cordboard::command::main()
+}

@@ -9,6 +9,7 @@ mod lanes;
 mod send;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use model::Timestamp;
@@ -20,6 +21,9 @@ pub(crate) use lanes::{LaneRow, Lanes};
 
 use crate::gateway::{Limits, Shared};
 use crate::org::{Bearer, Rate, Tokens};
+
+/// How long the step that applies an answer may take to start its push, when the process is about to stop.
+const ANSWER_TO_PUSH: Duration = Duration::from_millis(250);
 
 /// Who lets us push to an org: its bearer token and its rate.
 pub trait PushAccess: Send + Sync + 'static {
@@ -96,6 +100,24 @@ impl Sending {
 
     pub(crate) fn stop(&self) {
         self.stop.cancel();
+    }
+}
+
+impl Shared {
+    /// Waits until no call runs, and lets none begin any more: whatever is still to be sent waits for the next start.
+    pub(crate) async fn calls_over(&self) {
+        // Engines first, since what they answer may have to be pushed.
+        for (places, count) in
+            [(&self.sending.engine_calls, self.limits.engine_calls_max), (&self.sending.pushes, self.limits.pushes_max)]
+        {
+            let all = u32::try_from(count).unwrap_or(u32::MAX);
+            match places.acquire_many(all).await {
+                Ok(held) => held.forget(),
+                Err(_) => return,
+            }
+            // The last answer is applied by a step of its own, which starts its push.
+            tokio::time::sleep(ANSWER_TO_PUSH).await;
+        }
     }
 }
 

@@ -1,0 +1,151 @@
+//! The command line: what an operator, a bot's author or a build server can ask of the one binary.
+//!
+//! Each command is a module. They write to the writer they are given, which is standard output; logs go to standard
+//! error. What they return decides the exit code: 0 done, 1 failed, 2 called wrongly, 78 a bad configuration.
+
+mod bots;
+mod check;
+mod demo;
+mod log;
+mod serve;
+mod signals;
+mod simulate;
+mod test;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Problems};
+
+/// `EX_CONFIG` of `sysexits.h`: service managers know it and do not restart.
+const BAD_CONFIGURATION: u8 = 78;
+
+/// Plugs any bot into any Genesys platform.
+#[derive(Debug, Parser)]
+#[command(name = "cordboard", version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// How log lines are written to standard error.
+    #[arg(long, global = true, value_enum, default_value_t = log::Format::Human)]
+    log_format: log::Format,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cordboard demo                                      see everything at work, without Genesys
+  cordboard check --config cordboard.toml             is the configuration right?
+  cordboard serve --config cordboard.toml             run the gateway
+  cordboard test conversations/*.toml --config cordboard.toml
+                                                      play conversations against the configured bots
+  cordboard simulate --v2-url http://127.0.0.1:8080/genesys/acme --header x-key=secret
+                                                      a Genesys Cloud of your own, to talk to by curl
+
+CORDBOARD_LOG filters the log, such as CORDBOARD_LOG=debug or CORDBOARD_LOG=cordboard::outbox=debug,info.
+Exit codes: 0 done, 1 failed, 2 called wrongly, 78 bad configuration.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the gateway until SIGTERM or Ctrl-C.
+    Serve(serve::Arguments),
+    /// Reads and checks a configuration, and says what is wrong with it.
+    Check(check::Arguments),
+    /// Plays everything that can happen against a simulated Genesys Cloud, and shows it.
+    Demo(demo::Arguments),
+    /// Runs a simulated Genesys Cloud alone, to be led over HTTP.
+    Simulate(simulate::Arguments),
+    /// Plays conversation files against the configured bots and a simulated Genesys Cloud.
+    Test(test::Arguments),
+    /// What the platform has to know of the bots.
+    #[command(subcommand)]
+    Bots(bots::Command),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration file.
+    #[arg(long = "config", short = 'c', value_name = "FILE", env = "CORDBOARD_CONFIG")]
+    file: PathBuf,
+}
+
+impl ConfigFile {
+    fn load(&self) -> Result<Config, Failed> {
+        Ok(Config::load(&self.file)?)
+    }
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+enum Failed {
+    /// The configuration is wrong.
+    Misconfigured(Problems),
+    /// Something else, in words for the operator; empty when everything was said already.
+    Because(String),
+}
+
+impl Failed {
+    fn because(reason: impl fmt::Display) -> Self {
+        Self::Because(reason.to_string())
+    }
+}
+
+impl From<Problems> for Failed {
+    fn from(problems: Problems) -> Self {
+        Self::Misconfigured(problems)
+    }
+}
+
+impl From<io::Error> for Failed {
+    /// Of the writer: whoever read the output has gone, or the disk is full.
+    fn from(error: io::Error) -> Self {
+        Self::Because(if error.kind() == io::ErrorKind::BrokenPipe { String::new() } else { error.to_string() })
+    }
+}
+
+/// Runs the command that the process was called with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log::start(cli.log_format, matches!(cli.command, Command::Serve(_)));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return ended(Err(Failed::because(format!("cannot start: {error}")))),
+    };
+    let outcome = runtime.block_on(run(cli.command, &mut io::stdout()));
+    // A reader that blocks must not keep the process.
+    runtime.shutdown_background();
+    ended(outcome)
+}
+
+async fn run(command: Command, out: &mut (dyn Write + Send)) -> Result<(), Failed> {
+    match command {
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Check(arguments) => check::run(&arguments, out),
+        Command::Demo(arguments) => demo::run(&arguments, out).await,
+        Command::Simulate(arguments) => simulate::run(arguments, out).await,
+        Command::Test(arguments) => test::run(&arguments, out).await,
+        Command::Bots(command) => bots::run(&command, out),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is where a command says why it failed")]
+fn ended(outcome: Result<(), Failed>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed::Misconfigured(problems)) => {
+            eprintln!("{problems}");
+            ExitCode::from(BAD_CONFIGURATION)
+        }
+        Err(Failed::Because(reason)) => {
+            if !reason.is_empty() {
+                eprintln!("cordboard: {reason}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! `cordboard serve`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::signals::Signals;
+use super::{ConfigFile, Failed};
+use crate::serve::{Options, serve};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The first SIGTERM or Ctrl-C stops in order: readiness goes off, requests are still answered for `drain_ms`, calls to
+engines may end within `grace_ms`. The second one stops at once; nothing that was acknowledged is lost either way.
+
+Example:
+  cordboard serve --config /etc/cordboard.toml --log-format json")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Written when requests are answered: the address on one line.
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
+    let mut signals = Signals::new()?;
+    let config = arguments.config.load()?;
+    let options = Options { ready_file: arguments.ready_file };
+    let stop = CancellationToken::new();
+    let twice = async {
+        signals.next().await;
+        stop.cancel();
+        signals.next().await;
+    };
+    tokio::select! {
+        biased;
+        served = serve(config, &options, stop.cancelled()) => served.map_err(Failed::because),
+        () = twice => Err(Failed::because("stopped at once, by a second signal")),
+    }
+}

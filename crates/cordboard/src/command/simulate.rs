@@ -1,0 +1,137 @@
+//! `cordboard simulate`: the simulator alone, led over HTTP or by conversation files.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use simulator::{Integration, NoHooks, Settings, Simulator, Target};
+
+use super::Failed;
+use super::signals::Signals;
+use super::test::{read_files, show};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The gateway's configuration names the simulator as its org:
+  [orgs.simulated]
+  api_url = \"http://127.0.0.1:8090\"
+  login_url = \"http://127.0.0.1:8090\"
+  client_id = \"simulated-client\"
+  client_secret = \"simulated-secret\"
+
+Examples:
+  cordboard simulate --v2-url http://127.0.0.1:8080/genesys/acme --header x-key=secret
+  cordboard simulate --v2-url http://127.0.0.1:8080/genesys/acme --header x-key=secret --script hello.toml")]
+pub(super) struct Arguments {
+    /// The port on 127.0.0.1; 0 takes a free one.
+    #[arg(long, default_value_t = 8090)]
+    port: u16,
+    /// A v2 integration: the base URI, to which `/bots` and `/messages` are appended.
+    #[arg(long, value_name = "URL")]
+    v2_url: Option<String>,
+    /// A v1 integration: the handle-utterance URL.
+    #[arg(long, value_name = "URL", requires = "v1_bots")]
+    v1_url: Option<String>,
+    /// The v1 integration's bots, as `cordboard bots list --door v1` prints them.
+    #[arg(long, value_name = "FILE")]
+    v1_bots: Option<PathBuf>,
+    /// A credential field, sent as a header on every call. May be repeated.
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
+    headers: Vec<(String, String)>,
+    /// The OAuth client that the gateway shows.
+    #[arg(long, default_value = "simulated-client")]
+    client_id: String,
+    /// Its secret.
+    #[arg(long, default_value = "simulated-secret")]
+    client_secret: String,
+    /// Conversation files to play; the simulator ends after the last one.
+    #[arg(long, value_name = "FILES", num_args = 1..)]
+    script: Vec<PathBuf>,
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("a header is written as name=value".to_owned()),
+    }
+}
+
+impl Arguments {
+    fn integrations(&self) -> Result<(Option<Integration>, Option<Integration>), Failed> {
+        let complete = |integration: Integration| {
+            let integration = integration.client(&self.client_id, &self.client_secret);
+            self.headers.iter().fold(integration, |integration, (name, value)| integration.header(name, value))
+        };
+        let v2 = self.v2_url.as_ref().map(|url| complete(Integration::v2(url).id("v2")));
+        let v1 = match (&self.v1_url, &self.v1_bots) {
+            (Some(url), Some(file)) => {
+                let cannot = |error: &dyn std::fmt::Display| Failed::because(format!("{}: {error}", file.display()));
+                let bots = std::fs::read(file).map_err(|error| cannot(&error))?;
+                let bots = serde_json::from_slice(&bots).map_err(|error| cannot(&error))?;
+                Some(complete(Integration::v1(url).id("v1").bots(bots)))
+            }
+            _ => None,
+        };
+        if v2.is_none() && v1.is_none() {
+            return Err(Failed::because("nothing to call: give --v2-url or --v1-url"));
+        }
+        Ok((v2, v1))
+    }
+}
+
+pub(super) async fn run(arguments: Arguments, out: &mut (dyn Write + Send)) -> Result<(), Failed> {
+    let mut signals = Signals::new()?;
+    let (v2, v1) = arguments.integrations()?;
+    let settings = Settings { port: arguments.port, ..Settings::default() };
+    if !arguments.script.is_empty() {
+        return play(&arguments, settings, (v2, v1), out).await;
+    }
+    let integrations = v2.into_iter().chain(v1).collect();
+    let mut said = Ok(());
+    let started = |address| said = explain(address, out);
+    simulator::serve_forever(settings, integrations, started, signals.next()).await.map_err(Failed::because)?;
+    Ok(said?)
+}
+
+async fn play(
+    arguments: &Arguments,
+    settings: Settings,
+    (v2, v1): (Option<Integration>, Option<Integration>),
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failed> {
+    let files = read_files(&arguments.script)?;
+    let simulator = Simulator::start(settings).await.map_err(Failed::because)?;
+    let target = Target {
+        v2: v2.map(|integration| simulator.register(integration)),
+        v1: v1.map(|integration| simulator.register(integration)),
+    };
+    let mut failed = 0;
+    for (_, file) in &files {
+        let played = simulator.play(file, &target, &NoHooks).await;
+        show(&played, false, out)?;
+        failed += usize::from(!played.passed);
+    }
+    simulator.stop().await;
+    if failed == 0 { Ok(()) } else { Err(Failed::because(format!("{failed} of {} conversations failed", files.len()))) }
+}
+
+/// Says how to talk to a bot.
+pub(super) fn explain(address: SocketAddr, out: &mut dyn Write) -> std::io::Result<()> {
+    let base = format!("http://{address}/control");
+    writeln!(
+        out,
+        "The simulator answers on http://{address}. Lead a conversation with curl:\n\
+         \n\
+         curl -s {base}/integrations\n\
+         curl -s {base}/conversations -d '{{\"integration\": 0, \"bot\": \"BOT\"}}'\n\
+         curl -s {base}/conversations/1/say -d '{{\"text\": \"hello\"}}'\n\
+         curl -s '{base}/conversations/1/next?patience_ms=5000'\n\
+         curl -s {base}/conversations/1/tap -d '{{\"label\": \"OK\"}}'\n\
+         curl -s {base}/conversations/1/text      # what Genesys received and what the customer saw\n\
+         curl -s {base}/record/text               # the same of all conversations\n\
+         \n\
+         Ctrl-C ends it."
+    )?;
+    out.flush()
+}

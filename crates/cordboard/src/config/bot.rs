@@ -1,0 +1,185 @@
+//! `[bots.KEY]`: a bot's face, its engine, and how it is held to its promises.
+
+use std::collections::BTreeSet;
+
+use conversation::{BotPolicy, OnFailure, Texts};
+use model::News;
+use serde::Deserialize;
+
+use super::reader::{Places, Reader, Table};
+use crate::connector::bots::BotFace;
+use crate::engine::webhook::Notify;
+use crate::engine::{EngineConfig, script, webhook};
+
+const FACE_KEYS: [&str; 5] = ["name", "version", "description", "languages", "intents"];
+const POLICY_KEYS: [&str; 7] =
+    ["hard_deadline_ms", "on_failure", "max_turns", "max_waiting_inputs", "max_holding_turns", "notify", "texts"];
+const ENGINE_KINDS: [&str; 2] = ["script", "webhook"];
+
+/// One `[bots.KEY]` table.
+#[derive(Clone, Debug)]
+pub struct BotConfig {
+    /// How it is called on the platform, and what it declares there.
+    pub face: BotFace,
+    /// What answers for it.
+    pub engine: EngineConfig,
+    /// How it is held to its promises.
+    pub policy: BotPolicy,
+    pub(super) places: Places,
+    pub(super) engine_at: usize,
+}
+
+impl BotConfig {
+    pub(super) fn read(reader: &mut Reader<'_>, key: &str, mut table: Table<'_>) -> Option<Self> {
+        let known: Vec<&str> = FACE_KEYS.iter().chain(&POLICY_KEYS).chain(&["engine"]).copied().collect();
+        reader.only(&table, &known);
+        let places = table.places.clone();
+        let face = table.split(&FACE_KEYS);
+        let face = reader.read::<BotFace>(face);
+        let policy = table.split(&POLICY_KEYS);
+        let policy = reader.read::<Policy>(policy);
+        let engine_at = places.of("engine");
+        let engine = match table.take("engine") {
+            Some(engine) => {
+                let name = format!("bots.{key}.engine");
+                reader.table(&name, engine).and_then(|engine| read_engine(reader, engine))
+            }
+            None => {
+                reader.problem(places.start, format!("bots.{key} has no engine: write [bots.{key}.engine]"));
+                None
+            }
+        };
+        let (face, policy, mut engine) = (face?, policy?, engine?);
+        for what in policy.out_of_range() {
+            reader.problem(places.named_in(&what), format!("bots.{key}: {what}"));
+        }
+        let notify = match &mut engine {
+            EngineConfig::Script(_) => policy.notify.clone(),
+            // It may be wished in either table, and is then true of both.
+            EngineConfig::Webhook(webhook) => {
+                webhook.notify.extend(&policy.notify);
+                webhook.notify.clone()
+            }
+        };
+        Some(Self { face, engine, policy: policy.into_policy(&notify), places, engine_at })
+    }
+}
+
+fn read_engine(reader: &mut Reader<'_>, mut table: Table<'_>) -> Option<EngineConfig> {
+    match reader.kind(&mut table, &ENGINE_KINDS)?.as_str() {
+        "script" => reader.read::<script::Config>(table).map(EngineConfig::Script),
+        _ => reader.read::<webhook::Config>(table).map(EngineConfig::Webhook),
+    }
+}
+
+/// The limits and wishes of a bot, as written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Policy {
+    hard_deadline_ms: u64,
+    on_failure: WrittenOnFailure,
+    max_turns: u32,
+    max_waiting_inputs: u32,
+    max_holding_turns: u32,
+    notify: BTreeSet<Notify>,
+    texts: WrittenTexts,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WrittenOnFailure {
+    Say,
+    HandOver,
+}
+
+/// What the gateway says; what is left out is the default, and an empty text says nothing where that is possible.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct WrittenTexts {
+    holding: Option<String>,
+    still_working: Option<String>,
+    poll_label: Option<String>,
+    fallback: Option<String>,
+    hand_over: Option<String>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        let BotPolicy { hard_deadline_ms, on_failure, max_waiting_inputs, max_holding_turns, max_turns, .. } =
+            BotPolicy::default();
+        let on_failure = match on_failure {
+            OnFailure::Say => WrittenOnFailure::Say,
+            OnFailure::HandOver => WrittenOnFailure::HandOver,
+        };
+        Self {
+            hard_deadline_ms,
+            on_failure,
+            max_turns,
+            max_waiting_inputs,
+            max_holding_turns,
+            notify: BTreeSet::new(),
+            texts: WrittenTexts::default(),
+        }
+    }
+}
+
+impl Policy {
+    fn out_of_range(&self) -> Vec<String> {
+        let ranges = [
+            ("hard_deadline_ms", self.hard_deadline_ms, 1_000, 3_600_000),
+            ("max_turns", self.max_turns.into(), 1, 100_000),
+            ("max_waiting_inputs", self.max_waiting_inputs.into(), 1, 64),
+            ("max_holding_turns", self.max_holding_turns.into(), 1, 1_000),
+        ];
+        let outside = ranges.into_iter().filter(|(_, value, least, most)| value < least || value > most);
+        let mut wrong: Vec<String> =
+            outside.map(|(name, _, least, most)| format!("`{name}` lies between {least} and {most}")).collect();
+        let must_speak = [
+            ("still_working", &self.texts.still_working),
+            ("poll_label", &self.texts.poll_label),
+            ("fallback", &self.texts.fallback),
+        ];
+        for (name, text) in must_speak {
+            if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+                wrong.push(format!("`texts`: {name} cannot be empty; leave it out for the usual words"));
+            }
+        }
+        wrong
+    }
+
+    fn into_policy(self, notify: &BTreeSet<Notify>) -> BotPolicy {
+        let usual = Texts::default();
+        let or_nothing = |text: Option<String>, usual: Option<String>| match text {
+            Some(text) if text.trim().is_empty() => None,
+            Some(text) => Some(text),
+            None => usual,
+        };
+        BotPolicy {
+            hard_deadline_ms: self.hard_deadline_ms,
+            on_failure: match self.on_failure {
+                WrittenOnFailure::Say => OnFailure::Say,
+                WrittenOnFailure::HandOver => OnFailure::HandOver,
+            },
+            max_waiting_inputs: self.max_waiting_inputs,
+            max_holding_turns: self.max_holding_turns,
+            max_turns: self.max_turns,
+            notify: notify.iter().map(news).collect(),
+            texts: Texts {
+                holding: or_nothing(self.texts.holding, usual.holding),
+                still_working: self.texts.still_working.unwrap_or(usual.still_working),
+                poll_label: self.texts.poll_label.unwrap_or(usual.poll_label),
+                fallback: self.texts.fallback.unwrap_or(usual.fallback),
+                hand_over: or_nothing(self.texts.hand_over, usual.hand_over),
+            },
+        }
+    }
+}
+
+const fn news(notify: &Notify) -> News {
+    match notify {
+        Notify::Opened => News::Opened,
+        Notify::Ended => News::Ended,
+        Notify::HandedOver => News::HandedOver,
+        Notify::Returned => News::Returned,
+    }
+}

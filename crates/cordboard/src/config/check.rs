@@ -1,0 +1,166 @@
+//! Compares the tables of a configuration with each other, and builds from each what runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use conversation::{BotPolicy, Policies};
+use model::{BotKey, ConnectorKey, OrgKey};
+
+use super::reader::{Places, Reader};
+use super::written::Written;
+use super::{Config, Problems};
+use crate::connector::Misconfigured;
+use crate::connector::bots::{Bot, Bots};
+use crate::connector::registry::Integration;
+use crate::doors::RESERVED_PATHS;
+use crate::engine::Engine;
+use crate::org::Org;
+
+impl Written {
+    /// Compares the tables and builds what runs.
+    ///
+    /// # Errors
+    ///
+    /// Everything that does not fit.
+    pub fn check(self) -> Result<Config, Problems> {
+        let mut reader = Reader::new(&self.source);
+        let config = self.build(&mut reader);
+        reader.end(Some(config))
+    }
+
+    fn build(&self, reader: &mut Reader<'_>) -> Config {
+        for what in self.server.out_of_range() {
+            reader.problem(self.server_places.named_in(&what), what);
+        }
+        let mut server = self.server.clone();
+        server.data_dir = self.source.folder.join(&server.data_dir);
+        for (what, count) in
+            [("orgs", self.orgs.len()), ("connectors", self.connectors.len()), ("bots", self.bots.len())]
+        {
+            if count == 0 {
+                reader.problem(0, format!("there is no [{what}.…] table, and at least one is needed"));
+            }
+        }
+        let orgs = self.build_orgs(reader);
+        let bots = self.build_bots(reader);
+        // What a connector misses because a bot is wrong would be a consequence, not a mistake.
+        let connectors = match bots.iter().count() == self.bots.len() {
+            true => self.build_connectors(reader, &orgs, &bots),
+            false => BTreeMap::new(),
+        };
+        self.check_paths(reader, &connectors);
+        let mut warnings = Vec::new();
+        for connector in connectors.values() {
+            warnings.extend(connector.credentials().warnings().iter().cloned());
+        }
+        let policies = self.bots.iter().map(|(key, bot)| (BotKey::from(key.as_str()), bot.policy.clone())).collect();
+        Config {
+            server,
+            orgs,
+            connectors,
+            bots,
+            engines: self.build_engines(reader),
+            policies: Policies { revision: 1, bots: policies, fallback: BotPolicy::default() },
+            warnings,
+        }
+    }
+
+    fn build_orgs(&self, reader: &mut Reader<'_>) -> BTreeMap<OrgKey, Org> {
+        let mut orgs = BTreeMap::new();
+        for (key, config) in &self.orgs {
+            let key_of_org = OrgKey::from(key.as_str());
+            if let Some(org) = built(reader, &self.org_places[key], Org::new(key_of_org.clone(), config)) {
+                orgs.insert(key_of_org, org);
+            }
+        }
+        orgs
+    }
+
+    fn build_bots(&self, reader: &mut Reader<'_>) -> Bots {
+        let mut bots = Vec::new();
+        for (key, config) in &self.bots {
+            bots.extend(built(reader, &config.places, Bot::new(BotKey::from(key.as_str()), config.face.clone())));
+        }
+        Bots::new(bots)
+    }
+
+    fn build_engines(&self, reader: &mut Reader<'_>) -> BTreeMap<BotKey, Arc<dyn Engine>> {
+        let mut engines = BTreeMap::new();
+        for (key, config) in &self.bots {
+            match config.engine.build(&self.source.folder) {
+                Ok(engine) => {
+                    engines.insert(BotKey::from(key.as_str()), engine);
+                }
+                Err(error) => reader.problem(config.engine_at, format!("bots.{key}.engine: {error}")),
+            }
+        }
+        engines
+    }
+
+    fn build_connectors(
+        &self,
+        reader: &mut Reader<'_>,
+        orgs: &BTreeMap<OrgKey, Org>,
+        bots: &Bots,
+    ) -> BTreeMap<ConnectorKey, Integration> {
+        let mut connectors = BTreeMap::new();
+        for (key, config) in &self.connectors {
+            let places = &self.connector_places[key];
+            let Some(org) = orgs.get(&OrgKey::from(config.org())) else {
+                // An org that is there but wrong was reported already.
+                if !self.orgs.contains_key(config.org()) {
+                    let known: Vec<&str> = self.orgs.keys().map(String::as_str).collect();
+                    let (name, known) = (config.org(), known.join(", "));
+                    let message = format!("connectors.{key}: there is no [orgs.{name}]; there are: {known}");
+                    reader.problem(places.of("org"), message);
+                }
+                continue;
+            };
+            let key = ConnectorKey::from(key.as_str());
+            let connector = config.build(key.clone(), org, bots);
+            if let Some(connector) = built(reader, places, connector) {
+                connectors.insert(key, connector);
+            }
+        }
+        connectors
+    }
+
+    fn check_paths(&self, reader: &mut Reader<'_>, connectors: &BTreeMap<ConnectorKey, Integration>) {
+        let place = |key: &ConnectorKey| self.connector_places.get(key.as_str()).map_or(0, |places| places.of("path"));
+        let mut earlier: Vec<(&ConnectorKey, String)> = Vec::new();
+        for (key, connector) in connectors {
+            let paths = connector.paths();
+            let reserved = RESERVED_PATHS.iter().find(|reserved| paths.iter().any(|path| overlap(path, reserved)));
+            if let Some(reserved) = reserved {
+                let message = format!("connectors.{key}: `{reserved}` is the gateway's own; choose another path");
+                reader.problem(place(key), message);
+            }
+            let clash =
+                paths.iter().find_map(|path| Some((path, earlier.iter().find(|(_, taken)| overlap(path, taken))?)));
+            if let Some((path, (other, taken))) = clash {
+                let message = format!(
+                    "connectors.{key}: its path {path} overlaps with {taken} of connectors.{other}; give each its own"
+                );
+                reader.problem(place(key), message);
+            }
+            earlier.extend(paths.into_iter().map(|path| (key, path)));
+        }
+    }
+}
+
+fn built<T>(reader: &mut Reader<'_>, places: &Places, outcome: Result<T, Misconfigured>) -> Option<T> {
+    match outcome {
+        Ok(built) => Some(built),
+        Err(Misconfigured(message)) => {
+            reader.problem(places.named_in(&message), message);
+            None
+        }
+    }
+}
+
+/// Whether one path is the other, or stands below it.
+fn overlap(one: &str, other: &str) -> bool {
+    let below =
+        |path: &str, base: &str| path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    below(one, other) || below(other, one)
+}

@@ -1,0 +1,136 @@
+//! A configuration as written: every table read into its own type, nothing compared with anything else yet.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use secrecy::SecretString;
+
+use super::bot::BotConfig;
+use super::reader::{Places, Reader, Table};
+use super::server::Server;
+use super::source::{Problems, Source};
+use super::variables::Variables;
+use crate::connector::registry::ConnectorConfig;
+use crate::org::OrgConfig;
+
+/// The version of the file's form.
+const VERSION: i64 = 1;
+const CONNECTOR_KINDS: [&str; 2] = ["digital_bot_connector", "bot_connector"];
+
+/// What a configuration file says.
+#[derive(Clone, Debug)]
+pub struct Written {
+    pub(super) source: Source,
+    /// `[server]`.
+    pub server: Server,
+    pub(super) server_places: Places,
+    /// `[orgs.KEY]`.
+    pub orgs: BTreeMap<String, OrgConfig>,
+    pub(super) org_places: BTreeMap<String, Places>,
+    /// `[connectors.KEY]`.
+    pub connectors: BTreeMap<String, ConnectorConfig>,
+    pub(super) connector_places: BTreeMap<String, Places>,
+    /// `[bots.KEY]`.
+    pub bots: BTreeMap<String, BotConfig>,
+}
+
+impl Written {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn load(path: &Path, variables: &Variables) -> Result<Self, Problems> {
+        Self::read(Source::load(path)?, variables)
+    }
+
+    pub(super) fn read(source: Source, variables: &Variables) -> Result<Self, Problems> {
+        let mut reader = Reader::new(&source);
+        let root = reader.root();
+        let read = root.and_then(|root| Read::from(&mut reader, root, variables));
+        let Read { server, orgs, connectors, bots } = reader.end(read)?;
+        let (server_places, server) = server;
+        let (org_places, orgs) = apart(orgs);
+        let (connector_places, connectors) = apart(connectors);
+        Ok(Self { source, server, server_places, orgs, org_places, connectors, connector_places, bots })
+    }
+
+    /// Lays a simulator over the orgs: nothing of theirs is contacted afterwards.
+    pub fn talk_to_simulator(&mut self, url: &str, client_id: &str, client_secret: &str) {
+        for org in self.orgs.values_mut() {
+            org.api_url = Some(url.to_owned());
+            org.login_url = Some(url.to_owned());
+            client_id.clone_into(&mut org.client_id);
+            org.client_secret = SecretString::from(client_secret);
+            // A simulator has no rate to protect, and a test shall not wait for one.
+            org.requests_per_minute = 100_000;
+        }
+    }
+}
+
+type Placed<T> = BTreeMap<String, (Places, T)>;
+
+fn apart<T>(placed: Placed<T>) -> (BTreeMap<String, Places>, BTreeMap<String, T>) {
+    let mut both = (BTreeMap::new(), BTreeMap::new());
+    for (key, (places, value)) in placed {
+        both.0.insert(key.clone(), places);
+        both.1.insert(key, value);
+    }
+    both
+}
+
+struct Read {
+    server: (Places, Server),
+    orgs: Placed<OrgConfig>,
+    connectors: Placed<ConnectorConfig>,
+    bots: BTreeMap<String, BotConfig>,
+}
+
+impl Read {
+    fn from(reader: &mut Reader<'_>, mut root: Table<'_>, variables: &Variables) -> Option<Self> {
+        reader.only(&root, &["version", "server", "orgs", "connectors", "bots"]);
+        variables.put_into(reader, root.entries_mut());
+        match root.take("version") {
+            None => reader.problem(0, format!("the file begins with `version = {VERSION}`, the version of its form")),
+            Some(version) => {
+                let at = version.span().start;
+                let version: Option<i64> = reader.read_value(version);
+                if version.is_some_and(|version| version != VERSION) {
+                    reader.problem(at, format!("this Cordboard reads files with `version = {VERSION}`"));
+                }
+            }
+        }
+        let server = root.take("server").and_then(|server| reader.table("server", server));
+        let server_places = server.as_ref().map(|server| server.places.clone()).unwrap_or_default();
+        let server = server.map_or_else(|| Some(Server::default()), |server| reader.read(server));
+        let orgs = placed(reader, "orgs", root.take("orgs"), |reader, _, table| reader.read(table));
+        let connectors =
+            placed(reader, "connectors", root.take("connectors"), |reader, _, table| read_connector(reader, table));
+        let bots = placed(reader, "bots", root.take("bots"), BotConfig::read);
+        let bots = bots.into_iter().map(|(key, (_, bot))| (key, bot)).collect();
+        Some(Self { server: (server_places, server?), orgs, connectors, bots })
+    }
+}
+
+fn placed<'i, T>(
+    reader: &mut Reader<'_>,
+    name: &str,
+    value: Option<toml::Spanned<toml::de::DeValue<'i>>>,
+    mut read: impl FnMut(&mut Reader<'_>, &str, Table<'i>) -> Option<T>,
+) -> Placed<T> {
+    let mut all = BTreeMap::new();
+    for (key, table) in reader.tables(name, value) {
+        let places = table.places.clone();
+        if let Some(value) = read(reader, &key, table) {
+            all.insert(key, (places, value));
+        }
+    }
+    all
+}
+
+fn read_connector(reader: &mut Reader<'_>, mut table: Table<'_>) -> Option<ConnectorConfig> {
+    match reader.kind(&mut table, &CONNECTOR_KINDS)?.as_str() {
+        "digital_bot_connector" => reader.read(table).map(ConnectorConfig::DigitalBotConnector),
+        _ => reader.read(table).map(ConnectorConfig::BotConnector),
+    }
+}

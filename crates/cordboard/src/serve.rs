@@ -1,0 +1,211 @@
+//! The gateway as a process part: a configuration becomes a running gateway, and a running gateway ends in order.
+//!
+//! The order of ending: readiness goes off and open waits are answered; requests that still come are answered for a
+//! while; the listener closes; calls that run may end; what does not end in time gives its place back, so that the next
+//! start takes it up. Commands call [`serve`]; tests and `cordboard test` hold a [`Gateway`] themselves.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::OrgKey;
+use rustls::crypto::ring::default_provider;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{self, Admin};
+use crate::config::{Config, Server};
+use crate::connector::registry::Integration;
+use crate::doors::{self, Doors};
+use crate::gateway::{Limits, Parts, Shared};
+use crate::http::{self, Transport};
+use crate::org::Tokens;
+use crate::outbox::{OrgAccess, PushAccess};
+use crate::runtime::{Runtime, Tasks};
+use crate::store::sqlite::{OpenError, Settings, Sqlite};
+use crate::store::{self, Store};
+
+/// How long tasks may take to end once nothing is left for them to do.
+const TASKS_END: Duration = Duration::from_secs(5);
+
+/// Why a gateway cannot be started. None of these goes away by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The port is taken, or the address is not one of this machine.
+    #[error("cannot listen on {address}: {source}; choose another `listen` in [server]")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The data folder.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store opened, and then failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// No outgoing calls can be made.
+    #[error(transparent)]
+    Client(#[from] http::client::Unusable),
+    /// The operator's socket.
+    #[error(transparent)]
+    Admin(#[from] admin::Error),
+    /// The operating system gives no randomness.
+    #[error("the operating system gives no randomness")]
+    Randomness,
+    /// The file that tells the address.
+    #[error("cannot write {}: {source}", file.display())]
+    ReadyFile {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What the command line adds to a configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Gets the address when requests are answered, on one line.
+    pub ready_file: Option<PathBuf>,
+}
+
+/// A running gateway. Dropped without [`Gateway::stop`], it ends as in a crash: nothing that was acknowledged is lost.
+pub struct Gateway {
+    shared: Arc<Shared>,
+    server: Server,
+    address: SocketAddr,
+    tasks: Tasks,
+    listener_ends: CancellationToken,
+    listener_ended: CancellationToken,
+    admin_ends: CancellationToken,
+}
+
+impl Gateway {
+    /// Starts a gateway; requests are answered when it returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], with nothing left running.
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        let Config { server, orgs, connectors, engines, policies, .. } = config;
+        let asked = server.listen;
+        let cannot_listen = |source| Error::Listen { address: asked, source };
+        let listener = TcpListener::bind(asked).await.map_err(cannot_listen)?;
+        let address = listener.local_addr().map_err(cannot_listen)?;
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&Settings::new(&server.data_dir))?);
+        let tasks = Tasks::default();
+        let runtime = Runtime::system(tasks.clone(), seed()?);
+        let transport: Arc<dyn Transport> = Arc::new(http::Client::new()?);
+        let mut access: BTreeMap<OrgKey, Arc<dyn PushAccess>> = BTreeMap::new();
+        for (key, org) in &orgs {
+            let tokens = Tokens::new(org, transport.clone(), runtime.clock.clone());
+            access.insert(key.clone(), Arc::new(OrgAccess::new(tokens, org.rate())));
+        }
+        let integrations: Vec<Integration> = connectors.values().cloned().collect();
+        let parts = Parts {
+            store,
+            runtime: runtime.clone(),
+            transport,
+            connectors: connectors.iter().map(|(key, integration)| (key.clone(), integration.connector())).collect(),
+            engines,
+            access,
+            policies: Arc::new(policies),
+            limits: Limits::default(),
+        };
+        let shared = Shared::start(parts).await?;
+        let body_max_bytes = usize::try_from(server.body_max_kb * 1024).unwrap_or(usize::MAX);
+        let doors = Doors::new(shared.clone(), &integrations, &doors::Limits { body_max_bytes, ..Default::default() });
+        let admin = Admin::bind(shared.clone(), &server.data_dir)?;
+        let (listener_ends, admin_ends) = (CancellationToken::new(), CancellationToken::new());
+        runtime.spawn(admin.serve(admin_ends.clone()));
+        let listener_ended = CancellationToken::new();
+        let ended = listener_ended.clone().drop_guard();
+        let (stop, of_the_server) = (listener_ends.clone(), runtime.clone());
+        runtime.spawn(async move {
+            http::server::serve(listener, doors, http::server::Limits::default(), of_the_server, stop).await;
+            drop(ended);
+        });
+        Ok(Self { shared, server, address, tasks, listener_ends, listener_ended, admin_ends })
+    }
+
+    /// The address it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Ends in order; see the module. Takes at most `drain_ms` and `grace_ms` of the configuration and a few seconds.
+    pub async fn stop(self) {
+        tracing::info!(drain_ms = self.server.drain_ms, "stopping: requests are still answered for a while");
+        self.shared.drain(self.server.drain_ms);
+        tokio::time::sleep(Duration::from_millis(self.server.drain_ms)).await;
+        self.listener_ends.cancel();
+        let grace = Duration::from_millis(self.server.grace_ms);
+        let all_over = async {
+            self.listener_ended.cancelled().await;
+            self.shared.calls_over().await;
+        };
+        if tokio::time::timeout(grace, all_over).await.is_err() {
+            tracing::warn!("calls still run; the next start takes them up");
+        }
+        self.shared.stop();
+        self.admin_ends.cancel();
+        self.tasks.0.close();
+        if tokio::time::timeout(TASKS_END, self.tasks.0.wait()).await.is_err() {
+            tracing::warn!("stopped with tasks still running; nothing that was acknowledged is lost");
+        } else {
+            tracing::info!("stopped");
+        }
+    }
+}
+
+/// Runs a gateway until `shutdown` is ready, and ends it in order.
+///
+/// # Errors
+///
+/// When it cannot be started.
+pub async fn serve(config: Config, options: &Options, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let doors: Vec<(String, Vec<String>)> =
+        config.connectors.iter().map(|(key, integration)| (key.to_string(), integration.paths())).collect();
+    let gateway = Gateway::start(config).await?;
+    let address = gateway.address();
+    let doors: Vec<String> = doors
+        .into_iter()
+        .map(|(key, paths)| format!("{key} at http://{address}{}", paths.join(&format!(" and http://{address}"))))
+        .collect();
+    tracing::info!("ready on http://{address}: {}", doors.join("; "));
+    if let Some(file) = &options.ready_file {
+        write_whole(file, &format!("{address}\n")).map_err(|source| Error::ReadyFile { file: file.clone(), source })?;
+    }
+    shutdown.await;
+    gateway.stop().await;
+    Ok(())
+}
+
+/// Writes a file that is never seen half.
+fn write_whole(file: &Path, text: &str) -> io::Result<()> {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".new");
+    std::fs::write(&beside, text)?;
+    std::fs::rename(&beside, file)
+}
+
+fn seed() -> Result<[u8; 32], Error> {
+    let mut seed = [0; 32];
+    default_provider().secure_random.fill(&mut seed).map_err(|_| Error::Randomness)?;
+    Ok(seed)
+}
