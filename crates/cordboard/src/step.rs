@@ -181,7 +181,7 @@ impl Draft<'_> {
             self.after.unaskable.push((ask.seat, ask.turn));
             return;
         };
-        if ask.turn.0 == 1 {
+        if ask.is_first {
             // A callback of the engine finds the conversation by the engine's own session.
             self.step.new_legs.push(self.shared.engine_session_key(ask.engine_session));
         }
