@@ -218,6 +218,12 @@ impl Shared {
         self.hash(&["engine session", &format!("{session:032x}")])
     }
 
+    /// How many requests are between their arrival and the end of their response.
+    #[must_use]
+    pub fn open_requests(&self) -> usize {
+        self.waits.open()
+    }
+
     /// Until when requests are still answered, once the process is about to stop.
     pub(crate) fn draining(&self) -> Option<Timestamp> {
         match self.drained_at_ms.load(Ordering::Acquire) {

@@ -50,6 +50,17 @@ struct Inner {
     repeats: HashMap<RequestId, RequestId>,
 }
 
+/// What the end of a response means.
+struct Ended {
+    /// The request, or the one it repeats.
+    request: RequestId,
+    conversation: Option<ConversationId>,
+    /// What its conversation is told: that the reply left, or that it did not.
+    told: Option<bool>,
+    /// Whether nobody waits for it any more.
+    last: bool,
+}
+
 struct Wait {
     verdict: watch::Sender<Option<Verdict>>,
     key: Key,
@@ -78,11 +89,11 @@ impl Waits {
         (request, receiver)
     }
 
-    /// Names the conversation of a request, so that its delivery can be told to it.
-    pub(crate) fn belongs(&self, request: RequestId, conversation: ConversationId) {
-        if let Some(wait) = self.lock().by_request.get_mut(&request) {
-            wait.conversation = Some(conversation);
-        }
+    /// Names the conversation of a request, so that its delivery can be told to it; false when nobody waits any more.
+    fn belongs(&self, request: RequestId, conversation: ConversationId) -> bool {
+        let mut inner = self.lock();
+        let wait = inner.by_request.get_mut(&request);
+        wait.map(|wait| wait.conversation = Some(conversation)).is_some()
     }
 
     /// A reply was sealed; everybody who waits for it gets it.
@@ -107,6 +118,30 @@ impl Waits {
         if request != earlier {
             self.lock().repeats.insert(request, earlier);
         }
+    }
+
+    /// One of those who wait for a request is gone, with its response or without.
+    fn left(&self, request: RequestId, out: bool) -> Option<Ended> {
+        let mut inner = self.lock();
+        let known = inner.repeats.get(&request).copied();
+        let wait = inner.by_request.get_mut(&request)?;
+        wait.waiting = wait.waiting.saturating_sub(1);
+        let (first_out, last) = (out && !wait.out, wait.waiting == 0);
+        wait.out |= out;
+        let sealed = matches!(&*wait.verdict.borrow(), Some(Verdict::Sealed(_)));
+        let refused = matches!(&*wait.verdict.borrow(), Some(Verdict::Refuse));
+        let told = match (first_out && sealed, last && !wait.out && !refused) {
+            (true, _) => Some(true),
+            (false, true) => Some(false),
+            (false, false) => None,
+        };
+        let (conversation, key) = (wait.conversation, wait.key);
+        if last {
+            inner.by_request.remove(&request);
+            inner.by_key.remove(&key);
+            inner.repeats.remove(&request);
+        }
+        Some(Ended { request: known.unwrap_or(request), conversation, told, last })
     }
 
     /// How many requests are open.
@@ -212,7 +247,9 @@ impl Shared {
                 return;
             }
         };
-        self.waits.belongs(request, conversation);
+        if self.waits.belongs(request, conversation) {
+            self.slots.keep_for_response(conversation);
+        }
         let mut wait_until = arrival.at + connector.wait_ms();
         if let Some(drained) = self.draining() {
             wait_until = wait_until.min(drained);
@@ -256,34 +293,18 @@ impl Shared {
         self.hash(&["conversation", org, conversation])
     }
 
-    /// A response ended.
+    /// A response ended. Its conversation is told once that it left, or that nobody is left to take it.
     fn left(self: &Arc<Self>, request: RequestId, out: bool) {
-        let told = {
-            let mut inner = self.waits.lock();
-            let Some(wait) = inner.by_request.get_mut(&request) else { return };
-            wait.waiting = wait.waiting.saturating_sub(1);
-            wait.out |= out;
-            if wait.waiting > 0 && !out {
-                return;
-            }
-            let refused = matches!(&*wait.verdict.borrow(), Some(Verdict::Refuse));
-            let told = (wait.conversation, wait.out, refused, wait.verdict.borrow().is_some());
-            if wait.waiting == 0 {
-                let key = wait.key;
-                inner.by_request.remove(&request);
-                inner.by_key.remove(&key);
-                (told, inner.repeats.remove(&request))
-            } else {
-                (told, inner.repeats.get(&request).copied())
-            }
-        };
-        let ((conversation, out, refused, decided), earlier) = told;
-        let (Some(conversation), false) = (conversation, refused) else { return };
-        let request = earlier.unwrap_or(request);
-        if out && decided {
-            self.reply_out(conversation, request);
-        } else if !out {
-            self.tell_conversation(conversation, Event::ReplyAborted { request });
+        let Some(ended) = self.waits.left(request, out) else { return };
+        let Some(conversation) = ended.conversation else { return };
+        let request = ended.request;
+        match ended.told {
+            Some(true) => self.reply_out(conversation, request),
+            Some(false) => self.tell_conversation(conversation, Event::ReplyAborted { request }),
+            None => {}
+        }
+        if ended.last {
+            self.slots.response_ended(conversation);
         }
     }
 

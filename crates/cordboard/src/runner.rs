@@ -108,8 +108,12 @@ struct SlotInner {
     /// It left memory; whoever still holds it must look the conversation up again.
     retired: bool,
     held: Option<Held>,
+    /// Requests between their arrival and the end of their response: what became of a response must find the slot.
+    responding: usize,
     /// Replies known to be out, which no step was told yet.
     out: Vec<(RequestId, Timestamp)>,
+    /// How many of them the store was not told of yet either; until it is, only this memory knows.
+    unmarked: usize,
 }
 
 /// The state of a conversation while it is held in memory.
@@ -162,6 +166,21 @@ impl Slots {
         slot
     }
 
+    /// Keeps a conversation in memory until the response of one more request ended.
+    pub(crate) fn keep_for_response(&self, conversation: ConversationId) {
+        if let Some(slot) = self.get(conversation) {
+            slot.lock().responding += 1;
+        }
+    }
+
+    /// The response ended, and the conversation was told.
+    pub(crate) fn response_ended(&self, conversation: ConversationId) {
+        if let Some(slot) = self.get(conversation) {
+            let mut inner = slot.lock();
+            inner.responding = inner.responding.saturating_sub(1);
+        }
+    }
+
     fn remove(&self, slot: &Arc<Slot>) {
         let mut table = self.lock();
         // A newer slot of the same conversation stays.
@@ -210,7 +229,9 @@ impl Slot {
     /// Takes the slot out of use when nothing happens in it; false when something does.
     fn retire(&self) -> bool {
         let mut inner = self.lock();
-        let idle = !inner.running && inner.queue.is_empty() && !inner.fresh && self.lanes().is_empty();
+        let still =
+            !inner.running && inner.queue.is_empty() && !inner.fresh && inner.responding == 0 && inner.unmarked == 0;
+        let idle = still && self.lanes().is_empty();
         inner.retired |= idle;
         idle
     }
@@ -289,6 +310,7 @@ impl Shared {
         };
         let mut inner = slot.lock();
         inner.out.push((request, self.runtime.now()));
+        inner.unmarked += 1;
         let matters = inner.held.as_ref().is_some_and(|held| held.state.waits_for_out(request));
         let mark =
             inner.held.as_ref().filter(|_| !inner.running && inner.queue.is_empty()).map(|held| store::OutMark {
@@ -305,7 +327,11 @@ impl Shared {
             drop(inner);
         }
         let shared = self.clone();
-        self.runtime.spawn(async move { shared.mark_out(request, mark).await });
+        self.runtime.spawn(async move {
+            shared.mark_out(request, mark).await;
+            let mut inner = slot.lock();
+            inner.unmarked = inner.unmarked.saturating_sub(1);
+        });
     }
 
     async fn mark_out(&self, request: RequestId, mark: Option<store::OutMark>) {

@@ -135,7 +135,7 @@ impl CountsView {
             asks: read(&counts.asks),
             pushes: read(&counts.pushes),
             poisoned: read(&counts.poisoned),
-            open_requests: u64::try_from(shared.waits.open()).unwrap_or(u64::MAX),
+            open_requests: u64::try_from(shared.open_requests()).unwrap_or(u64::MAX),
             draining: shared.is_draining(),
         }
     }

@@ -107,10 +107,11 @@ fn the_simulation_reaches_the_rare_cases() {
         "poll",
         "fallback",
         "closed",
+        "[pending",
     ] {
         assert!(log.contains(rare), "no seed reached: {rare}");
     }
 }
 
-/// How long the world runs on, without faults, before the oracle looks.
-const QUIET: Duration = Duration::from_secs(200);
+/// How long the world runs on, without faults, before the oracle looks: longer than any session lives.
+const QUIET: Duration = Duration::from_secs(4_000);

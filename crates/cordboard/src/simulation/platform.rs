@@ -376,41 +376,32 @@ async fn doubled_wakes(world: Arc<World>) {
 }
 
 async fn talk(world: Arc<World>, customer: u64) {
-    let mut session = 0;
+    let mut sessions = 0..;
+    let mut open = || format!("c{customer}s{}", sessions.next().unwrap());
+    let mut session = open();
     let messages = 2 + world.dice.roll(7);
     let hasty = world.dice.once_in(3);
     let mut sent = tokio::task::JoinSet::new();
     for number in 0..messages {
         let said = format!("c{customer}m{number}{}", if world.dice.once_in(12) { " bye" } else { "" });
-        let name = format!("c{customer}s{session}");
         if hasty && world.late == Late::Push && world.dice.once_in(2) {
-            let world = world.clone();
+            let (world, name) = (world.clone(), session.clone());
             sent.spawn(async move {
                 say(&world, customer, &name, &said, None).await;
             });
-            world_pause(&sent).await;
-        } else if !say_and_poll(&world, customer, &name, &said).await {
-            session += 1;
+            tokio::task::yield_now().await;
+        } else if !say_and_poll(&world, customer, &mut session, &said).await {
+            session = open();
         }
-        let closed = world
-            .platform
-            .lock()
-            .unwrap()
-            .sessions
-            .get(&format!("c{customer}s{session}"))
-            .is_some_and(|known| known.closed);
+        let closed = world.platform.lock().unwrap().sessions.get(&session).is_some_and(|known| known.closed);
         if closed || world.dice.once_in(25) {
             while sent.join_next().await.is_some() {}
-            close(&world, &format!("c{customer}s{session}"));
-            session += 1;
+            close(&world, &session);
+            session = open();
         }
         world.dice.wait_up_to_ms(1_000).await;
     }
     while sent.join_next().await.is_some() {}
-}
-
-async fn world_pause(_sent: &tokio::task::JoinSet<()>) {
-    tokio::task::yield_now().await;
 }
 
 /// The customer leaves, or the flow goes on: the platform closes the session and tells nobody.
@@ -419,23 +410,31 @@ fn close(world: &World, session: &str) {
     world.platform.lock().unwrap().sessions.entry(session.into()).or_default().closed = true;
 }
 
-/// Says something and, where the answer is held, fetches it; false when the session is over for the platform.
-async fn say_and_poll(world: &Arc<World>, customer: u64, session: &str, said: &str) -> bool {
+fn number_in(body: &str, mark: &str) -> Option<u32> {
+    body.lines().find_map(|line| line.strip_prefix(mark)?.strip_suffix(']')?.parse().ok())
+}
+
+/// Says something and, where the answer is held, fetches it: by the button, or as the flow does it, by a new session.
+/// False when the session is over for the platform.
+async fn say_and_poll(world: &Arc<World>, customer: u64, session: &mut String, said: &str) -> bool {
     let mut next = (said.to_owned(), None);
     for _ in 0..6 {
-        match say(world, customer, session, &next.0, next.1).await {
-            Called::Failed => {
+        let Called::Answered(body) = say(world, customer, session, &next.0, next.1).await else {
+            close(world, session);
+            return false;
+        };
+        let poll = match (number_in(&body, "[poll "), number_in(&body, "[pending ")) {
+            (Some(poll), _) => poll,
+            (None, Some(poll)) => {
                 close(world, session);
-                return false;
+                session.push('+');
+                poll
             }
-            Called::Answered(body) => {
-                let poll = body.lines().find_map(|line| line.strip_prefix("[poll ")?.strip_suffix(']')?.parse().ok());
-                let Some(poll) = poll else { return true };
-                world.note(format!("{session} poll {poll}"));
-                world.dice.wait_up_to_ms(1_500).await;
-                next = (format!("poll {poll}"), Some(Poll::Number(PollNumber(poll))));
-            }
-        }
+            (None, None) => return true,
+        };
+        world.note(format!("{session} poll {poll}"));
+        world.dice.wait_up_to_ms(1_500).await;
+        next = (format!("poll {poll}"), Some(Poll::Number(PollNumber(poll))));
     }
     true
 }

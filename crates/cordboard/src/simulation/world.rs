@@ -154,7 +154,7 @@ impl World {
             clock: Arc::new(SimulatedClock { start: Instant::now() }),
             memory: Arc::new(memory),
             policies: Arc::new(Policies { fallback: policy, ..Policies::default() }),
-            late: if dice.roll(5) < 3 { Late::Push } else { Late::PollButton },
+            late: [Late::Push, Late::Push, Late::Push, Late::PollButton, Late::PendingFlow][dice.roll(5) as usize],
             replay: if dice.once_in(4) { Replay::Unsafe } else { Replay::Safe },
             resends: !dice.once_in(4),
             think_ms: None,
@@ -292,6 +292,7 @@ impl World {
             limits: Limits {
                 conversations_in_memory_max: if calm { 100 } else { 1 + self.dice.roll(4) as usize },
                 lease_ms: 5_000,
+                due_poll_ms: 4_000,
                 ..Limits::default()
             },
         }
@@ -301,8 +302,6 @@ impl World {
     pub(super) async fn quiesce(&self) {
         self.faults.store(false, Ordering::Relaxed);
         self.crashes_left.store(0, Ordering::Relaxed);
-        tokio::time::sleep(super::QUIET).await;
-        // A life that was to end still ends; the next one does not.
         tokio::time::sleep(super::QUIET).await;
     }
 }

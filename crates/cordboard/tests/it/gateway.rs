@@ -1,0 +1,255 @@
+//! A gateway on a free port: both doors of one org, one bot behind a webhook, and an outside world that is a function.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use cordboard::connector::bots::{Bot, BotFace, Bots};
+use cordboard::connector::registry::{ConnectorConfig, Integration};
+use cordboard::doors::{self, Doors};
+use cordboard::engine::EngineConfig;
+use cordboard::gateway::{Limits, Parts, Shared};
+use cordboard::http::{Call, Failed, Reply, Transport, server};
+use cordboard::org::{Org, OrgConfig, Tokens};
+use cordboard::outbox::{OrgAccess, PushAccess};
+use cordboard::runtime::{Runtime, Tasks};
+use cordboard::store::Store;
+use cordboard::store::memory::{Fault, Memory};
+use futures_util::future::BoxFuture;
+use http::HeaderMap;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::raw::{Answer, request, send};
+
+pub(crate) const V2: &str = "/genesys/acme/digital";
+pub(crate) const V1: &str = "/genesys/acme/v1";
+pub(crate) const KEY: (&str, &str) = ("x-key", "a-secret-of-some-length");
+pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// How the bot behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    /// It repeats what it is told.
+    Echoes,
+    /// It takes each turn and answers by a callback.
+    TakesTurns,
+    /// It asks for a human.
+    HandsOver,
+    /// It answers with this status.
+    Fails(u16),
+    /// It answers when it is told another behaviour.
+    Waits,
+}
+
+/// Everything outside: the bot, the login host, the platform's API.
+pub(crate) struct World {
+    behaviour: watch::Sender<Behaviour>,
+    questions: mpsc::UnboundedSender<Value>,
+    pushes: mpsc::UnboundedSender<Value>,
+}
+
+impl World {
+    async fn answer(&self, call: Call) -> (u16, Value) {
+        let body = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
+        if call.url.ends_with("/oauth/token") {
+            return (200, json!({"access_token": "t", "token_type": "bearer", "expires_in": 86_399}));
+        }
+        if call.url.ends_with("/outgoing/messages") {
+            self.pushes.send(body).unwrap();
+            return (200, json!({"id": "1"}));
+        }
+        let said = body["input"]["text"].as_str().unwrap_or_default().to_owned();
+        self.questions.send(body).unwrap();
+        let mut behaviour = self.behaviour.subscribe();
+        let behaviour = *behaviour.wait_for(|behaviour| *behaviour != Behaviour::Waits).await.unwrap();
+        match behaviour {
+            Behaviour::Echoes | Behaviour::Waits => (200, json!({"text": format!("you said {said}")})),
+            Behaviour::TakesTurns => (202, Value::Null),
+            Behaviour::HandsOver => (200, json!({"next": {"kind": "hand_off", "reason": "asked"}})),
+            Behaviour::Fails(status) => (status, json!("nonsense")),
+        }
+    }
+}
+
+impl Transport for World {
+    fn send(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failed>> {
+        Box::pin(async move {
+            let (status, body) = self.answer(call).await;
+            let body = if status == 202 { Bytes::new() } else { body.to_string().into() };
+            Ok(Reply { status, headers: HeaderMap::new(), body })
+        })
+    }
+}
+
+/// What a test may want otherwise.
+pub(crate) struct Setup {
+    pub(crate) limits: Limits,
+    pub(crate) doors: doors::Limits,
+    pub(crate) server: server::Limits,
+    pub(crate) soft_deadline_ms: u64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            limits: Limits { backoff_first_ms: 10, due_poll_ms: 20, ..Limits::default() },
+            doors: doors::Limits { body_timeout_ms: 2_000, ..doors::Limits::default() },
+            server: server::Limits::default(),
+            soft_deadline_ms: 8_000,
+        }
+    }
+}
+
+pub(crate) struct Gateway {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) address: SocketAddr,
+    pub(crate) tasks: Tasks,
+    pub(crate) stop: CancellationToken,
+    world: Arc<World>,
+    questions: mpsc::UnboundedReceiver<Value>,
+    pushes: mpsc::UnboundedReceiver<Value>,
+    fault: Arc<Mutex<Fault>>,
+}
+
+fn org() -> Org {
+    let config = "client_id = 'id'\nclient_secret = 'a-client-secret'\napi_url = 'https://api.example.com'\n\
+                  login_url = 'https://login.example.com'";
+    let config: OrgConfig = toml::from_str(config).unwrap();
+    Org::new("acme".into(), &config).unwrap()
+}
+
+fn integrations(org: &Org, soft_deadline_ms: u64) -> [Integration; 2] {
+    let face: BotFace = toml::from_str("version = '2'\n[[intents]]\nname = 'Filed'").unwrap();
+    let odd: BotFace = toml::from_str("name = 'Odd'").unwrap();
+    let bots = Bots::new([Bot::new("claims".into(), face).unwrap(), Bot::new("ein bot".into(), odd).unwrap()]);
+    let (name, secret) = KEY;
+    let build = |key: &str, toml: String| {
+        let toml = format!("{toml}\norg = 'acme'\ncredentials = {{ {name} = '{secret}' }}");
+        let config: ConnectorConfig = toml::from_str(&toml).unwrap();
+        config.build(key.into(), org, &bots).unwrap()
+    };
+    [
+        build(
+            "web",
+            format!(
+                "type = 'digital_bot_connector'\npath = '{V2}'\nsoft_deadline_ms = {soft_deadline_ms}\npush_after_ack_ms = 0"
+            ),
+        ),
+        build("sms", format!("type = 'bot_connector'\npath = '{V1}'\nbots = ['claims']")),
+    ]
+}
+
+impl Gateway {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Setup::default()).await
+    }
+
+    pub(crate) async fn start_with(setup: Setup) -> Self {
+        let fault = Arc::new(Mutex::new(Fault::None));
+        let faults = fault.clone();
+        let memory = Memory::new([7; 16]).with_faults(Arc::new(move |_| *faults.lock().unwrap()));
+        let (behaviour, _) = watch::channel(Behaviour::Echoes);
+        let (questions_in, questions) = mpsc::unbounded_channel();
+        let (pushes_in, pushes) = mpsc::unbounded_channel();
+        let world = Arc::new(World { behaviour, questions: questions_in, pushes: pushes_in });
+        let (tasks, org) = (Tasks::default(), org());
+        let runtime = Runtime::system(tasks.clone(), [3; 32]);
+        let integrations = integrations(&org, setup.soft_deadline_ms);
+        let engine: EngineConfig =
+            toml::from_str(&format!("type = 'webhook'\nurl = 'http://bot.example.com'\nsecrets = ['{SECRET}']"))
+                .unwrap();
+        let engine = engine.build(Path::new(".")).unwrap();
+        let access: Arc<dyn PushAccess> =
+            Arc::new(OrgAccess::new(Tokens::new(&org, world.clone(), runtime.clock.clone()), org.rate()));
+        let connectors = integrations.iter().map(|integration| {
+            let connector = integration.connector();
+            (connector.key().clone(), connector)
+        });
+        let parts = Parts {
+            store: Arc::new(memory),
+            runtime: runtime.clone(),
+            transport: world.clone(),
+            connectors: connectors.collect(),
+            engines: BTreeMap::from([("claims".into(), engine)]),
+            access: BTreeMap::from([(org.key().clone(), access)]),
+            policies: Arc::default(),
+            limits: setup.limits,
+        };
+        let shared = Shared::start(parts).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let doors = Doors::new(shared.clone(), &integrations, &setup.doors);
+        runtime.spawn(server::serve(listener, doors, setup.server, runtime.clone(), stop.clone()));
+        Self { shared, address, tasks, stop, world, questions, pushes, fault }
+    }
+
+    pub(crate) fn bot(&self, behaviour: Behaviour) {
+        self.world.behaviour.send_replace(behaviour);
+    }
+
+    /// From now on the store takes nothing, or everything again.
+    pub(crate) fn store_fails(&self, fails: bool) {
+        *self.fault.lock().unwrap() = if fails { Fault::Refused } else { Fault::None };
+    }
+
+    /// The next question to the bot.
+    pub(crate) async fn question(&mut self) -> Value {
+        self.questions.recv().await.unwrap()
+    }
+
+    /// The next push to the platform.
+    pub(crate) async fn push(&mut self) -> Value {
+        self.pushes.recv().await.unwrap()
+    }
+
+    /// Whether the bot was asked anything that no test looked at.
+    pub(crate) fn was_asked(&mut self) -> bool {
+        self.questions.try_recv().is_ok()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        send(self.address, &request("GET", path, &[KEY], b"")).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &[u8]) -> Answer {
+        send(self.address, &request("POST", path, &[KEY], body)).await
+    }
+
+    /// A v2 message.
+    pub(crate) async fn says(&self, session: &str, message: &str, text: &str) -> Answer {
+        self.post(&format!("{V2}/messages"), message_v2(session, message, text).as_bytes()).await
+    }
+
+    /// The kinds of all dead letters.
+    pub(crate) async fn letters(&self) -> Vec<String> {
+        let letters = self.shared.letters(cordboard::store::LetterQuery::default()).await.unwrap();
+        letters.iter().map(|letter| format!("{} {}", letter.kind, letter.place)).collect()
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        self.shared.store()
+    }
+}
+
+pub(crate) fn message_v2(session: &str, message: &str, text: &str) -> String {
+    json!({
+        "botId": "claims", "botVersion": "2", "botSessionId": session, "messageId": message,
+        "inputMessage": {"type": "Text", "text": text}, "languageCode": "en-us", "botSessionTimeout": 720,
+        "genesysConversationId": format!("conversation of {session}"), "aMemberOfTomorrow": {"a": [1]},
+    })
+    .to_string()
+}
+
+pub(crate) fn message_v1(session: &str, text: &str) -> String {
+    json!({
+        "botId": "claims", "botVersion": "2", "botSessionId": session,
+        "inputMessage": {"type": "Text", "text": text}, "languageCode": "en-us", "botSessionTimeout": 720,
+        "genesysConversationId": format!("conversation of {session}"),
+    })
+    .to_string()
+}

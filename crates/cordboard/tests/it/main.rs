@@ -1,0 +1,9 @@
+//! Stories and tables at the outer boundary: real sockets, real connectors, the store in memory.
+
+mod admin;
+mod corpus;
+mod engine;
+mod gateway;
+mod listener;
+mod platform;
+mod raw;
