@@ -3,8 +3,8 @@
 use serde_json::Value;
 use simulator::{Integration, Settings, Simulator};
 
+use crate::called::{Served, run, text};
 use crate::stopping::gateway_file;
-use crate::{Served, run, text};
 
 async fn json(arguments: &[&str]) -> Value {
     let output = run(arguments).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use simulator::record::Event;
 use simulator::{FlowSettings, Integration, Settings, Simulator};
 
-use crate::{Served, file};
+use crate::called::{Served, file};
 
 const PATIENCE: Duration = Duration::from_secs(40);
 
