@@ -120,7 +120,7 @@ impl Gateway {
         let shared = Shared::start(parts).await?;
         let body_max_bytes = usize::try_from(server.body_max_kb * 1024).unwrap_or(usize::MAX);
         let doors = Doors::new(shared.clone(), &integrations, &doors::Limits { body_max_bytes, ..Default::default() });
-        let admin = Admin::bind(shared.clone(), &server.data_dir)?;
+        let admin = Admin::bind(shared.clone(), &server.data_dir).inspect_err(|_| shared.stop())?;
         let (listener_ends, admin_ends) = (CancellationToken::new(), CancellationToken::new());
         runtime.spawn(admin.serve(admin_ends.clone()));
         let listener_ended = CancellationToken::new();
