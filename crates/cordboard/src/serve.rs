@@ -24,7 +24,7 @@ use crate::gateway::{Limits, Parts, Shared};
 use crate::http::{self, Transport};
 use crate::org::Tokens;
 use crate::outbox::{OrgAccess, PushAccess};
-use crate::runtime::{Runtime, Tasks};
+use crate::runtime::{Points, Runtime, Tasks};
 use crate::store::sqlite::{OpenError, Settings, Sqlite};
 use crate::store::{self, Store};
 
@@ -92,6 +92,15 @@ impl Gateway {
     ///
     /// [`Error`], with nothing left running.
     pub async fn start(config: Config) -> Result<Self, Error> {
+        Self::start_with(config, None).await
+    }
+
+    /// The same with named points, where a test holds the gateway up or stops it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], with nothing left running.
+    pub async fn start_with(config: Config, points: Option<Arc<dyn Points>>) -> Result<Self, Error> {
         let Config { server, orgs, connectors, engines, policies, .. } = config;
         let asked = server.listen;
         let cannot_listen = |source| Error::Listen { address: asked, source };
@@ -99,7 +108,7 @@ impl Gateway {
         let address = listener.local_addr().map_err(cannot_listen)?;
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(&Settings::new(&server.data_dir))?);
         let tasks = Tasks::default();
-        let runtime = Runtime::system(tasks.clone(), seed()?);
+        let runtime = Runtime { points, ..Runtime::system(tasks.clone(), seed()?) };
         let transport: Arc<dyn Transport> = Arc::new(http::Client::new()?);
         let mut access: BTreeMap<OrgKey, Arc<dyn PushAccess>> = BTreeMap::new();
         for (key, org) in &orgs {

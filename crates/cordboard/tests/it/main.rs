@@ -1,4 +1,5 @@
-//! Stories and tables at the outer boundary: real sockets, real connectors, the store in memory.
+//! Stories and tables at the outer boundary: real sockets and real connectors. The doors are tested over the store in
+//! memory, races and stories over the whole gateway on a folder.
 
 #[cfg(test)]
 mod admin;
@@ -13,4 +14,12 @@ mod listener;
 #[cfg(test)]
 mod platform;
 #[cfg(test)]
+mod races_v1;
+#[cfg(test)]
+mod races_v2;
+#[cfg(test)]
 mod raw;
+#[cfg(test)]
+mod stories;
+#[cfg(test)]
+mod world;
