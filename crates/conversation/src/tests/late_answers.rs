@@ -171,6 +171,28 @@ fn v1_an_aborted_reply_comes_first_in_the_next() {
 }
 
 #[test]
+fn v1_an_answer_for_a_socket_that_is_gone_comes_first_in_the_one_that_waits() {
+    for next in [Next::Await, Next::End] {
+        let mut story = Story::through(Late::PollButton);
+        story.says(1, "one");
+        story.aborted(1).gives(&[]);
+        story.says(2, "two").gives(&[]);
+        match next {
+            Next::Await => {
+                story.answers(1, "first").gives(&["ask turn-2 two", "seal r1: "]);
+                story.answers(2, "second").gives(&["seal r2: first | second"]);
+            }
+            // The request that waits is the last that comes: the end is said in it.
+            next => drop(story.answers_then(1, "bye", next).gives(&[
+                "unasked turn-2",
+                "seal r1: ",
+                "seal r2: bye | [done]",
+            ])),
+        }
+    }
+}
+
+#[test]
 fn v1_a_lost_end_is_said_when_the_session_returns() {
     let mut story = Story::through(Late::PollButton);
     story.says(1, "bye");
