@@ -8,12 +8,8 @@ use simulator::{Faults, FlowSettings};
 use crate::world::{Wishes, World};
 
 /// Requests are acknowledged at once, and pushes are not held back.
-const HASTY: Wishes = Wishes {
-    digital: "soft_deadline_ms = 100\npush_after_ack_ms = 0",
-    classic: "",
-    bots: "",
-    webhook: "",
-};
+const HASTY: Wishes =
+    Wishes { digital: "soft_deadline_ms = 100\npush_after_ack_ms = 0", classic: "", bots: "", webhook: "" };
 
 #[tokio::test]
 async fn an_answer_before_the_deadline_is_in_its_response() {

@@ -28,7 +28,7 @@ use tempfile::TempDir;
 use crate::gateway::{KEY, SECRET};
 use crate::raw::{Answer, request, send};
 
-pub(crate) use bot::{Bot, Question, Taken};
+pub(crate) use bot::{Bot, Taken};
 pub(crate) use customer::Customer;
 pub(crate) use gate::Gate;
 
@@ -74,9 +74,8 @@ struct Running {
 impl Running {
     async fn start(config: Config, gate: Arc<Gate>) -> Self {
         let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let starting = threads.spawn(async move {
-            Gateway::start_with(config, Some(gate)).await.map_err(|error| error.to_string())
-        });
+        let starting = threads
+            .spawn(async move { Gateway::start_with(config, Some(gate)).await.map_err(|error| error.to_string()) });
         let gateway = starting.await.unwrap().unwrap();
         Self { threads: Some(threads), gateway: Some(gateway) }
     }
@@ -96,6 +95,15 @@ impl Drop for Running {
     fn drop(&mut self) {
         if let Some(threads) = self.threads.take() {
             threads.shutdown_background();
+        }
+    }
+}
+
+/// No test may pass in which the platform saw a rule of its contract broken.
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.simulator.record().violations(), []);
         }
     }
 }
