@@ -95,7 +95,7 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> (u16, String) {
 async fn who_has_no_token_is_told_nothing() {
     let office = Office::open().await;
     let right = office.token();
-    let wrong = format!("{}0", &right[..right.len() - 1]);
+    let wrong = format!("{}x", &right[..right.len() - 1]);
     for headers in [&[][..], &[("authorization", wrong.as_str())], &[("authorization", &right["Bearer ".len()..])]] {
         for path in ["/v1/dead-letters", "/v1/counts", "/nowhere"] {
             let answer = send_unix(&office.socket(), &request("GET", path, headers, b"")).await;
