@@ -28,6 +28,9 @@ use crate::runtime::{Points, Runtime, Tasks};
 use crate::store::sqlite::{OpenError, Settings, Sqlite};
 use crate::store::{self, Store};
 
+/// How often a running gateway looks whether its store still takes anything.
+const STORE_LOOK: Duration = Duration::from_secs(1);
+
 /// How long tasks may take to end once nothing is left for them to do.
 const TASKS_END: Duration = Duration::from_secs(5);
 
@@ -154,6 +157,16 @@ impl Gateway {
         &self.shared
     }
 
+    /// Ready when the store failed for good: what then still runs can only refuse, and a new start may mend it.
+    pub async fn store_failed(&self) -> store::Error {
+        loop {
+            if let Some(error) = self.shared.store().failed() {
+                return error;
+            }
+            tokio::time::sleep(STORE_LOOK).await;
+        }
+    }
+
     /// Ends in order; see the module. Takes at most `drain_ms` and `grace_ms` of the configuration and a few seconds.
     pub async fn stop(self) {
         tracing::info!(drain_ms = self.server.drain_ms, "stopping: requests are still answered for a while");
@@ -188,21 +201,33 @@ pub async fn serve(config: Config, options: &Options, shutdown: impl Future<Outp
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let doors: Vec<(String, Vec<String>)> =
-        config.connectors.iter().map(|(key, integration)| (key.to_string(), integration.paths())).collect();
+    let doors: Vec<(String, String)> =
+        config.connectors.iter().map(|(key, integration)| (key.to_string(), path_of(integration).to_owned())).collect();
     let gateway = Gateway::start(config).await?;
     let address = gateway.address();
-    let doors: Vec<String> = doors
-        .into_iter()
-        .map(|(key, paths)| format!("{key} at http://{address}{}", paths.join(&format!(" and http://{address}"))))
-        .collect();
+    let doors: Vec<String> = doors.iter().map(|(key, path)| format!("{key} at http://{address}{path}")).collect();
     tracing::info!("ready on http://{address}: {}", doors.join("; "));
     if let Some(file) = &options.ready_file {
         write_whole(file, &format!("{address}\n")).map_err(|source| Error::ReadyFile { file: file.clone(), source })?;
     }
-    shutdown.await;
+    let failed = tokio::select! {
+        biased;
+        () = shutdown => None,
+        error = gateway.store_failed() => Some(error),
+    };
+    if let Some(error) = &failed {
+        tracing::error!(%error, "the store takes nothing any more; stopping, so that a new start can open it again");
+    }
     gateway.stop().await;
-    Ok(())
+    failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// The path that an administrator enters in the platform's integration, behind the public host.
+fn path_of(integration: &Integration) -> &str {
+    match integration {
+        Integration::DigitalBotConnector(connector) => connector.path(),
+        Integration::BotConnector(connector) => connector.path(),
+    }
 }
 
 /// Writes a file that is never seen half.

@@ -118,6 +118,23 @@ fn v1_three_holding_turns_then_a_human() {
 }
 
 #[test]
+fn v1_an_answer_starts_the_count_of_holding_turns_again() {
+    let mut story = Story::through(Late::PollButton);
+    let mut request = 0;
+    for turn in 1..=2 {
+        request += 1;
+        story.says(request, "hello").due();
+        for _ in 0..2 {
+            request += 1;
+            story.says(request, &format!("poll {request}")).due();
+        }
+        request += 1;
+        story.answers(turn, "hi").says(request, &format!("poll {request}"));
+        assert_eq!(story.floor(), model::Holder::Bot, "turn {turn}");
+    }
+}
+
+#[test]
 fn v1_the_pending_path_comes_back_on_a_new_session() {
     let mut story = Story::through(Late::PendingFlow);
     story.says(1, "hello");

@@ -242,12 +242,6 @@ impl Sqlite {
         Ok(Self { writes: Some(writes), reads: Some(reads), threads, shared, _lock: lock })
     }
 
-    /// Why nothing is written any more, when an I/O error has stopped the store. Only opening the folder again helps.
-    #[must_use]
-    pub fn failed(&self) -> Option<Error> {
-        self.shared.failed()
-    }
-
     fn write<T, F>(&self, takes_input: bool, change: F) -> Reply<'_, T>
     where
         T: Send + 'static,
@@ -442,6 +436,10 @@ impl Store for Sqlite {
 
     fn read_journal(&self, conversation: ConversationId, from: u64, limit: u32) -> Reply<'_, Vec<JournalRow>> {
         self.read(move |connection| reads::read_journal(connection, conversation, from, limit))
+    }
+
+    fn failed(&self) -> Option<Error> {
+        self.shared.failed()
     }
 
     fn conversations(&self, limit: u32) -> Reply<'_, Vec<ConversationId>> {
