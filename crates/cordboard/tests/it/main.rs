@@ -6,6 +6,8 @@ mod admin;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod crashes;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
 mod gateway;

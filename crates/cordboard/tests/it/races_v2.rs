@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use serde_json::json;
-use simulator::{Faults, FlowSettings};
+use simulator::{Chance, Faults, FlowSettings};
 
 use crate::world::{Wishes, World};
 
@@ -94,6 +94,21 @@ async fn an_answer_to_a_socket_that_died_while_it_waited_is_pushed() {
 }
 
 #[tokio::test]
+async fn a_platform_that_hangs_up_and_asks_again_gets_the_answer_once() {
+    let mut world = World::new().await;
+    let faults = Faults { abort_then_retry: Chance::ALWAYS, ..Faults::default() };
+    let customer = world.v2_with("helper", FlowSettings { faults, ..FlowSettings::default() }).await;
+    customer.says("hello");
+    let question = world.bot.asked().await;
+    customer.is_noted("connection dropped by the caller").await;
+    world.until(|shared| shared.counts.duplicates.load(Ordering::Relaxed) == 1).await;
+    question.says("hi");
+    assert_eq!(customer.sees().await, "hi");
+    customer.is_answered().await;
+    assert_eq!((customer.line.seen().len(), world.bot.heard()), (1, vec!["hello".to_owned()]));
+}
+
+#[tokio::test]
 async fn an_answer_to_a_socket_that_died_after_it_was_sealed_is_pushed() {
     let mut world = World::new().await;
     let customer = world.v2().await;
@@ -169,21 +184,6 @@ async fn a_reply_that_never_left_before_a_crash_goes_to_the_platforms_retry() {
     customer.is_answered().await;
     assert_eq!(world.bot.heard(), ["hello", "thanks"]);
     assert!(!customer.line.text().contains("outgoing"), "{}", customer.line.text());
-}
-
-#[tokio::test]
-async fn a_question_under_way_at_a_crash_is_asked_again_under_the_same_id() {
-    let mut world = World::new().await;
-    let patient = FlowSettings { retries: Some(1_000), ..FlowSettings::default() };
-    let customer = world.v2_with("helper", patient).await;
-    customer.says("hello");
-    let first = world.bot.asked().await;
-    world.crash_and_start().await;
-    let second = world.bot.asked().await;
-    assert_eq!(first.body(), second.body());
-    second.says("hi");
-    assert_eq!(customer.sees().await, "hi");
-    customer.is_answered().await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use cordboard::dead_letter::Redriven;
 use serde_json::json;
-use simulator::{Faults, FlowSettings};
+use simulator::{Chance, Faults, FlowSettings};
 
 use crate::world::{Customer, Wishes, World};
 
@@ -257,6 +257,22 @@ async fn a_dead_letter_is_said_in_the_next_session() {
 }
 
 #[tokio::test]
+async fn a_push_to_an_integration_that_is_switched_off_can_be_tried_again() {
+    let mut world = World::with(PUSHED).await;
+    let customer = world.v2().await;
+    customer.says("hello");
+    let question = world.bot.asked().await;
+    customer.is_answered().await;
+    customer.line.set_integration_active(false);
+    question.says("hi");
+    let (letters, ids) = world.letters().await;
+    assert_eq!(letters, ["answer helper: rejected"]);
+    customer.line.set_integration_active(true);
+    assert_eq!(world.redrive(ids[0]).await, Redriven::Done);
+    assert_eq!(customer.sees().await, "hi");
+}
+
+#[tokio::test]
 async fn a_token_that_expires_in_mid_flight_is_replaced() {
     let mut world = World::with(PUSHED).await;
     let customer = world.v2_with("helper", faults(Faults { revoke_in_flight: 1, ..Faults::default() })).await;
@@ -388,4 +404,47 @@ async fn a_customer_who_falls_silent_has_left_and_the_bot_is_told() {
     customer.says("sorry, the door");
     let question = world.bot.asked().await;
     assert_eq!((question.words().as_str(), &question.body()["turn"]["is_first"]), ("sorry, the door", &json!(true)));
+}
+
+#[tokio::test]
+async fn a_message_past_those_that_may_wait_is_taken_when_the_platform_tries_again() {
+    let mut world = World::with(Wishes { bots: "max_waiting_inputs = 1", ..Wishes::default() }).await;
+    let patient = FlowSettings { retries: Some(1_000), ..FlowSettings::default() };
+    let customer = world.v2_with("helper", patient).await;
+    customer.says("one");
+    let first = world.bot.asked().await;
+    customer.says("two");
+    world.until(|shared| shared.open_requests() == 2).await;
+    customer.says("three");
+    customer.is_noted("flow     < 503").await;
+    first.says("first");
+    for (words, answer) in [("two", "second"), ("three", "third")] {
+        let question = world.bot.asked().await;
+        assert_eq!(question.words(), words);
+        question.says(answer);
+    }
+    for answer in ["first", "second", "third"] {
+        assert_eq!(customer.sees().await, answer);
+    }
+}
+
+#[tokio::test]
+async fn what_no_reference_promises_is_read_all_the_same() {
+    let world = World::with(PUSHED).await;
+    world.bot.echoes();
+    let odd = Faults {
+        blank_text: Chance::ALWAYS,
+        language_case: Chance::ALWAYS,
+        unknown_members: Chance::ALWAYS,
+        ..Faults::default()
+    };
+    for customer in [
+        world.v2_with("helper", faults(odd.clone())).await,
+        world.v1_with("helper", FlowSettings { old_buttons: true, ..faults(odd) }).await,
+    ] {
+        customer.says("hello");
+        assert_eq!(customer.sees().await, "You said hello.");
+        customer.is_answered().await;
+    }
+    assert_eq!(world.bot.heard(), ["hello", "hello"]);
 }
