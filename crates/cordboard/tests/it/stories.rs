@@ -20,8 +20,9 @@ async fn a_script_that_fails_hands_the_customer_to_a_human() {
     let world = World::new().await;
     let mut told = String::new();
     for word in ["nonsense", "refuse", "down"] {
-        for customer in both(&world, "clumsy").await {
-            customer.says(word);
+        let customers = both(&world, "clumsy").await;
+        customers.iter().for_each(|customer| customer.says(word));
+        for customer in customers {
             told += &handed_over(&customer, word).await;
         }
     }
