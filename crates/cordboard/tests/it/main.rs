@@ -4,6 +4,7 @@ mod admin;
 mod corpus;
 mod engine;
 mod gateway;
+mod kills;
 mod listener;
 mod platform;
 mod raw;

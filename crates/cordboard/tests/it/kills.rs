@@ -1,0 +1,137 @@
+//! Long stories with the binary itself: it is killed, or asked to end, while customers talk. What the outside saw is
+//! judged when everything has come to rest.
+
+mod binary;
+mod customer;
+mod dice;
+mod ledger;
+mod outside;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cordboard::admin::client::Client;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::binary::{Binary, Setup, V1, V2};
+use self::customer::{Customer, PATIENCE};
+use self::dice::Dice;
+use self::outside::{Outside, Pace};
+
+const ROUNDS: u32 = 50;
+const CUSTOMERS: u64 = 20;
+
+/// A story under way.
+struct Story {
+    binary: Binary,
+    outside: Arc<Outside>,
+    dice: Dice,
+    seed: u64,
+    enough: CancellationToken,
+    customers: JoinSet<()>,
+    _outside: JoinSet<()>,
+}
+
+impl Story {
+    async fn begin(pace: Pace, setup: Setup) -> Self {
+        let seed = Dice::seed();
+        let dice = Dice::new(seed, 0);
+        let mut tasks = JoinSet::new();
+        let (outside, address) = Outside::start(pace, Dice::new(seed, 1), &mut tasks).await;
+        let mut binary = Binary::new(address, setup, &dice);
+        binary.start();
+        let enough = CancellationToken::new();
+        Self { binary, outside, dice, seed, enough, customers: JoinSet::new(), _outside: tasks }
+    }
+
+    /// Two of three customers come by the digital door, the others by the classic one.
+    fn customers_come(&mut self) {
+        for number in 0..CUSTOMERS {
+            let customer = Customer {
+                name: format!("c{number}"),
+                door: if number % 3 == 2 { V1 } else { V2 },
+                gateway: self.binary.address,
+                outside: self.outside.clone(),
+                dice: Dice::new(self.seed, 2 + number),
+                enough: self.enough.clone(),
+                at: (0, 0),
+            };
+            self.customers.spawn(customer.talk());
+        }
+    }
+
+    /// Waits until the gateway acknowledges so many messages more than before.
+    async fn flows(&self, more: usize) {
+        let before = self.outside.ledger().acknowledgements();
+        let flows = self.outside.wait(PATIENCE, |ledger| ledger.acknowledgements() >= before + more).await;
+        assert!(flows, "nothing is acknowledged in run {}:\n{}", self.binary.run, self.binary.last_words());
+    }
+
+    /// Customers say nothing new, and get what they still wait for.
+    async fn customers_go(&mut self) {
+        self.enough.cancel();
+        while let Some(gone) = self.customers.join_next().await {
+            gone.unwrap();
+        }
+    }
+
+    /// The words of all dead letters.
+    async fn letters(&self) -> Vec<String> {
+        let Some(client) = Client::connect(&self.binary.data_dir()).await else { return Vec::new() };
+        let mut letters = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = client.letters(after, 1_000).await.unwrap();
+            for letter in page.letters {
+                let letter = client.letter(letter.id.parse().unwrap()).await.unwrap();
+                letters.push(format!("{} {}: {}", letter.kind, letter.reason, letter.payload.unwrap_or_default()));
+            }
+            match page.next_after {
+                Some(next) => after = next.parse().unwrap(),
+                None => return letters,
+            }
+        }
+    }
+
+    /// Waits until nothing is missing, and judges.
+    async fn judge(&self) {
+        let coming_to_rest = async {
+            loop {
+                let letters = self.letters().await;
+                if self.outside.ledger().missing(&letters).is_empty() {
+                    return;
+                }
+                self.outside.wait(Duration::from_millis(200), |_| false).await;
+            }
+        };
+        let came_to_rest = tokio::time::timeout(PATIENCE, coming_to_rest).await.is_ok();
+        let letters = self.letters().await;
+        let ledger = self.outside.ledger();
+        println!("{}, {} dead letters, {} runs", ledger.summary(), letters.len(), self.binary.run);
+        let mut wrong = ledger.violations();
+        if !came_to_rest {
+            wrong.extend(ledger.missing(&letters));
+        }
+        wrong.extend(letters.iter().filter(|letter| !letter.starts_with("answer ")).cloned());
+        assert!(wrong.is_empty(), "{}\n\n{}", wrong.join("\n"), self.binary.last_words());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_kill_nine_fifty_times() {
+    let setup = Setup { drain_ms: 100, soft_deadline_ms: 250, budget_ms: 2_000 };
+    let mut story = Story::begin(Pace::Mixed, setup).await;
+    story.customers_come();
+    for _ in 0..ROUNDS {
+        story.flows(1).await;
+        tokio::time::sleep(Duration::from_millis(story.dice.roll(300))).await;
+        story.binary.kill().await;
+        story.binary.start();
+    }
+    story.flows(1).await;
+    story.customers_go().await;
+    story.judge().await;
+    story.binary.terminate().await;
+    assert!(story.binary.ended().await.success(), "{}", story.binary.last_words());
+}
