@@ -3,7 +3,7 @@
 //! Events queue in the conversation's slot; one task at a time takes them, applies them in one step, commits, and only
 //! then acts. Many conversations' steps share the store's transactions; one conversation has one commit in flight.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -85,8 +85,9 @@ pub(crate) struct Slots {
 
 #[derive(Default)]
 struct SlotTable {
-    by_id: HashMap<ConversationId, Arc<Slot>>,
+    by_id: BTreeMap<ConversationId, Arc<Slot>>,
     by_key: HashMap<Key, ConversationId>,
+    /// The order in which memory is given up; those that left already are skipped.
     order: VecDeque<ConversationId>,
 }
 
@@ -140,9 +141,7 @@ impl Slots {
 
     /// All conversations in memory, ascending.
     pub(crate) fn all(&self) -> Vec<ConversationId> {
-        let mut all: Vec<ConversationId> = self.lock().order.iter().copied().collect();
-        all.sort_unstable();
-        all
+        self.lock().by_id.keys().copied().collect()
     }
 
     pub(crate) fn contains(&self, conversation: ConversationId) -> bool {
@@ -187,7 +186,10 @@ impl Slots {
         if table.by_id.get(&slot.id).is_some_and(|current| Arc::ptr_eq(current, slot)) {
             table.by_id.remove(&slot.id);
             table.by_key.remove(&slot.key);
-            table.order.retain(|id| *id != slot.id);
+            if table.order.len() > 2 * table.by_id.len() + 64 {
+                let SlotTable { by_id, order, .. } = &mut *table;
+                order.retain(|id| by_id.contains_key(id));
+            }
         }
     }
 }
@@ -361,10 +363,9 @@ impl Shared {
             };
             let prepared = match self.prepare(slot, held, batch) {
                 Ok(prepared) => prepared,
-                Err(Unprepared { batch: mut poisoned, panicked }) => {
-                    if !panicked || poisoned.len() == 1 {
-                        self.bury_poisoned(slot, poisoned).await;
-                        return;
+                Err(Unprepared { batch: mut poisoned }) => {
+                    if poisoned.len() == 1 {
+                        return self.bury_poisoned(slot, poisoned).await;
                     }
                     // One of them is poison: each gets a step of its own.
                     batch = vec![poisoned.remove(0)];
@@ -567,8 +568,9 @@ impl Shared {
             let oldest = {
                 let mut table = self.slots.lock();
                 let Some(id) = table.order.pop_front() else { return };
-                table.order.push_back(id);
-                table.by_id.get(&id).cloned()
+                let slot = table.by_id.get(&id).cloned();
+                table.order.extend(slot.is_some().then_some(id));
+                slot
             };
             if let Some(oldest) = oldest.filter(|oldest| oldest.retire()) {
                 self.slots.remove(&oldest);

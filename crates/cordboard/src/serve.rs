@@ -120,7 +120,7 @@ impl Gateway {
         let shared = Shared::start(parts).await?;
         let body_max_bytes = usize::try_from(server.body_max_kb * 1024).unwrap_or(usize::MAX);
         let doors = Doors::new(shared.clone(), &integrations, &doors::Limits { body_max_bytes, ..Default::default() });
-        let admin = Admin::bind(shared.clone(), &server.data_dir)?;
+        let admin = Admin::bind(shared.clone(), &server.data_dir).inspect_err(|_| shared.stop())?;
         let (listener_ends, admin_ends) = (CancellationToken::new(), CancellationToken::new());
         runtime.spawn(admin.serve(admin_ends.clone()));
         let listener_ended = CancellationToken::new();
@@ -179,14 +179,11 @@ pub async fn serve(config: Config, options: &Options, shutdown: impl Future<Outp
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let doors: Vec<(String, Vec<String>)> =
-        config.connectors.iter().map(|(key, integration)| (key.to_string(), integration.paths())).collect();
+    let doors: Vec<(String, String)> =
+        config.connectors.iter().map(|(key, integration)| (key.to_string(), path_of(integration).to_owned())).collect();
     let gateway = Gateway::start(config).await?;
     let address = gateway.address();
-    let doors: Vec<String> = doors
-        .into_iter()
-        .map(|(key, paths)| format!("{key} at http://{address}{}", paths.join(&format!(" and http://{address}"))))
-        .collect();
+    let doors: Vec<String> = doors.iter().map(|(key, path)| format!("{key} at http://{address}{path}")).collect();
     tracing::info!("ready on http://{address}: {}", doors.join("; "));
     if let Some(file) = &options.ready_file {
         write_whole(file, &format!("{address}\n")).map_err(|source| Error::ReadyFile { file: file.clone(), source })?;
@@ -194,6 +191,14 @@ pub async fn serve(config: Config, options: &Options, shutdown: impl Future<Outp
     shutdown.await;
     gateway.stop().await;
     Ok(())
+}
+
+/// The path that an administrator enters in the platform's integration, behind the public host.
+fn path_of(integration: &Integration) -> &str {
+    match integration {
+        Integration::DigitalBotConnector(connector) => connector.path(),
+        Integration::BotConnector(connector) => connector.path(),
+    }
 }
 
 /// Writes a file that is never seen half.

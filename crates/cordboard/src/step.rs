@@ -39,10 +39,9 @@ pub(crate) struct After {
     pub(crate) unsendable: Vec<(LegId, PushNumber)>,
 }
 
-/// A batch that could not be applied.
+/// A batch that could not be applied: applying it panicked, or its state would be too large.
 pub(crate) struct Unprepared {
     pub(crate) batch: Vec<Queued>,
-    pub(crate) panicked: bool,
 }
 
 /// The step under construction.
@@ -64,7 +63,7 @@ impl Shared {
         let Held { version, state, next_seq, sealed } = held;
         let first_new_leg = state.next_leg;
         let Ok((state, effects)) = catch_unwind(AssertUnwindSafe(|| apply(&policies, state, &events, now))) else {
-            return Err(Unprepared { batch, panicked: true });
+            return Err(Unprepared { batch });
         };
         let mut draft = Draft {
             shared: self,
@@ -91,7 +90,7 @@ impl Shared {
         draft.redrive(&batch);
         match draft.finish(first_new_leg, &events, &effects) {
             Ok((step, after)) => Ok(Prepared { step, batch, after }),
-            Err(()) => Err(Unprepared { batch, panicked: false }),
+            Err(()) => Err(Unprepared { batch }),
         }
     }
 }
@@ -181,7 +180,7 @@ impl Draft<'_> {
             self.after.unaskable.push((ask.seat, ask.turn));
             return;
         };
-        if ask.turn.0 == 1 {
+        if ask.is_first {
             // A callback of the engine finds the conversation by the engine's own session.
             self.step.new_legs.push(self.shared.engine_session_key(ask.engine_session));
         }

@@ -89,7 +89,7 @@ impl Shared {
         self.runtime.spawn(async move {
             while !shared.is_stopped() {
                 shared.find_due().await;
-                tokio::time::sleep(Duration::from_millis(shared.limits.due_poll_ms)).await;
+                shared.sending.rest(shared.limits.due_poll_ms).await;
             }
         });
     }
@@ -99,7 +99,7 @@ impl Shared {
         let shared = self.clone();
         self.runtime.spawn(async move {
             while !shared.is_stopped() {
-                tokio::time::sleep(Duration::from_millis(shared.limits.sweep_every_ms)).await;
+                shared.sending.rest(shared.limits.sweep_every_ms).await;
                 while shared.sweep().await && !shared.is_stopped() {
                     tokio::task::yield_now().await;
                 }

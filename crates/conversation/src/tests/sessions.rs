@@ -145,6 +145,31 @@ fn a_redriven_answer_speaks_only_where_the_bot_may() {
 }
 
 #[test]
+fn a_message_that_is_tried_again_goes_only_where_its_session_is_open() {
+    let mut story = Story::through(Late::Push);
+    story.says_again("s1", "hello").gives(&["ask turn-1 hello"]);
+    story.answers(1, "hi").gives(&["push push-1: hi"]);
+    story.settles(1, PushOutcome::Delivered);
+    story.says_again("s0", "of another session").gives(&["redrive refused: superseded"]);
+    story.says_again("s1", "and?").gives(&["ask turn-2 and?"]);
+    story.answers_then(2, "a human, then", hand_over()).settles(2, PushOutcome::Delivered);
+    story.says_again("s1", "still there?").gives(&["redrive refused: floor_taken"]);
+    story.happens(&[Event::EndedByOperator]);
+    story.says_again("s1", "still there?").gives(&["redrive refused: session_ended"]);
+    story.says_again("s2", "or here?").gives(&["redrive refused: session_ended"]);
+    assert_eq!(story.floor(), Holder::Ended);
+}
+
+#[test]
+fn a_message_that_is_tried_again_is_not_lost_to_a_full_conversation() {
+    let mut story = Story::through(Late::Push);
+    story.policies.fallback.max_waiting_inputs = 1;
+    story.says(1, "one");
+    story.says(2, "two");
+    story.says_again("s1", "three").gives(&["redrive refused: too_much_held"]);
+}
+
+#[test]
 fn an_operator_ends_a_conversation_by_the_path_of_a_bot_that_is_done() {
     let mut story = Story::through(Late::Push);
     story.says(1, "hello");

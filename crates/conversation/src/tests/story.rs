@@ -99,6 +99,12 @@ impl Story {
         self.happens(&[Event::Said(Box::new(said))])
     }
 
+    /// An operator tries a message again.
+    pub(super) fn says_again(&mut self, session: &str, text: &str) -> &mut Self {
+        let said = said(self.door.late, 0, session, "bot", text, self.now);
+        self.happens(&[Event::Said(Box::new(model::Said { request: None, ..said }))])
+    }
+
     pub(super) fn answers(&mut self, turn: u32, text: &str) -> &mut Self {
         self.answers_then(turn, text, Next::Await)
     }

@@ -245,6 +245,10 @@ impl Walker {
         if text == "ok" {
             said.wait_until = self.now + 8_000;
         }
+        if dice.roll(25) == 0 {
+            // An operator tries a message again.
+            said.request = None;
+        }
         Event::Said(Box::new(said))
     }
 
@@ -305,6 +309,7 @@ impl Walker {
         bounded(after)?;
         sound(after)?;
         self.promised(before, event)?;
+        only_where_it_belongs(before, after, event)?;
         self.ledger.observe(effects)?;
         self.may_go_again(before, event, effects);
         self.kept(event, effects)?;
@@ -439,6 +444,24 @@ impl Walker {
         });
         lost.map_or(Ok(()), |(word, _)| Err(format!("10, no lost answer: {word} is nowhere")))
     }
+}
+
+/// 5, the floor is respected: a message that is tried again opens no session where one was, and takes the floor from
+/// nobody.
+fn only_where_it_belongs(before: &Conversation, after: &Conversation, event: &Event) -> Result<(), String> {
+    let again = matches!(event, Event::Said(said) if said.request.is_none());
+    if !again || before.legs.is_empty() {
+        return Ok(());
+    }
+    let still = Conversation { now: after.now, ..before.clone() };
+    if before.floor.holder != Holder::Bot && *after != still {
+        return Err(format!("a redriven message changed a conversation of {}", before.floor.holder.word()));
+    }
+    let open = |state: &Conversation| state.legs.iter().filter(|leg| leg.closed.is_none()).count();
+    if open(after) > open(before) || after.next_leg != before.next_leg {
+        return Err("a redriven message opened a session".into());
+    }
+    Ok(())
 }
 
 fn text(item: &Item) -> String {

@@ -41,7 +41,7 @@ enum Door {
 
 pub(super) fn run(command: &Command, out: &mut dyn Write) -> Result<(), Failed> {
     let Command::List(list) = command;
-    let config = list.config.load()?;
+    let config = list.config.load_without_secrets()?.check()?;
     let of_the_door = config.connectors.iter().filter(|(key, integration)| {
         let door = match integration {
             Integration::DigitalBotConnector(_) => Door::V2,

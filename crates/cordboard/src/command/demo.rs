@@ -19,7 +19,7 @@ use self::process::Process;
 use self::story::{STORIES, Story};
 use super::Failed;
 use super::signals::Signals;
-use super::simulate::explain;
+use super::simulate::{Next, explain};
 use super::test::set_up;
 use crate::config::Config;
 use crate::http::CredentialsConfig;
@@ -122,13 +122,15 @@ impl Stage {
             out,
             "\nWhere to look next\n\
              \x20 {folder}/cordboard.toml      the configuration of this gateway\n\
-             \x20 {folder}/bots/               its bots: change one, and start the demo's gateway by hand\n\
+             \x20 {folder}/bots/               the dialogues of its bots\n\
              \x20 {folder}/gateway.log         what the gateway logged; no customer's word is in it\n\
-             \x20 http://{}/readyz             whether it is ready\n",
+             \x20 http://{}/readyz      whether it is ready\n",
             self.gateway
         )?;
         writeln!(out, "Integrations: {}.", self.integrations_in_words())?;
-        explain(self.simulator.address(), out)
+        let digital = self.integrations.iter().position(|(key, _)| key == "digital").unwrap_or_default();
+        let next = Next { integration: digital, bot: "parcels", conversation: STORIES.len() + 1 };
+        explain(self.simulator.address(), &next, out)
     }
 
     fn integrations_in_words(&self) -> String {

@@ -5,6 +5,7 @@
 
 mod bots;
 mod check;
+mod dead_letters;
 mod demo;
 mod log;
 mod serve;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Problems};
+use crate::config::{Config, Problems, Variables, Written};
 
 /// `EX_CONFIG` of `sysexits.h`: service managers know it and do not restart.
 const BAD_CONFIGURATION: u8 = 78;
@@ -37,15 +38,18 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  cordboard demo                                      see everything at work, without Genesys
-  cordboard check --config cordboard.toml             is the configuration right?
-  cordboard serve --config cordboard.toml             run the gateway
-  cordboard test conversations/*.toml --config cordboard.toml
-                                                      play conversations against the configured bots
-  cordboard simulate --v2-url http://127.0.0.1:8080/genesys/acme --header x-key=secret
-                                                      a Genesys Cloud of your own, to talk to by curl
+  cordboard demo
+      see everything at work, without Genesys
+  cordboard check --config cordboard.toml
+      is the configuration right?
+  cordboard serve --config cordboard.toml
+      run the gateway
+  cordboard test conversations/hello.toml --config cordboard.toml
+      play a conversation against the configured bots
+  cordboard simulate --v2-url http://127.0.0.1:8080/genesys/acme --header x-api-key=SECRET
+      a Genesys Cloud of your own, to talk to with curl
 
-CORDBOARD_LOG filters the log, such as CORDBOARD_LOG=debug or CORDBOARD_LOG=cordboard::outbox=debug,info.
+CORDBOARD_LOG filters the log: `debug`, or `cordboard::outbox=debug,info`.
 Exit codes: 0 done, 1 failed, 2 called wrongly, 78 bad configuration.";
 
 #[derive(Debug, Subcommand)]
@@ -63,6 +67,9 @@ enum Command {
     /// What the platform has to know of the bots.
     #[command(subcommand)]
     Bots(bots::Command),
+    /// What could not be delivered or understood: shows it, tries it again, drops it.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Command),
 }
 
 /// Where the configuration is.
@@ -76,6 +83,11 @@ struct ConfigFile {
 impl ConfigFile {
     fn load(&self) -> Result<Config, Failed> {
         Ok(Config::load(&self.file)?)
+    }
+
+    /// For what sends nothing to an org: secrets of orgs and connectors need not be set.
+    fn load_without_secrets(&self) -> Result<Written, Failed> {
+        Ok(Written::load(&self.file, &Variables::of_the_process().with_stand_ins())?)
     }
 }
 
@@ -130,6 +142,7 @@ async fn run(command: Command, out: &mut (dyn Write + Send)) -> Result<(), Faile
         Command::Simulate(arguments) => simulate::run(arguments, out).await,
         Command::Test(arguments) => test::run(&arguments, out).await,
         Command::Bots(command) => bots::run(&command, out),
+        Command::DeadLetters(command) => dead_letters::run(&command, out).await,
     }
 }
 

@@ -11,8 +11,8 @@ use crate::serve::{Options, serve};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The first SIGTERM or Ctrl-C stops in order: readiness goes off, requests are still answered for `drain_ms`, calls to
-engines may end within `grace_ms`. The second one stops at once; nothing that was acknowledged is lost either way.
+The first SIGTERM or Ctrl-C stops in order: readiness goes off, requests are still answered for `drain_ms`, and calls to \
+engines may end within `grace_ms`. The second one stops at once. Nothing that was acknowledged is lost either way.
 
 Example:
   cordboard serve --config /etc/cordboard.toml --log-format json")]

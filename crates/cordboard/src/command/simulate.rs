@@ -89,7 +89,7 @@ pub(super) async fn run(arguments: Arguments, out: &mut (dyn Write + Send)) -> R
     }
     let integrations = v2.into_iter().chain(v1).collect();
     let mut said = Ok(());
-    let started = |address| said = explain(address, out);
+    let started = |address| said = explain(address, &Next { integration: 0, bot: "BOT", conversation: 1 }, out);
     simulator::serve_forever(settings, integrations, started, signals.next()).await.map_err(Failed::because)?;
     Ok(said?)
 }
@@ -116,19 +116,29 @@ async fn play(
     if failed == 0 { Ok(()) } else { Err(Failed::because(format!("{failed} of {} conversations failed", files.len()))) }
 }
 
+/// What a reader may type next.
+pub(super) struct Next<'a> {
+    pub(super) integration: usize,
+    pub(super) bot: &'a str,
+    /// The number that the next conversation will get.
+    pub(super) conversation: usize,
+}
+
 /// Says how to talk to a bot.
-pub(super) fn explain(address: SocketAddr, out: &mut dyn Write) -> std::io::Result<()> {
+pub(super) fn explain(address: SocketAddr, next: &Next<'_>, out: &mut dyn Write) -> std::io::Result<()> {
     let base = format!("http://{address}/control");
+    let Next { integration, bot, conversation } = next;
+    let one = format!("{base}/conversations/{conversation}");
     writeln!(
         out,
         "The simulator answers on http://{address}. Lead a conversation with curl:\n\
          \n\
          curl -s {base}/integrations\n\
-         curl -s {base}/conversations -d '{{\"integration\": 0, \"bot\": \"BOT\"}}'\n\
-         curl -s {base}/conversations/1/say -d '{{\"text\": \"hello\"}}'\n\
-         curl -s '{base}/conversations/1/next?patience_ms=5000'\n\
-         curl -s {base}/conversations/1/tap -d '{{\"label\": \"OK\"}}'\n\
-         curl -s {base}/conversations/1/text      # what Genesys received and what the customer saw\n\
+         curl -s {base}/conversations -d '{{\"integration\": {integration}, \"bot\": \"{bot}\"}}'\n\
+         curl -s {one}/say -d '{{\"text\": \"hello\"}}'\n\
+         curl -s '{one}/next?patience_ms=5000'\n\
+         curl -s {one}/tap -d '{{\"label\": \"OK\"}}'\n\
+         curl -s {one}/text      # what Genesys received and what the customer saw\n\
          curl -s {base}/record/text               # the same of all conversations\n\
          \n\
          Ctrl-C ends it."

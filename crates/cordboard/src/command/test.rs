@@ -15,14 +15,14 @@ use simulator::file::ConversationFile;
 use simulator::{Door, Integration, NoHooks, Played, Registered, Settings, Simulator, Target};
 
 use super::{ConfigFile, Failed};
-use crate::config::{Config, Variables, Written};
+use crate::config::{Config, Written};
 use crate::connector::registry::{self, ConnectorConfig};
 use crate::http::CredentialsConfig;
 use crate::serve::Gateway;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Genesys is never contacted: a simulator takes its place, and secrets of orgs and connectors that are not set in the
+Genesys is never contacted: a simulator takes its place, and secrets of orgs and connectors that are not set in the \
 environment do not matter. The bots' engines are asked as configured.
 
 Example:
@@ -73,7 +73,7 @@ pub(super) fn show(played: &Played, all: bool, out: &mut dyn Write) -> std::io::
 
 pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> Result<(), Failed> {
     let files = read_files(&arguments.files)?;
-    let mut written = Written::load(&arguments.config.file, &Variables::of_the_process().with_stand_ins())?;
+    let mut written = arguments.config.load_without_secrets()?;
     let simulator =
         Simulator::start(Settings { rate_limit: None, ..Settings::default() }).await.map_err(Failed::because)?;
     let folder = tempfile::tempdir()?;

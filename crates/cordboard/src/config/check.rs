@@ -33,7 +33,7 @@ impl Written {
             reader.problem(self.server_places.named_in(&what), what);
         }
         let mut server = self.server.clone();
-        server.data_dir = self.source.folder.join(&server.data_dir);
+        server.data_dir = self.data_dir();
         for (what, count) in
             [("orgs", self.orgs.len()), ("connectors", self.connectors.len()), ("bots", self.bots.len())]
         {

@@ -46,7 +46,7 @@ impl Variables {
             Values::Process => std::env::var(name).ok(),
             Values::Given(values) => values.get(name).cloned(),
         };
-        value.or_else(|| (stand_in && self.stand_in).then(|| format!("{name} is not set")))
+        value.or_else(|| (stand_in && self.stand_in).then(|| format!("{name}-is-not-set")))
     }
 
     /// Puts the variables into every text below the root.

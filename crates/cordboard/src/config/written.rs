@@ -1,7 +1,7 @@
 //! A configuration as written: every table read into its own type, nothing compared with anything else yet.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
@@ -55,9 +55,16 @@ impl Written {
         Ok(Self { source, server, server_places, orgs, org_places, connectors, connector_places, bots })
     }
 
+    /// The data folder; a relative path starts at the folder of the file.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.source.folder.join(&self.server.data_dir)
+    }
+
     /// Lays a simulator over the orgs: nothing of theirs is contacted afterwards.
     pub fn talk_to_simulator(&mut self, url: &str, client_id: &str, client_secret: &str) {
         for org in self.orgs.values_mut() {
+            org.region = None;
             org.api_url = Some(url.to_owned());
             org.login_url = Some(url.to_owned());
             client_id.clone_into(&mut org.client_id);

@@ -112,7 +112,8 @@ impl EngineDoor {
     }
 
     async fn authentic(&self, sender: &Sender, callbacks: &dyn Callbacks, id: &str, raw: &Bytes) -> Response<Answer> {
-        if self.shared.is_stopped() {
+        let now = self.shared.runtime().now();
+        if self.shared.is_stopped() || self.shared.draining().is_some_and(|until| until <= now) {
             return not_now();
         }
         let callback = match callbacks.read_callback(raw) {
@@ -130,7 +131,7 @@ impl EngineDoor {
         };
         // Neither the path nor the conversation is signed, so a repetition is looked for among all callbacks of the bot.
         let key = self.shared.hash(&["callback", sender.bot.as_str(), id]);
-        match self.taken.begin(key, self.shared.runtime().now()) {
+        match self.taken.begin(key, now) {
             Begun::First => {}
             Begun::UnderWay => return not_now(),
             Begun::Applied => return body::value(StatusCode::ACCEPTED, &Status { status: "duplicate" }),

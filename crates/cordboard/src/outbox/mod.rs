@@ -101,6 +101,12 @@ impl Sending {
     pub(crate) fn stop(&self) {
         self.stop.cancel();
     }
+
+    /// Sleeps, but not past the stop.
+    pub(crate) async fn rest(&self, ms: u64) {
+        // Either end is an end.
+        drop(tokio::time::timeout(Duration::from_millis(ms), self.stop.cancelled()).await);
+    }
 }
 
 impl Shared {

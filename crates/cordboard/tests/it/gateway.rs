@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -51,6 +52,7 @@ pub(crate) struct World {
     behaviour: watch::Sender<Behaviour>,
     questions: mpsc::UnboundedSender<Value>,
     pushes: mpsc::UnboundedSender<Value>,
+    push_status: AtomicU16,
 }
 
 impl World {
@@ -61,7 +63,7 @@ impl World {
         }
         if call.url.ends_with("/outgoing/messages") {
             self.pushes.send(body).unwrap();
-            return (200, json!({"id": "1"}));
+            return (self.push_status.load(Ordering::Relaxed), json!({"id": "1"}));
         }
         let said = body["input"]["text"].as_str().unwrap_or_default().to_owned();
         self.questions.send(body).unwrap();
@@ -108,11 +110,13 @@ impl Default for Setup {
 pub(crate) struct Gateway {
     pub(crate) shared: Arc<Shared>,
     pub(crate) address: SocketAddr,
-    pub(crate) tasks: Tasks,
+    /// Makes the listener stop.
     pub(crate) stop: CancellationToken,
+    /// It has stopped, and the last request is answered.
+    pub(crate) served: CancellationToken,
     world: Arc<World>,
-    questions: mpsc::UnboundedReceiver<Value>,
-    pushes: mpsc::UnboundedReceiver<Value>,
+    questions: tokio::sync::Mutex<mpsc::UnboundedReceiver<Value>>,
+    pushes: tokio::sync::Mutex<mpsc::UnboundedReceiver<Value>>,
     fault: Arc<Mutex<Fault>>,
 }
 
@@ -156,9 +160,10 @@ impl Gateway {
         let (behaviour, _) = watch::channel(Behaviour::Echoes);
         let (questions_in, questions) = mpsc::unbounded_channel();
         let (pushes_in, pushes) = mpsc::unbounded_channel();
-        let world = Arc::new(World { behaviour, questions: questions_in, pushes: pushes_in });
-        let (tasks, org) = (Tasks::default(), org());
-        let runtime = Runtime::system(tasks.clone(), [3; 32]);
+        let world =
+            Arc::new(World { behaviour, questions: questions_in, pushes: pushes_in, push_status: AtomicU16::new(200) });
+        let org = org();
+        let runtime = Runtime::system(Tasks::default(), [3; 32]);
         let integrations = integrations(&org, setup.soft_deadline_ms);
         let engine: EngineConfig =
             toml::from_str(&format!("type = 'webhook'\nurl = 'http://bot.example.com'\nsecrets = ['{SECRET}']"))
@@ -184,8 +189,15 @@ impl Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let doors = Doors::new(shared.clone(), &integrations, &setup.doors);
-        runtime.spawn(server::serve(listener, doors, setup.server, runtime.clone(), stop.clone()));
-        Self { shared, address, tasks, stop, world, questions, pushes, fault }
+        let served = CancellationToken::new();
+        let (serving, over) =
+            (server::serve(listener, doors, setup.server, runtime.clone(), stop.clone()), served.clone());
+        runtime.spawn(async move {
+            serving.await;
+            over.cancel();
+        });
+        let (questions, pushes) = (tokio::sync::Mutex::new(questions), tokio::sync::Mutex::new(pushes));
+        Self { shared, address, stop, served, world, questions, pushes, fault }
     }
 
     pub(crate) fn bot(&self, behaviour: Behaviour) {
@@ -198,18 +210,28 @@ impl Gateway {
     }
 
     /// The next question to the bot.
-    pub(crate) async fn question(&mut self) -> Value {
-        self.questions.recv().await.unwrap()
+    pub(crate) async fn question(&self) -> Value {
+        self.questions.lock().await.recv().await.unwrap()
     }
 
     /// The next push to the platform.
-    pub(crate) async fn push(&mut self) -> Value {
-        self.pushes.recv().await.unwrap()
+    pub(crate) async fn push(&self) -> Value {
+        self.pushes.lock().await.recv().await.unwrap()
     }
 
     /// Whether the bot was asked anything that no test looked at.
-    pub(crate) fn was_asked(&mut self) -> bool {
-        self.questions.try_recv().is_ok()
+    pub(crate) fn was_asked(&self) -> bool {
+        self.questions.try_lock().unwrap().try_recv().is_ok()
+    }
+
+    /// Whether anything was pushed that no test looked at.
+    pub(crate) fn was_pushed(&self) -> bool {
+        self.pushes.try_lock().unwrap().try_recv().is_ok()
+    }
+
+    /// What the platform answers to pushes from now on.
+    pub(crate) fn pushes_get(&self, status: u16) {
+        self.world.push_status.store(status, Ordering::Relaxed);
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -36,7 +36,7 @@ async fn a_message_is_answered_in_its_response() {
 
 #[tokio::test]
 async fn without_the_credentials_nothing_is_read() {
-    let mut gateway = Gateway::start().await;
+    let gateway = Gateway::start().await;
     for (path, body) in both() {
         for headers in [&[][..], &[("x-key", "another-secret-of-length")], &[("X-Keys", KEY.1)]] {
             let answer = send(gateway.address, &request("POST", &path, headers, body.as_bytes())).await;
@@ -140,7 +140,7 @@ async fn an_engine_that_fails_gets_the_policys_answer() {
 
 #[tokio::test]
 async fn when_nothing_can_be_stored_the_refusal_is_constant() {
-    let mut gateway = Gateway::start().await;
+    let gateway = Gateway::start().await;
     gateway.store_fails(true);
     for (path, body) in both() {
         for body in [body.as_str(), "{}"] {
@@ -230,7 +230,7 @@ async fn a_body_that_hides_or_never_comes_is_not_waited_for() {
 
 #[tokio::test]
 async fn the_same_message_gets_the_same_bytes() {
-    let mut gateway = Gateway::start().await;
+    let gateway = Gateway::start().await;
     let first = gateway.says("s1", "m1", "hello").await;
     let again = gateway.says("s1", "m1", "hello").await;
     assert_eq!((first.status, &first.body), (again.status, &again.body));
@@ -240,7 +240,7 @@ async fn the_same_message_gets_the_same_bytes() {
 
 #[tokio::test]
 async fn an_answer_whose_socket_is_gone_goes_by_a_push() {
-    let mut gateway = Gateway::start().await;
+    let gateway = Gateway::start().await;
     gateway.bot(Behaviour::Waits);
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
     let message = request("POST", &format!("{V2}/messages"), &[KEY], message_v2("s1", "m1", "hello").as_bytes());

@@ -54,7 +54,7 @@ impl TokenRequest {
 #[error("an OAuth client id must not be empty and holds no colon, blank or control character")]
 pub struct InvalidClientId;
 
-/// The answer to a [`TokenRequest`], read with [`super::read`].
+/// The answer to a [`TokenRequest`], read with [`super::read()`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct TokenReply {
     /// The opaque token. Reading fails unless it is a non-empty string of visible ASCII, since it becomes a header.

@@ -13,7 +13,7 @@ use crate::cloud::{Parameters, lenient};
 
 /// One turn of the customer (`reference/bot-connector-v1.md`, section 2.2).
 ///
-/// Read it with [`crate::cloud::read`]. It is unreadable only without `botSessionId`, `genesysConversationId` or
+/// Read it with [`crate::cloud::read()`]. It is unreadable only without `botSessionId`, `genesysConversationId` or
 /// `inputMessage`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

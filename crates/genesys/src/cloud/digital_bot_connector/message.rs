@@ -13,7 +13,7 @@ use crate::cloud::{Parameters, lenient};
 
 /// One turn of the customer: the body of `POST /messages` (`reference/digital-bot-connector.md`, section 1.4).
 ///
-/// Read it with [`crate::cloud::read`]. It is unreadable only without one of the ids `botId`, `botSessionId`,
+/// Read it with [`crate::cloud::read()`]. It is unreadable only without one of the ids `botId`, `botSessionId`,
 /// `messageId` and `genesysConversationId`, or without `inputMessage`: nothing could be answered or kept in order then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,0 +1,10 @@
+//! The one binary, called as an operator, a bot's author or a service manager calls it.
+
+#[cfg(test)]
+mod called;
+#[cfg(test)]
+mod letters;
+#[cfg(test)]
+mod stopping;
+#[cfg(test)]
+mod told;
