@@ -10,13 +10,20 @@ mod outside;
 use std::sync::Arc;
 use std::time::Duration;
 
+use conversation::{Conversation, apply};
 use cordboard::admin::client::Client;
+use cordboard::config::Config;
+use cordboard::store::Store as _;
+use cordboard::store::sqlite::{Settings, Sqlite};
+use cordboard::stored;
+use model::Opaque;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::binary::{Binary, Setup, V1, V2};
 use self::customer::{Customer, PATIENCE};
 use self::dice::Dice;
+use self::ledger::Told;
 use self::outside::{Outside, Pace};
 
 const ROUNDS: u32 = 50;
@@ -94,27 +101,55 @@ impl Story {
         }
     }
 
-    /// Waits until nothing is missing, and judges.
-    async fn judge(&self) {
+    /// Waits until nothing is missing any more, ends the gateway, and judges what everybody saw.
+    async fn judge(mut self) {
         let coming_to_rest = async {
-            loop {
-                let letters = self.letters().await;
-                if self.outside.ledger().missing(&letters).is_empty() {
-                    return;
-                }
+            while !self.outside.ledger().missing(&self.letters().await).is_empty() {
                 self.outside.wait(Duration::from_millis(200), |_| false).await;
             }
         };
-        let came_to_rest = tokio::time::timeout(PATIENCE, coming_to_rest).await.is_ok();
+        // What is missing after that is said below.
+        drop(tokio::time::timeout(PATIENCE, coming_to_rest).await);
         let letters = self.letters().await;
+        self.binary.terminate().await;
+        let status = self.binary.ended().await;
+        let told = self.told().await;
         let ledger = self.outside.ledger();
         println!("{}, {} dead letters, {} runs", ledger.summary(), letters.len(), self.binary.run);
-        let mut wrong = ledger.violations();
-        if !came_to_rest {
-            wrong.extend(ledger.missing(&letters));
+        let not_of_answers = letters.iter().filter(|letter| !letter.starts_with("answer "));
+        let mut wrong = [ledger.violations(), ledger.missing(&letters), ledger.lost(&told, &letters)].concat();
+        wrong.extend(not_of_answers.map(|letter| format!("a letter that nobody expects: {letter}")));
+        if !status.success() {
+            wrong.push(format!("it ended with {status}"));
         }
-        wrong.extend(letters.iter().filter(|letter| !letter.starts_with("answer ")).cloned());
         assert!(wrong.is_empty(), "{}\n\n{}", wrong.join("\n"), self.binary.last_words());
+    }
+
+    /// What the journals tell, once nobody writes them. Applied again from its first row, each gives the same effects and
+    /// the stored state.
+    async fn told(&self) -> Told {
+        let policies = Config::load(&self.binary.config_file()).unwrap().policies;
+        let store = Sqlite::open(&Settings::new(&self.binary.data_dir())).unwrap();
+        let mut told = Told::default();
+        for id in store.conversations(100_000).await.unwrap() {
+            let rows = store.read_journal(id, 1, 1_000_000).await.unwrap();
+            let mut state = Conversation::new(rows[0].at);
+            for row in rows {
+                let journal = stored::decode_journal(&row.payload.payload().unwrap()).unwrap();
+                let (after, effects) = apply(&policies, state, &journal.events, row.at);
+                assert_eq!(effects, journal.effects, "row {} of {id}", row.seq);
+                state = after;
+                told.learn(&journal);
+            }
+            let loaded = store.load(id).await.unwrap().unwrap();
+            let mut stored = stored::decode_state(&loaded.state.payload().unwrap()).unwrap();
+            // A connector's memory comes from rendering, which the journal does not repeat.
+            for leg in state.legs.iter_mut().chain(&mut stored.legs) {
+                leg.memory = Opaque::default();
+            }
+            assert_eq!(stored, state, "{id}");
+        }
+        told
     }
 }
 
@@ -132,6 +167,4 @@ async fn long_kill_nine_fifty_times() {
     story.flows(1).await;
     story.customers_go().await;
     story.judge().await;
-    story.binary.terminate().await;
-    assert!(story.binary.ended().await.success(), "{}", story.binary.last_words());
 }

@@ -44,6 +44,10 @@ impl Binary {
         self.folder.path().join("data")
     }
 
+    pub(super) fn config_file(&self) -> PathBuf {
+        self.folder.path().join("cordboard.toml")
+    }
+
     fn log(&self) -> PathBuf {
         self.folder.path().join("gateway.log")
     }
@@ -58,7 +62,7 @@ impl Binary {
     /// Starts the next run. It answers some time later.
     pub(super) fn start(&mut self) {
         self.run += 1;
-        let config = self.folder.path().join("cordboard.toml");
+        let config = self.config_file();
         std::fs::write(&config, self.config()).unwrap();
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
         self.child = Some(spawn(&config, log));

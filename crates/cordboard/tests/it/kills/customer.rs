@@ -82,6 +82,7 @@ impl Customer {
                 return;
             }
             let said = format!("{}m{number}", self.name);
+            self.outside.note(|ledger| ledger.say(&self.session(), &said));
             if self.door == V2 {
                 self.say_v2(&said).await;
             } else {

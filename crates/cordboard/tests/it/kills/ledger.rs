@@ -1,7 +1,12 @@
 //! What the outside saw, and whether it may have seen that (DESIGN, section 7).
+//!
+//! While the gateway runs, only the outside is looked at. When it has ended, its journals are read too: they tell what
+//! became of words that were said in a session which the customer left.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cordboard::stored::Journal;
+use model::{Effect, Event, Fact, Item};
 use serde_json::Value;
 
 /// A turn as the bot knows it.
@@ -29,6 +34,8 @@ pub(super) struct Ledger {
     asked: Vec<String>,
     /// What the bot works on, by run and conversation.
     under_way: BTreeMap<(u32, String), String>,
+    /// In which session each word was said.
+    sessions: BTreeMap<String, String>,
     /// What each session's customer saw, in order.
     seen: BTreeMap<String, Vec<String>>,
     /// Sessions that the customer left.
@@ -52,6 +59,43 @@ fn said_in(answer: &str) -> &str {
     answer.rsplit_once(' ').unwrap().1
 }
 
+/// Whether a dead letter holds these words; in it they are the whole of a text, or its end.
+fn is_buried(letters: &[String], words: &str) -> bool {
+    let whole = format!("{words}\"");
+    letters.iter().any(|letter| letter.contains(&whole))
+}
+
+/// What the journals tell.
+#[derive(Default)]
+pub(super) struct Told {
+    /// How often each word was applied.
+    said: BTreeMap<String, u32>,
+    /// The answers that the core took.
+    answered: Vec<String>,
+}
+
+impl Told {
+    pub(super) fn learn(&mut self, journal: &Journal) {
+        for event in &journal.events {
+            match event {
+                Event::Said(said) if said.poll.is_none() => {
+                    *self.said.entry(said.input.shown().to_owned()).or_default() += 1;
+                }
+                Event::Answered { seat, turn, answer } => {
+                    let stale = Effect::Record(Fact::StaleAnswer { seat: *seat, turn: *turn });
+                    if !journal.effects.contains(&stale) {
+                        self.answered.extend(answer.items.iter().filter_map(|item| match item {
+                            Item::Text(text) => Some(text.clone()),
+                            Item::Choices(_) => None,
+                        }));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
 impl Ledger {
     pub(super) fn violate(&mut self, violation: String) {
         self.violations.push(violation);
@@ -68,13 +112,23 @@ impl Ledger {
         } else if !known.runs.insert(run) {
             self.violations.push(format!("turn {turn} was asked twice in run {run}"));
         }
-        if let Some(other) = self.under_way.insert((run, conversation.to_owned()), turn.to_owned()) {
+        let other = self.under_way.insert((run, conversation.to_owned()), turn.to_owned());
+        // A question of a session that the customer left is withdrawn; the bot may not have noticed yet.
+        if let Some(other) = other.filter(|other| !self.closed.contains(&self.sessions[&self.turns[other].said])) {
             self.violations.push(format!("3, in order: run {run} asked {turn} while the bot worked on {other}"));
         }
     }
 
-    pub(super) fn answered(&mut self, run: u32, conversation: &str) {
-        self.under_way.remove(&(run, conversation.to_owned()));
+    pub(super) fn answered(&mut self, run: u32, conversation: &str, turn: &str) {
+        let place = (run, conversation.to_owned());
+        if self.under_way.get(&place).is_some_and(|working| working == turn) {
+            self.under_way.remove(&place);
+        }
+    }
+
+    /// The customer of a session says something.
+    pub(super) fn say(&mut self, session: &str, said: &str) {
+        self.sessions.insert(said.to_owned(), session.to_owned());
     }
 
     /// The customer sees messages.
@@ -120,37 +174,46 @@ impl Ledger {
         self.seen.get(session).is_some_and(|seen| seen.iter().any(|answer| said_in(answer) == said))
     }
 
-    /// Whether the bot was asked these words, and has not answered yet.
-    pub(super) fn works_on(&self, said: &str) -> bool {
-        self.under_way.values().any(|turn| self.turns[turn].said == said)
-    }
-
-    /// What is still to come: words that the bot was not asked, and answers that neither their customer saw nor one of
-    /// the dead letters holds.
+    /// What is still to come in the sessions that are open: words that the bot was not asked, and answers that neither
+    /// their customer saw nor one of the dead letters holds.
     pub(super) fn missing(&self, letters: &[String]) -> Vec<String> {
         let asked: BTreeSet<&str> = self.turns.values().map(|turn| turn.said.as_str()).collect();
-        let seen: BTreeSet<&str> = self.seen.values().flatten().map(String::as_str).collect();
-        let is_buried = |words: &str| letters.iter().any(|letter| letter.contains(words));
-        let answered_words: BTreeSet<&str> = seen.iter().map(|answer| said_in(answer)).collect();
+        let answered: BTreeSet<&str> = self.seen.values().flatten().map(|answer| said_in(answer)).collect();
+        let open = self.acknowledged.iter().filter(|one| !self.closed.contains(&one.session));
         let mut missing = Vec::new();
-        for Acknowledged { session, said, has_id } in &self.acknowledged {
+        for Acknowledged { session, said, .. } in open {
             if !asked.contains(said.as_str()) {
                 missing.push(format!("1, no lost word: {said} of {session} was acknowledged and never asked"));
-            }
-            // Without ids a repeated message may become a second turn; then one of the two answers is enough.
-            if !has_id && !answered_words.contains(said.as_str()) && !is_buried(&format!(" to {said}\"")) {
+            } else if !answered.contains(said.as_str()) && !is_buried(letters, &format!(" to {said}")) {
                 missing.push(format!("10, no lost answer: {session} saw no answer to {said}"));
             }
         }
-        let with_ids: BTreeSet<&str> =
-            self.acknowledged.iter().filter(|one| one.has_id).map(|one| one.said.as_str()).collect();
-        for (id, turn) in self.turns.iter().filter(|(_, turn)| with_ids.contains(turn.said.as_str())) {
-            let answer = format!("answer {id} to {}", turn.said);
-            if !seen.contains(answer.as_str()) && !is_buried(&format!("{answer}\"")) {
-                missing.push(format!("10, no lost answer: {answer:?} was neither seen nor buried"));
+        missing
+    }
+
+    /// What the journals show to be lost.
+    pub(super) fn lost(&self, told: &Told, letters: &[String]) -> Vec<String> {
+        let mut lost = Vec::new();
+        for Acknowledged { session, said, has_id } in &self.acknowledged {
+            match told.said.get(said) {
+                None => lost.push(format!("1, no lost word: {said} of {session} is in no journal")),
+                Some(times) if *times > 1 && *has_id => {
+                    lost.push(format!("2, once per turn: {said} was applied {times} times"));
+                }
+                Some(_) => {}
             }
         }
-        missing
+        let seen: BTreeSet<&String> = self.seen.values().flatten().collect();
+        let with_ids: BTreeSet<&str> =
+            self.acknowledged.iter().filter(|one| one.has_id).map(|one| one.said.as_str()).collect();
+        // A message without an id that is repeated after a crash may become a second turn. Of its two answers, `missing`
+        // has asked for one.
+        for answer in told.answered.iter().filter(|answer| with_ids.contains(said_in(answer))) {
+            if !seen.contains(answer) && !is_buried(letters, answer) {
+                lost.push(format!("10, no lost answer: {answer:?} was taken, and neither seen nor buried"));
+            }
+        }
+        lost
     }
 
     /// Everything that must not have happened.
@@ -160,9 +223,11 @@ impl Ledger {
         for turn in self.turns.values() {
             *times.entry(&turn.said).or_default() += 1;
         }
-        for one in self.acknowledged.iter().filter(|one| one.has_id) {
-            if times.get(one.said.as_str()).is_some_and(|times| *times > 1) {
-                violations.push(format!("2, once per turn: {} became several turns", one.said));
+        let with_ids: BTreeSet<&str> =
+            self.acknowledged.iter().filter(|one| one.has_id).map(|one| one.said.as_str()).collect();
+        for said in with_ids {
+            if times.get(said).is_some_and(|times| *times > 1) {
+                violations.push(format!("2, once per turn: {said} became several turns"));
             }
         }
         let mut last: BTreeMap<&str, u64> = BTreeMap::new();

@@ -133,11 +133,12 @@ struct UnderWay {
     outside: Arc<Outside>,
     run: u32,
     conversation: String,
+    turn: String,
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.outside.note(|ledger| ledger.answered(self.run, &self.conversation));
+        self.outside.note(|ledger| ledger.answered(self.run, &self.conversation, &self.turn));
     }
 }
 
@@ -148,7 +149,7 @@ async fn question(State(outside): State<Arc<Outside>>, Path(run): Path<u32>, bod
     let (turn, said, conversation) =
         (text(&body["turn"]["id"]), text(&body["input"]["text"]), text(&body["conversation"]["id"]));
     outside.note(|ledger| ledger.ask(run, &conversation, &turn, &said));
-    let under_way = UnderWay { outside: outside.clone(), run, conversation };
+    let under_way = UnderWay { outside: outside.clone(), run, conversation, turn: turn.clone() };
     outside.think(&said).await;
     drop(under_way);
     answer(StatusCode::OK, &json!({"text": format!("answer {turn} to {said}")}))
