@@ -21,10 +21,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::binary::{Binary, Setup, V1, V2};
-use self::customer::{Customer, PATIENCE};
+use self::customer::{Called, Customer, PATIENCE, call};
 use self::dice::Dice;
 use self::ledger::Told;
 use self::outside::{Outside, Pace};
+use crate::raw::request;
 
 const ROUNDS: u32 = 50;
 const CUSTOMERS: u64 = 20;
@@ -55,16 +56,20 @@ impl Story {
     /// Two of three customers come by the digital door, the others by the classic one.
     fn customers_come(&mut self) {
         for number in 0..CUSTOMERS {
-            let customer = Customer {
-                name: format!("c{number}"),
-                door: if number % 3 == 2 { V1 } else { V2 },
-                gateway: self.binary.address,
-                outside: self.outside.clone(),
-                dice: Dice::new(self.seed, 2 + number),
-                enough: self.enough.clone(),
-                at: (0, 0),
-            };
+            let customer = self.customer(number, &format!("c{number}"));
             self.customers.spawn(customer.talk());
+        }
+    }
+
+    fn customer(&self, number: u64, name: &str) -> Customer {
+        Customer {
+            name: name.to_owned(),
+            door: if number % 3 == 2 { V1 } else { V2 },
+            gateway: self.binary.address,
+            outside: self.outside.clone(),
+            dice: Dice::new(self.seed, 2 + number),
+            enough: self.enough.clone(),
+            at: (0, 0),
         }
     }
 
@@ -99,6 +104,56 @@ impl Story {
                 None => return letters,
             }
         }
+    }
+
+    async fn is_ready(&self) -> Called {
+        call(self.binary.address, &request("GET", "/readyz", &[], b"")).await
+    }
+
+    /// Waits until readiness is answered so; none means that nobody listens.
+    async fn readiness(&self, status: Option<u16>) {
+        let turned = async {
+            loop {
+                match (self.is_ready().await, status) {
+                    (Called::Answered(answer), Some(status)) if answer.status == status => return,
+                    (Called::NotTaken, None) => return,
+                    _ => tokio::time::sleep(Duration::from_millis(10)).await,
+                }
+            }
+        };
+        let turned = tokio::time::timeout(PATIENCE, turned).await;
+        assert!(turned.is_ok(), "readiness is never {status:?}:\n{}", self.binary.last_words());
+    }
+
+    /// Asks the gateway to end while everybody talks, and looks at every promise on the way.
+    async fn roll(&mut self, round: u64) {
+        self.flows(200).await;
+        let held = self.customer(0, &format!("held{round}"));
+        let (session, said) = (held.session(), format!("held{round}m1"));
+        let waits = async {
+            let asked = self.outside.wait(PATIENCE, |ledger| ledger.works_on(&said)).await;
+            assert!(asked);
+            self.binary.terminate().await;
+        };
+        // The bot does not answer, so only the end of the process can end this wait.
+        let (answer, ()) = tokio::join!(held.ask(&said), waits);
+        assert_eq!(answer.json()["replyMessages"], serde_json::json!([]), "{answer:?}");
+        assert!(self.outside.ledger().works_on(&said));
+
+        self.readiness(Some(503)).await;
+        let late = self.customer(0, &format!("late{round}"));
+        let answer = late.ask(&format!("late{round}m1")).await;
+        assert!(answer.body.contains(&format!("to late{round}m1")), "{answer:?}");
+
+        // Nobody listens any more, and the bot may still end what it works on.
+        self.readiness(None).await;
+        self.outside.release();
+        let status = self.binary.ended().await;
+        assert_eq!(status.code(), Some(0), "{}", self.binary.last_words());
+        assert!(self.outside.ledger().has_seen(&session, &said), "{}", self.binary.last_words());
+        self.outside.hold_back();
+        self.binary.start();
+        self.readiness(Some(200)).await;
     }
 
     /// Waits until nothing is missing any more, ends the gateway, and judges what everybody saw.
@@ -166,5 +221,23 @@ async fn long_kill_nine_fifty_times() {
     }
     story.flows(1).await;
     story.customers_go().await;
+    story.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_sigterm_under_load() {
+    // Waits end by themselves long after the story.
+    let setup = Setup { drain_ms: 3_000, soft_deadline_ms: 50_000, budget_ms: 10_000 };
+    let mut story = Story::begin(Pace::HeldBack("held"), setup).await;
+    story.customers_come();
+    for round in 0..3 {
+        story.roll(round).await;
+    }
+    story.flows(20).await;
+    story.customers_go().await;
+    {
+        let ledger = story.outside.ledger();
+        assert_eq!((ledger.refused, ledger.repeated), (0, 0), "refused, said twice: {}", ledger.summary());
+    }
     story.judge().await;
 }

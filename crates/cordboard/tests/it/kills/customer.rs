@@ -67,7 +67,7 @@ pub(super) struct Customer {
 }
 
 impl Customer {
-    fn session(&self) -> String {
+    pub(super) fn session(&self) -> String {
         format!("{}s{}", self.name, self.at.0)
     }
 
@@ -82,7 +82,6 @@ impl Customer {
                 return;
             }
             let said = format!("{}m{number}", self.name);
-            self.outside.note(|ledger| ledger.say(&self.session(), &said));
             if self.door == V2 {
                 self.say_v2(&said).await;
             } else {
@@ -97,18 +96,19 @@ impl Customer {
         let (session, conversation) = (self.session(), self.conversation());
         let bytes = message(self.door, &session, &conversation, &format!("id of {text}"), text);
         loop {
-            let problem = match call(self.gateway, &bytes).await {
+            match call(self.gateway, &bytes).await {
                 Called::Answered(answer) if answer.status == 200 => {
                     let id = format!("{session} {said}");
                     let id = (self.door == V2).then_some(id.as_str());
                     self.outside.note(|ledger| ledger.acknowledge(&session, said, id, &answer.body));
                     return answer;
                 }
-                Called::Answered(answer) => (answer.status != 503).then(|| format!("{said} got {answer:?}")),
-                Called::NotTaken | Called::Broken => None,
-            };
-            if let Some(problem) = problem {
-                self.outside.note(|ledger| ledger.violate(problem));
+                Called::Answered(answer) if answer.status == 503 => self.outside.note(|ledger| ledger.refused += 1),
+                Called::Answered(answer) => {
+                    self.outside.note(|ledger| ledger.violate(format!("{said} got {answer:?}")));
+                }
+                Called::Broken => self.outside.note(|ledger| ledger.broken += 1),
+                Called::NotTaken => {}
             }
             tokio::time::sleep(RETRY).await;
         }
@@ -125,9 +125,17 @@ impl Customer {
         });
     }
 
-    async fn say_v2(&mut self, said: &str) {
+    /// Says something new, and sees what comes in the response.
+    pub(super) async fn ask(&self, said: &str) -> Answer {
+        self.outside.note(|ledger| ledger.say(&self.session(), said));
         let answer = self.take(said, said).await;
-        self.see(&answer, &answer.json()["replyMessages"]);
+        let messages = if self.door == V2 { "replyMessages" } else { "replymessages" };
+        self.see(&answer, &answer.json()[messages]);
+        answer
+    }
+
+    async fn say_v2(&mut self, said: &str) {
+        self.ask(said).await;
         if self.dice.once_in(8) {
             // The platform repeats it, though it was answered; the customer sees nothing of that.
             self.take(said, said).await;
@@ -157,14 +165,13 @@ impl Customer {
 
     /// On this door a late answer is fetched by the button, and nothing is said before it is there.
     async fn say_v1(&mut self, said: &str) {
-        let mut text = said;
+        self.ask(said).await;
         for _ in 0..40 {
-            let answer = self.take(said, text).await;
-            self.see(&answer, &answer.json()["replymessages"]);
             if self.outside.ledger().has_seen(&self.session(), said) {
                 return;
             }
-            text = "OK";
+            let answer = self.take(said, "OK").await;
+            self.see(&answer, &answer.json()["replymessages"]);
         }
         self.outside.note(|ledger| ledger.violate(format!("{} asked for {said} in vain", self.session())));
     }

@@ -42,6 +42,9 @@ pub(super) struct Ledger {
     pub(super) closed: BTreeSet<String>,
     replies: BTreeMap<String, String>,
     acknowledged: Vec<Acknowledged>,
+    /// How often the gateway refused, and how often a connection broke.
+    pub(super) refused: usize,
+    pub(super) broken: usize,
     /// How often an answer was seen again.
     pub(super) repeated: usize,
     /// How often a reply was asked for again, and came with the same bytes.
@@ -174,6 +177,11 @@ impl Ledger {
         self.seen.get(session).is_some_and(|seen| seen.iter().any(|answer| said_in(answer) == said))
     }
 
+    /// Whether the bot works on these words.
+    pub(super) fn works_on(&self, said: &str) -> bool {
+        self.under_way.values().any(|turn| self.turns[turn].said == said)
+    }
+
     /// What is still to come in the sessions that are open: words that the bot was not asked, and answers that neither
     /// their customer saw nor one of the dead letters holds.
     pub(super) fn missing(&self, letters: &[String]) -> Vec<String> {
@@ -254,12 +262,14 @@ impl Ledger {
         let answers: usize = self.seen.values().map(Vec::len).sum();
         format!(
             "{} acknowledgements, {} turns ({asked_again} asked again by a later run), {answers} answers seen ({} again), \
-             {} replies repeated byte for byte, {} sessions left",
+             {} replies repeated byte for byte, {} sessions left, {} refusals, {} broken connections",
             self.acknowledged.len(),
             self.turns.len(),
             self.repeated,
             self.same_bytes,
             self.closed.len(),
+            self.refused,
+            self.broken,
         )
     }
 }

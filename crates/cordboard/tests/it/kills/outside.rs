@@ -83,6 +83,10 @@ impl Outside {
         self.released.send_replace(true);
     }
 
+    pub(super) fn hold_back(&self) {
+        self.released.send_replace(false);
+    }
+
     async fn think(&self, said: &str) {
         let think_ms = match self.pace {
             Pace::HeldBack(word) => {
