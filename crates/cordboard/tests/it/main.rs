@@ -12,6 +12,8 @@ mod engine;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod kills;
+#[cfg(test)]
 mod listener;
 #[cfg(test)]
 mod platform;
