@@ -146,8 +146,13 @@ impl Slots {
         self.lock().by_id.keys().copied().collect()
     }
 
-    pub(crate) fn contains(&self, conversation: ConversationId) -> bool {
-        self.lock().by_id.contains_key(&conversation)
+    /// Whether a conversation will look by itself at whatever is due of it. Being in memory is not enough: one whose only
+    /// message so far repeated an earlier one, or could not be stored, has started no timer and no sender.
+    pub(crate) fn looks_after(&self, conversation: ConversationId) -> bool {
+        self.get(conversation).is_some_and(|slot| {
+            let inner = slot.lock();
+            inner.running || inner.held.is_some()
+        })
     }
 
     fn get(&self, conversation: ConversationId) -> Option<Arc<Slot>> {

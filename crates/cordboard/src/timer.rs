@@ -139,7 +139,7 @@ impl Shared {
             }
         };
         for conversation in due {
-            if self.slots.contains(conversation) || self.is_stopped() {
+            if self.slots.looks_after(conversation) || self.is_stopped() {
                 continue;
             }
             if let Err(error) = self.wake(conversation).await {
