@@ -159,7 +159,11 @@ impl Story {
     /// Waits until nothing is missing any more, ends the gateway, and judges what everybody saw.
     async fn judge(mut self) {
         let coming_to_rest = async {
-            while !self.outside.ledger().missing(&self.letters().await).is_empty() {
+            loop {
+                let letters = self.letters().await;
+                if self.outside.ledger().missing(&letters).is_empty() {
+                    break;
+                }
                 self.outside.wait(Duration::from_millis(200), |_| false).await;
             }
         };
