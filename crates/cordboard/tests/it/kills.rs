@@ -159,8 +159,12 @@ impl Story {
     /// Waits until nothing is missing any more, ends the gateway, and judges what everybody saw.
     async fn judge(mut self) {
         let coming_to_rest = async {
-            while !self.outside.ledger().missing(&self.letters().await).is_empty() {
-                self.outside.wait(Duration::from_millis(200), |_| false).await;
+            loop {
+                let letters = self.letters().await;
+                if self.outside.ledger().missing(&letters).is_empty() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
             }
         };
         // What is missing after that is said below.
