@@ -106,8 +106,7 @@ impl Conversation {
     /// step.
     #[must_use]
     pub fn waits_for_out(&self, out: &[RequestId]) -> bool {
-        let is_news =
-            |leg: &Leg| leg.unconfirmed.iter().any(|sealed| out.iter().any(|request| sealed.is(*request)));
+        let is_news = |leg: &Leg| leg.unconfirmed.iter().any(|sealed| out.iter().any(|request| sealed.is(*request)));
         let gates_a_push = |leg: &Leg| leg.pushes_late() && !leg.held.is_empty() && is_news(leg);
         self.legs.iter().any(gates_a_push) || (self.legs.iter().any(is_news) && self.is_finished_without(out))
     }
