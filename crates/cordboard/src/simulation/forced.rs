@@ -10,8 +10,7 @@ use model::{ConnectorKey, ConversationId, Late, Timestamp};
 use super::engine::UNREADABLE;
 use super::platform::{self, UNRENDERABLE};
 use super::world::World;
-use crate::connector::{Arrival, Connector};
-use crate::gateway::Shared;
+use crate::connector::Arrival;
 use crate::runtime::Clock as _;
 use crate::store::memory::{Fault, Memory, Read, Write};
 use crate::store::{Blob, JournalRow, LetterQuery, OutboxRow, OutboxSeq, Replica, Step, Store as _, Sweep};
@@ -249,30 +248,4 @@ fn a_row_that_cannot_be_read_becomes_a_dead_letter_and_blocks_nothing() {
         assert!(loaded.outbox.is_empty());
         assert_eq!(says(&world, "next").await.as_deref(), Some("answer to next\n"));
     });
-}
-
-/// A refusal that left is no reply that left: what was sealed while it was on its way still has to be said.
-#[test]
-fn a_refusal_on_its_way_out_does_not_take_a_sealed_reply_along() {
-    calm(Late::Push, 300, memory(), async |world| {
-        world.start(u64::MAX).await;
-        let (shared, _) = world.gateway().unwrap();
-        let connector = shared.connectors.get(&ConnectorKey::from("door")).unwrap().clone();
-        // It arrived so long ago that it is refused at once, before anybody can look at it.
-        let arrival = Arrival { at: Timestamp(world.clock.now().0 - 10_000), correlation: None };
-        let refused = receive(&shared, &connector, arrival).await;
-        // Its response takes longer than the answer.
-        ms(1_000).await;
-        refused.delivery.out();
-        drop(refused);
-        ms(1_000).await;
-        assert_eq!(seen(&world), ["answer to hello"], "pushed at once, not after the window for retries");
-    });
-}
-
-async fn receive(shared: &Arc<Shared>, connector: &Arc<dyn Connector>, arrival: Arrival) -> crate::inbox::Received {
-    let message = platform::request(Late::Push, 0, "s", "hello", "m1", None);
-    let received = shared.receive(connector, message, arrival).await;
-    assert_eq!(received.reply.status, 503);
-    received
 }
