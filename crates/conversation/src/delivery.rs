@@ -60,6 +60,7 @@ impl Step<'_> {
             }
             parts_in_response &= takes;
         }
+        parts_in_response &= !leg.is_left_to_another(index);
         let Some(leg) = self.leg_mut(id) else { return false };
         let open = leg.open.remove(index);
         let parts = if parts_in_response { std::mem::take(&mut leg.held) } else { Vec::new() };
@@ -209,8 +210,8 @@ impl Step<'_> {
             session.holding += 1;
         }
         let Some(leg) = self.leg_mut(id) else { return };
+        let parts = if leg.is_left_to_another(index) { Vec::new() } else { std::mem::take(&mut leg.held) };
         let open = leg.open.remove(index);
-        let parts = std::mem::take(&mut leg.held);
         if leg.door.late == Late::PendingFlow {
             leg.comes_back = true;
             self.close_leg(id, Evidence::Returned);

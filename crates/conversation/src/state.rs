@@ -236,6 +236,12 @@ impl Leg {
         self.held.last().is_some_and(|part| part.outcome.closes())
     }
 
+    /// Whether a request's socket is gone while another request of the session waits already: what is held is for that
+    /// one, since whatever the first one is sealed with would come after it.
+    pub(crate) fn is_left_to_another(&self, index: usize) -> bool {
+        self.open[index].gone && self.open.iter().any(|open| !open.gone)
+    }
+
     /// Whether nothing is on its way and nobody waits, once these replies are known to be out.
     fn is_idle_without(&self, out: &[RequestId]) -> bool {
         let in_doubt = self.doubtful(out).next().is_some();

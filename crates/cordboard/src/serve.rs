@@ -24,9 +24,12 @@ use crate::gateway::{Limits, Parts, Shared};
 use crate::http::{self, Transport};
 use crate::org::Tokens;
 use crate::outbox::{OrgAccess, PushAccess};
-use crate::runtime::{Runtime, Tasks};
+use crate::runtime::{Points, Runtime, Tasks};
 use crate::store::sqlite::{OpenError, Settings, Sqlite};
 use crate::store::{self, Store};
+
+/// How often a running gateway looks whether its store still takes anything.
+const STORE_LOOK: Duration = Duration::from_secs(1);
 
 /// How long tasks may take to end once nothing is left for them to do.
 const TASKS_END: Duration = Duration::from_secs(5);
@@ -92,6 +95,15 @@ impl Gateway {
     ///
     /// [`Error`], with nothing left running.
     pub async fn start(config: Config) -> Result<Self, Error> {
+        Self::start_with(config, None).await
+    }
+
+    /// The same with named points, where a test holds the gateway up or stops it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], with nothing left running.
+    pub async fn start_with(config: Config, points: Option<Arc<dyn Points>>) -> Result<Self, Error> {
         let Config { server, orgs, connectors, engines, policies, .. } = config;
         let asked = server.listen;
         let cannot_listen = |source| Error::Listen { address: asked, source };
@@ -99,7 +111,7 @@ impl Gateway {
         let address = listener.local_addr().map_err(cannot_listen)?;
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(&Settings::new(&server.data_dir))?);
         let tasks = Tasks::default();
-        let runtime = Runtime::system(tasks.clone(), seed()?);
+        let runtime = Runtime { points, ..Runtime::system(tasks.clone(), seed()?) };
         let transport: Arc<dyn Transport> = Arc::new(http::Client::new()?);
         let mut access: BTreeMap<OrgKey, Arc<dyn PushAccess>> = BTreeMap::new();
         for (key, org) in &orgs {
@@ -145,6 +157,16 @@ impl Gateway {
         &self.shared
     }
 
+    /// Ready when the store failed for good: what then still runs can only refuse, and a new start may mend it.
+    pub async fn store_failed(&self) -> store::Error {
+        loop {
+            if let Some(error) = self.shared.store().failed() {
+                return error;
+            }
+            tokio::time::sleep(STORE_LOOK).await;
+        }
+    }
+
     /// Ends in order; see the module. Takes at most `drain_ms` and `grace_ms` of the configuration and a few seconds.
     pub async fn stop(self) {
         tracing::info!(drain_ms = self.server.drain_ms, "stopping: requests are still answered for a while");
@@ -188,9 +210,16 @@ pub async fn serve(config: Config, options: &Options, shutdown: impl Future<Outp
     if let Some(file) = &options.ready_file {
         write_whole(file, &format!("{address}\n")).map_err(|source| Error::ReadyFile { file: file.clone(), source })?;
     }
-    shutdown.await;
+    let failed = tokio::select! {
+        biased;
+        () = shutdown => None,
+        error = gateway.store_failed() => Some(error),
+    };
+    if let Some(error) = &failed {
+        tracing::error!(%error, "the store takes nothing any more; stopping, so that a new start can open it again");
+    }
     gateway.stop().await;
-    Ok(())
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// The path that an administrator enters in the platform's integration, behind the public host.

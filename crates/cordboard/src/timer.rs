@@ -137,7 +137,8 @@ impl Shared {
         loop {
             let due = self.store.due(self.replica, self.runtime.now(), limit).await?;
             let is_all = due.len() < limit as usize;
-            let asleep: Vec<_> = due.into_iter().filter(|conversation| !self.slots.is_awake(*conversation)).collect();
+            let asleep: Vec<_> =
+                due.into_iter().filter(|conversation| !self.slots.looks_after(*conversation)).collect();
             if is_all || !asleep.is_empty() {
                 return Ok(asleep);
             }

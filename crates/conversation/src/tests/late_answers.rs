@@ -118,6 +118,23 @@ fn v1_three_holding_turns_then_a_human() {
 }
 
 #[test]
+fn v1_an_answer_starts_the_count_of_holding_turns_again() {
+    let mut story = Story::through(Late::PollButton);
+    let mut request = 0;
+    for turn in 1..=2 {
+        request += 1;
+        story.says(request, "hello").due();
+        for _ in 0..2 {
+            request += 1;
+            story.says(request, &format!("poll {request}")).due();
+        }
+        request += 1;
+        story.answers(turn, "hi").says(request, &format!("poll {request}"));
+        story.gives(&["taken as delivered", &format!("seal r{request}: hi")]);
+    }
+}
+
+#[test]
 fn v1_the_pending_path_comes_back_on_a_new_session() {
     let mut story = Story::through(Late::PendingFlow);
     story.says(1, "hello");
@@ -163,11 +180,33 @@ fn v1_an_identical_request_joins_the_one_in_flight_and_the_one_just_aborted() {
 #[test]
 fn v1_an_aborted_reply_comes_first_in_the_next() {
     let mut story = Story::through(Late::PollButton);
-    story.says(1, "one");
+    story.says(1, "yes");
     story.answers(1, "first");
     story.aborted(1);
-    story.after_ms(5_000).says(2, "two");
+    story.after_ms(5_000).says(2, "yes").gives(&["ask turn-2 yes"]);
     story.answers(2, "second").gives(&["seal r2: first | second"]);
+}
+
+#[test]
+fn v1_an_answer_for_a_socket_that_is_gone_comes_first_in_the_one_that_waits() {
+    for next in [Next::Await, Next::End] {
+        let mut story = Story::through(Late::PollButton);
+        story.says(1, "one");
+        story.aborted(1).gives(&[]);
+        story.says(2, "two").gives(&[]);
+        match next {
+            Next::Await => {
+                story.answers(1, "first").gives(&["ask turn-2 two", "seal r1: "]);
+                story.answers(2, "second").gives(&["seal r2: first | second"]);
+            }
+            // The request that waits is the last that comes: the end is said in it.
+            next => drop(story.answers_then(1, "bye", next).gives(&[
+                "unasked turn-2",
+                "seal r1: ",
+                "seal r2: bye | [done]",
+            ])),
+        }
+    }
 }
 
 #[test]

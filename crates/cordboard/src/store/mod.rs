@@ -432,6 +432,11 @@ pub trait Store: Send + Sync + 'static {
     fn drop_letter(&self, id: u64) -> Reply<'_, bool>;
     /// Journal rows of a conversation from `from` (inclusive), ascending, at most `limit`.
     fn read_journal(&self, conversation: ConversationId, from: u64, limit: u32) -> Reply<'_, Vec<JournalRow>>;
+    /// Why nothing is written any more, when an I/O error has stopped the store. Only a new start helps then: a second
+    /// attempt to make the same pages durable may succeed although the first one's are lost.
+    fn failed(&self) -> Option<Error> {
+        None
+    }
     /// Conversations, the latest first, at most `limit`: for operators and tests.
     fn conversations(&self, limit: u32) -> Reply<'_, Vec<ConversationId>>;
 }

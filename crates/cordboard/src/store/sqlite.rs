@@ -85,10 +85,10 @@ impl Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The lock is held.
-    #[error("another Cordboard runs on this folder: {}", .0.display())]
+    #[error("another Cordboard runs on this folder: {}; stop it, or give this one a `data_dir` of its own", .0.display())]
     Locked(PathBuf),
     /// The folder or its lock file.
-    #[error("the data folder {} cannot be used: {source}", .folder.display())]
+    #[error("the data folder {} cannot be used: {source}; `data_dir` in [server] names it, and its files must be ours to write", .folder.display())]
     Folder {
         /// Which folder.
         folder: PathBuf,
@@ -240,12 +240,6 @@ impl Sqlite {
         threads.push(spawn("store-writer", move || writer.run()).map_err(spawn_failed)?);
         threads.push(spawn("store-checkpoint", move || checkpointer.run()).map_err(spawn_failed)?);
         Ok(Self { writes: Some(writes), reads: Some(reads), threads, shared, _lock: lock })
-    }
-
-    /// Why nothing is written any more, when an I/O error has stopped the store. Only opening the folder again helps.
-    #[must_use]
-    pub fn failed(&self) -> Option<Error> {
-        self.shared.failed()
     }
 
     fn write<T, F>(&self, takes_input: bool, change: F) -> Reply<'_, T>
@@ -442,6 +436,10 @@ impl Store for Sqlite {
 
     fn read_journal(&self, conversation: ConversationId, from: u64, limit: u32) -> Reply<'_, Vec<JournalRow>> {
         self.read(move |connection| reads::read_journal(connection, conversation, from, limit))
+    }
+
+    fn failed(&self) -> Option<Error> {
+        self.shared.failed()
     }
 
     fn conversations(&self, limit: u32) -> Reply<'_, Vec<ConversationId>> {

@@ -79,6 +79,25 @@ async fn a_bot_that_took_the_turn_answers_the_request_that_waits() {
 }
 
 #[tokio::test]
+async fn of_many_answers_to_a_turn_one_is_told_that_it_counts() {
+    let gateway = Gateway::start_with(Setup { slow_store: true, ..Setup::default() }).await;
+    gateway.bot(Behaviour::TakesTurns);
+    let calling = async {
+        let question = gateway.question().await;
+        let caller = &Caller::of(&gateway, &question);
+        // While this one is stored the others queue.
+        let before = json!({"in_reply_to": question["turn"]["id"], "text": "looking", "next": {"kind": "more"}});
+        let body = &json!({"in_reply_to": question["turn"]["id"], "text": "here you are"});
+        let answers = (0..8).map(|id| async move { caller.calls(&format!("id-{id}"), body).await.status });
+        let (first, statuses) = tokio::join!(caller.calls("id-more", &before), futures_util::future::join_all(answers));
+        assert!([202, 409].contains(&first.status));
+        assert_eq!(statuses.iter().filter(|status| **status == 202).count(), 1, "{statuses:?}");
+        assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 7, "{statuses:?}");
+    };
+    tokio::join!(gateway.says("s1", "m1", "hello"), calling);
+}
+
+#[tokio::test]
 async fn a_bot_may_call_back_before_its_202_is_there() {
     let gateway = Gateway::start().await;
     gateway.bot(Behaviour::Waits);

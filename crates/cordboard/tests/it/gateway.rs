@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use cordboard::connector::Connector;
 use cordboard::connector::bots::{Bot, BotFace, Bots};
 use cordboard::connector::registry::{ConnectorConfig, Integration};
 use cordboard::doors::{self, Doors};
@@ -94,6 +95,8 @@ pub(crate) struct Setup {
     pub(crate) doors: doors::Limits,
     pub(crate) server: server::Limits,
     pub(crate) soft_deadline_ms: u64,
+    /// The store takes its time: what comes meanwhile queues.
+    pub(crate) slow_store: bool,
 }
 
 impl Default for Setup {
@@ -103,12 +106,14 @@ impl Default for Setup {
             doors: doors::Limits { body_timeout_ms: 2_000, ..doors::Limits::default() },
             server: server::Limits::default(),
             soft_deadline_ms: 8_000,
+            slow_store: false,
         }
     }
 }
 
 pub(crate) struct Gateway {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) v2: Arc<dyn Connector>,
     pub(crate) address: SocketAddr,
     /// Makes the listener stop.
     pub(crate) stop: CancellationToken,
@@ -156,7 +161,15 @@ impl Gateway {
     pub(crate) async fn start_with(setup: Setup) -> Self {
         let fault = Arc::new(Mutex::new(Fault::None));
         let faults = fault.clone();
-        let memory = Memory::new([7; 16]).with_faults(Arc::new(move |_| *faults.lock().unwrap()));
+        let turns = if setup.slow_store { 100 } else { 0 };
+        let pause = Arc::new(move || -> BoxFuture<'static, ()> {
+            Box::pin(async move {
+                for _ in 0..turns {
+                    tokio::task::yield_now().await;
+                }
+            })
+        });
+        let memory = Memory::new([7; 16]).with_pause(pause).with_faults(Arc::new(move |_| *faults.lock().unwrap()));
         let (behaviour, _) = watch::channel(Behaviour::Echoes);
         let (questions_in, questions) = mpsc::unbounded_channel();
         let (pushes_in, pushes) = mpsc::unbounded_channel();
@@ -197,7 +210,8 @@ impl Gateway {
             over.cancel();
         });
         let (questions, pushes) = (tokio::sync::Mutex::new(questions), tokio::sync::Mutex::new(pushes));
-        Self { shared, address, stop, served, world, questions, pushes, fault }
+        let v2 = integrations[0].connector();
+        Self { shared, v2, address, stop, served, world, questions, pushes, fault }
     }
 
     pub(crate) fn bot(&self, behaviour: Behaviour) {

@@ -1,16 +1,29 @@
-//! Stories and tables at the outer boundary: real sockets, real connectors, the store in memory.
+//! Stories and tables at the outer boundary: real sockets and real connectors. The doors are tested over the store in
+//! memory, races and stories over the whole gateway on a folder.
 
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod crashes;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
 mod gateway;
+#[cfg(test)]
+mod kills;
 #[cfg(test)]
 mod listener;
 #[cfg(test)]
 mod platform;
 #[cfg(test)]
+mod races_v1;
+#[cfg(test)]
+mod races_v2;
+#[cfg(test)]
 mod raw;
+#[cfg(test)]
+mod stories;
+#[cfg(test)]
+mod world;

@@ -1,5 +1,8 @@
 //! What the doors of the platforms answer: one test for each cell of the table, and the order of the checks.
 
+use cordboard::connector::{Arrival, Parsed};
+use cordboard::http::body;
+use http_body_util::BodyExt as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -255,4 +258,25 @@ async fn an_answer_whose_socket_is_gone_goes_by_a_push() {
     let push = gateway.push().await;
     assert_eq!(push["replyMessages"][0]["text"], "you said hello", "{push}");
     assert_eq!(push["botSessionId"], "s1");
+}
+
+#[tokio::test]
+async fn an_answer_that_the_http_layer_never_took_goes_by_a_push() {
+    let gateway = Gateway::start().await;
+    for (number, taken) in [(1, true), (2, false)] {
+        let Parsed::Message(message) = gateway.v2.parse(message_v2("s1", &format!("m{number}"), "hello").as_bytes())
+        else {
+            panic!("a message")
+        };
+        let arrival = Arrival { at: gateway.shared.runtime().now(), correlation: None };
+        let received = gateway.shared.receive(&gateway.v2, *message, arrival).await;
+        let answer = body::sealed(received.reply, Some(received.delivery));
+        if taken {
+            answer.into_body().collect().await.unwrap();
+        } else {
+            drop(answer);
+        }
+    }
+    assert_eq!(gateway.push().await["replyMessages"][0]["text"], "you said hello");
+    assert!(!gateway.was_pushed(), "the answer that was taken is not pushed as well");
 }
