@@ -190,7 +190,10 @@ impl Step<'_> {
                     && !in_use.contains(&leg.id)
             });
             let Some(index) = idle else { return };
-            self.state.legs.remove(index);
+            let leg = self.state.legs.remove(index);
+            for part in leg.unconfirmed.into_iter().flat_map(|sealed| sealed.parts) {
+                self.bury(leg.seat, part, Undelivered::OutcomeUnknown);
+            }
         }
     }
 
@@ -230,8 +233,10 @@ impl Step<'_> {
         let mut parts: Vec<_> =
             unconfirmed.into_iter().filter(|sealed| sealed.aborted.is_some()).flat_map(|sealed| sealed.parts).collect();
         parts.append(&mut leg.held);
-        if let Some(leg) = self.leg_mut(new) {
-            leg.held = parts;
+        match self.leg_mut(new) {
+            Some(leg) if leg.held.is_empty() => leg.held = parts,
+            Some(_) => self.hold_first(new, parts),
+            None => {}
         }
     }
 

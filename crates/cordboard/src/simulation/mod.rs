@@ -6,6 +6,7 @@
 
 mod commits;
 mod engine;
+mod forced;
 mod oracle;
 mod platform;
 mod world;

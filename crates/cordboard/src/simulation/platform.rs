@@ -22,6 +22,9 @@ use crate::org::Bearer;
 use crate::outbox::PushAccess;
 use crate::runtime::Clock as _;
 
+/// Words at which the connector panics.
+pub(super) const UNRENDERABLE: &str = "unrenderable";
+
 /// What the platform knows of its sessions.
 #[derive(Default)]
 pub(super) struct Sessions {
@@ -102,6 +105,9 @@ impl Connector for SimulatedConnector {
     }
 
     fn render(&self, reply: &model::Reply, _leg: LegView<'_>) -> Rendered {
+        if let model::Reply::Parts(parts) = reply {
+            assert!(!lines(parts).contains(UNRENDERABLE), "the connector has a fault");
+        }
         let body = match reply {
             model::Reply::Parts(parts) => lines(parts),
             model::Reply::Holding { parts, button, .. } => {
@@ -463,8 +469,32 @@ async fn say(world: &Arc<World>, customer: u64, session: &str, said: &str, poll:
     Called::Failed
 }
 
+pub(super) fn request(
+    late: Late,
+    customer: u64,
+    session: &str,
+    said: &str,
+    message: &str,
+    poll: Option<Poll>,
+) -> Message {
+    let body_hash = said.bytes().fold(5_381_u64, |hash, byte| hash.wrapping_mul(33) ^ u64::from(byte));
+    Message {
+        conversation: format!("conversation-{customer}"),
+        session: session.into(),
+        message: (late == Late::Push).then(|| message.into()),
+        bot: "bot".into(),
+        input: Input::Text(said.into()),
+        language: "en-us".into(),
+        parameters: Attributes::new(),
+        session_lifetime_ms: 3_600_000,
+        address: Opaque::default(),
+        body_hash,
+        poll,
+    }
+}
+
 /// One request; nothing when it failed in a way that the platform retries.
-async fn call(
+pub(super) async fn call(
     world: &Arc<World>,
     customer: u64,
     session: &str,
@@ -474,20 +504,7 @@ async fn call(
 ) -> Option<String> {
     let (shared, life) = world.gateway()?;
     let connector = shared.connectors.get(&ConnectorKey::from("door"))?.clone();
-    let body_hash = said.bytes().fold(5_381_u64, |hash, byte| hash.wrapping_mul(33) ^ u64::from(byte));
-    let request = Message {
-        conversation: format!("conversation-{customer}"),
-        session: session.into(),
-        message: (world.late == Late::Push).then(|| message.into()),
-        bot: "bot".into(),
-        input: Input::Text(said.into()),
-        language: "en-us".into(),
-        parameters: Attributes::new(),
-        session_lifetime_ms: 3_600_000,
-        address: Opaque::default(),
-        body_hash,
-        poll,
-    };
+    let request = request(world.late, customer, session, said, message, poll);
     let arrival = Arrival { at: world.clock.now(), correlation: None };
     if world.has_faults() && world.dice.once_in(30) {
         // Both copies of a duplicate delivery come at once.
