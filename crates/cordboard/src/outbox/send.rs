@@ -309,8 +309,8 @@ impl Shared {
     }
 
     async fn attempt(&self, item: &Item, attempt: u32) -> Attempted {
-        if attempt > self.attempts_max(&item.kind) {
-            // Each attempt took the process down before its end could be counted.
+        if attempt > self.attempts_max(&item.kind) + self.limits.aborted_attempts_max {
+            // Attempt after attempt ended with the process, before what came of it was known: this may be what ends it.
             return worn_out(&item.kind);
         }
         match &item.kind {
