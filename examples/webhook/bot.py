@@ -5,11 +5,14 @@
 
 It answers in the response, except to "slow": then it takes the turn (202) and answers later by a callback to GATEWAY.
 """
-import base64, hashlib, hmac, json, os, sys, threading, time, urllib.request, uuid
+import base64, hashlib, hmac, json, os, sys, threading, time, urllib.error, urllib.request, uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+if "CORDBOARD_SECRET" not in os.environ:
+    sys.exit('set CORDBOARD_SECRET, the same here and for Cordboard: export CORDBOARD_SECRET="whsec_$(openssl rand -base64 32)"')
 SECRET = base64.b64decode(os.environ["CORDBOARD_SECRET"].removeprefix("whsec_"))
 GATEWAY = os.environ.get("GATEWAY", "http://127.0.0.1:8080")
+THINKING_S = 5  # How long the answer to "slow" takes.
 answered = {}  # Turn id to reply: a turn that is asked again gets the same answer. Real bots use a database that forgets.
 
 
@@ -47,6 +50,7 @@ def reply_to(question):
 
 def call_back(question):
     """Answers a turn later. The same id at every attempt, so that a retry is recognised."""
+    time.sleep(THINKING_S)
     reply = {"in_reply_to": question["turn"]["id"], "items": [{"kind": "text", "text": "Here I am."}]}
     id, body = f"msg_{uuid.uuid4()}", json.dumps(reply).encode()
     url = f"{GATEWAY}/v1/engine/conversations/{question['conversation']['id']}/replies"
@@ -103,11 +107,15 @@ def self_test(address):
 
 if __name__ == "__main__":
     testing = sys.argv[1:] == ["--self-test"]
+    THINKING_S = 0 if testing else THINKING_S
     server = ThreadingHTTPServer(("127.0.0.1", 0 if testing else int((sys.argv[1:] or [9000])[0])), Bot)
     address = f"http://127.0.0.1:{server.server_port}/"
     if testing:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self_test(address)
     else:
-        print("listening on", address)
-        server.serve_forever()
+        print("listening on", address, flush=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            pass

@@ -102,9 +102,9 @@ impl Shared {
             To::Known(conversation) => conversation,
             To::Key(key) => self.conversation_of(key).await?,
         };
-        match self.ask_core(conversation, attempt.event, Some(id)).await {
+        match self.ask_core(conversation, attempt.event, Some(id), None).await {
             Told::Applied(facts) => Ok(refusal(facts.iter()).unwrap_or(Redriven::Done)),
-            Told::NotStored => Err(store::Error::Unavailable("the step could not be stored".into())),
+            Told::NotStored | Told::Repeated => Err(store::Error::Unavailable("the step could not be stored".into())),
         }
     }
 

@@ -53,6 +53,8 @@ pub enum Told {
     Applied(Vec<Fact>),
     /// It could not be stored; nothing happened.
     NotStored,
+    /// It was applied before, under the same key; nothing happened now.
+    Repeated,
 }
 
 impl Queued {
@@ -489,7 +491,11 @@ impl Shared {
                 continue;
             };
             match self.store.reply_for(accept.key).await {
-                Ok(Some(stored)) => self.join_stored(accept.request, &stored),
+                Ok(Some(stored)) => match queued.told {
+                    // Nobody may listen any more; then nobody needs to know.
+                    Some(told) => drop(told.send(Told::Repeated)),
+                    None => self.join_stored(accept.request, &stored),
+                },
                 Ok(None) => rest.push(queued),
                 Err(_) => self.not_stored(queued),
             }
@@ -593,12 +599,14 @@ impl Shared {
         stored::decode_state(&payload).map(Some).map_err(|error| store::Error::Damaged(error.to_string().into()))
     }
 
-    /// Says something to a conversation and waits for what the core makes of it.
+    /// Says something to a conversation and waits for what the core makes of it. With a key, it is said only once: the
+    /// key is stored by the step that applies it, unless the core refuses it.
     pub(crate) async fn ask_core(
         self: &Arc<Self>,
         conversation: ConversationId,
         event: Event,
         redriven: Option<u64>,
+        once: Option<Key>,
     ) -> Told {
         let key = match self.slots.get(conversation) {
             Some(slot) => slot.key,
@@ -608,7 +616,16 @@ impl Shared {
             },
         };
         let (told, answer) = oneshot::channel();
-        self.enqueue(conversation, key, Queued { redriven, told: Some(told), ..Queued::event(event) });
+        let now = self.runtime.now();
+        let accept = once.map(|once| Accept {
+            request: self.runtime.ids.request(),
+            key: once,
+            arrived: now,
+            wait_until: now,
+            correlation: None,
+            open_event: None,
+        });
+        self.enqueue(conversation, key, Queued { redriven, accept, told: Some(told), ..Queued::event(event) });
         answer.await.unwrap_or(Told::NotStored)
     }
 

@@ -140,6 +140,10 @@ impl Draft<'_> {
             if let Some(Event::ReplyOut { request, .. }) = &queued.event {
                 self.step.out.push(*request);
             }
+            if let Some(accept) = queued.accept.as_ref().filter(|_| queued.told.is_some()) {
+                // Whoever waits for it is told by us, not by a sealed reply.
+                self.step.out.push(accept.request);
+            }
         }
     }
 
@@ -313,6 +317,13 @@ impl Draft<'_> {
     }
 
     fn finish(mut self, first_new_leg: u32, events: &[Event], effects: &[Effect]) -> Result<(Step, After), ()> {
+        let refused =
+            self.after.facts.iter().any(|fact| matches!(fact, Fact::PushRefused { .. } | Fact::StaleAnswer { .. }));
+        if refused {
+            // What the core refuses is not remembered: it may be said again when the core would take it.
+            let step = &mut self.step;
+            step.accepts.retain(|accept| !step.out.contains(&accept.request));
+        }
         let new = self.state.legs.iter().filter(|leg| leg.id.0 >= first_new_leg);
         self.step.new_legs.extend(new.map(|leg| self.shared.leg_key(&leg.name)));
         let state = stored::encode_state(&self.state);

@@ -214,7 +214,7 @@ async fn act(State(org): State<Arc<Org>>, Path((number, action)): Path<(u64, Str
         "leave" => conversation.leave(),
         "close" => conversation.close_session(),
         "return" => conversation.return_to_bot(),
-        _ => return Err(not_found("action")),
+        _ => return Err(not_found("action; there are say, tap, leave, close and return")),
     }
     Ok(Json(state(&conversation)))
 }

@@ -188,7 +188,7 @@ impl Integration {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The port is taken, or sockets are not allowed.
-    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
+    #[error("cannot listen on 127.0.0.1:{port}: {source}; choose another port, or 0 for a free one")]
     Listen {
         /// The port asked for.
         port: u16,

@@ -204,7 +204,12 @@ impl Org {
         let url = format!("{}/bots", integration.url().trim_end_matches('/'));
         let (status, body) = self.get(integration, &url).await?;
         if status != 200 {
-            return Err(Error::Bots { url, problem: format!("status {status}, wanted 200") });
+            let next = match status {
+                401 | 403 => "; are the headers and secrets those of the connector?",
+                404 => "; is the path that of the connector?",
+                _ => "",
+            };
+            return Err(Error::Bots { url, problem: format!("status {status}, wanted 200{next}") });
         }
         let body: Value = serde_json::from_slice(&body)
             .map_err(|error| Error::Bots { url: url.clone(), problem: format!("not JSON: {error}") })?;
@@ -245,7 +250,10 @@ impl Org {
     ) -> Result<Conversation, Error> {
         let published = self.published(integration).await?;
         let found = published.bots.iter().find(|candidate| candidate.id == bot);
-        let found = found.ok_or_else(|| Error::NotPublished(format!("bot '{bot}'")))?;
+        let found = found.ok_or_else(|| {
+            let bots: Vec<&str> = published.bots.iter().map(|bot| bot.id.as_str()).collect();
+            Error::NotPublished(format!("bot '{bot}'; it has {}", bots.join(", ")))
+        })?;
         let version = choose_version(found, &flow)?.clone();
         let number = self.opened.fetch_add(1, Ordering::SeqCst) + 1;
         let line = Line::new(Arc::clone(self), Arc::clone(integration), found, version, flow, number, self.salt);

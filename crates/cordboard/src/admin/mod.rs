@@ -205,13 +205,13 @@ impl Operator {
     }
 
     async fn end(&self, id: ConversationId) -> Result<Response<Answer>, Ended> {
-        match self.shared.ask_core(id, Event::EndedByOperator, None).await {
+        match self.shared.ask_core(id, Event::EndedByOperator, None, None).await {
             Told::Applied(facts) => {
                 let was_over = facts.contains(&Fact::Nothing);
                 let outcome = if was_over { "was_over" } else { "ended" };
                 Ok(body::value(StatusCode::OK, &EndView { outcome: outcome.into() }))
             }
-            Told::NotStored => match self.shared.peek(id).await.map_err(unavailable)? {
+            Told::NotStored | Told::Repeated => match self.shared.peek(id).await.map_err(unavailable)? {
                 Some(_) => Err(unavailable(store::Error::Unavailable("the step could not be stored".into()))),
                 None => {
                     let message = "there is no such conversation";

@@ -51,7 +51,13 @@ pub(super) fn run(command: &Command, out: &mut dyn Write) -> Result<(), Failed> 
     });
     let found: Vec<_> = of_the_door.collect();
     let body = match found.as_slice() {
-        [] => return Err(Failed::because("no such connector is configured")),
+        [] => {
+            let keys: Vec<&str> = config.connectors.keys().map(|key| key.as_str()).collect();
+            return Err(Failed::because(format!(
+                "no connector of this door and name is configured; there are: {}",
+                keys.join(", ")
+            )));
+        }
         [(_, Integration::DigitalBotConnector(connector))] => connector.manifest(),
         [(_, Integration::BotConnector(connector))] => connector.bot_list(),
         several => {

@@ -125,7 +125,10 @@ impl Letters {
         }
         // A look must not make a folder where there is none.
         if !data_dir.exists() {
-            return Err(Failed::because(format!("there is no data folder {}", data_dir.display())));
+            return Err(Failed::because(format!(
+                "there is no data folder {}: no server has run with this configuration yet",
+                data_dir.display()
+            )));
         }
         let store = Sqlite::open(&Settings::new(data_dir)).map_err(Failed::because)?;
         Ok(Self::Resting(Arc::new(store)))

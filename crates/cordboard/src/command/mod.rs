@@ -25,7 +25,7 @@ use crate::config::{Config, Problems, Variables, Written};
 /// `EX_CONFIG` of `sysexits.h`: service managers know it and do not restart.
 const BAD_CONFIGURATION: u8 = 78;
 
-/// Plugs any bot into any Genesys platform.
+/// Plugs any bot into Genesys Cloud.
 #[derive(Debug, Parser)]
 #[command(name = "cordboard", version, after_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
@@ -44,9 +44,9 @@ Examples:
       is the configuration right?
   cordboard serve --config cordboard.toml
       run the gateway
-  cordboard test conversations/hello.toml --config cordboard.toml
+  cordboard test conversations/answered-at-once.toml --config cordboard.toml
       play a conversation against the configured bots
-  cordboard simulate --v2-url http://127.0.0.1:8080/genesys/acme --header x-api-key=SECRET
+  cordboard simulate --v2-url http://127.0.0.1:8080/genesys/acme/digital --header x-api-key=SECRET
       a Genesys Cloud of your own, to talk to with curl
 
 CORDBOARD_LOG filters the log: `debug`, or `cordboard::outbox=debug,info`.

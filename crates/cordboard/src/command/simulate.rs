@@ -20,20 +20,26 @@ The gateway's configuration names the simulator as its org:
   client_id = \"simulated-client\"
   client_secret = \"simulated-secret\"
 
-Examples:
-  cordboard simulate --v2-url http://127.0.0.1:8080/genesys/acme --header x-key=secret
-  cordboard simulate --v2-url http://127.0.0.1:8080/genesys/acme --header x-key=secret --script hello.toml")]
+examples/simulated.toml is such a configuration. Beside a gateway that serves it:
+  cordboard bots list --door v1 --config examples/simulated.toml > bots.json
+  cordboard simulate --header x-api-key=the-key-of-the-examples \\
+    --v2-url http://127.0.0.1:8080/genesys/digital \\
+    --v1-url http://127.0.0.1:8080/genesys/classic --v1-bots bots.json
+
+With --script it plays conversation files instead of waiting for curl:
+  cordboard simulate --header x-api-key=the-key-of-the-examples \\
+    --v2-url http://127.0.0.1:8080/genesys/digital --script conversations/answered-at-once.toml")]
 pub(super) struct Arguments {
     /// The port on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 8090)]
     port: u16,
     /// A v2 integration: the base URI, to which `/bots` and `/messages` are appended.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = url)]
     v2_url: Option<String>,
     /// A v1 integration: the handle-utterance URL.
-    #[arg(long, value_name = "URL", requires = "v1_bots")]
+    #[arg(long, value_name = "URL", value_parser = url, requires = "v1_bots")]
     v1_url: Option<String>,
-    /// The v1 integration's bots, as `cordboard bots list --door v1` prints them.
+    /// The v1 integration's bots: what `cordboard bots list --door v1 --config FILE` printed.
     #[arg(long, value_name = "FILE")]
     v1_bots: Option<PathBuf>,
     /// A credential field, sent as a header on every call. May be repeated.
@@ -48,6 +54,13 @@ pub(super) struct Arguments {
     /// Conversation files to play; the simulator ends after the last one.
     #[arg(long, value_name = "FILES", num_args = 1..)]
     script: Vec<PathBuf>,
+}
+
+fn url(text: &str) -> Result<String, String> {
+    if ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) {
+        return Ok(text.to_owned());
+    }
+    Err("a URL begins with http:// or https://, such as http://127.0.0.1:8080/genesys/digital".to_owned())
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
@@ -66,7 +79,12 @@ impl Arguments {
         let v2 = self.v2_url.as_ref().map(|url| complete(Integration::v2(url).id("v2")));
         let v1 = match (&self.v1_url, &self.v1_bots) {
             (Some(url), Some(file)) => {
-                let cannot = |error: &dyn std::fmt::Display| Failed::because(format!("{}: {error}", file.display()));
+                let cannot = |error: &dyn std::fmt::Display| {
+                    let file = file.display();
+                    Failed::because(format!(
+                        "{file}: {error}; make it with `cordboard bots list --door v1 --config FILE > {file}`"
+                    ))
+                };
                 let bots = std::fs::read(file).map_err(|error| cannot(&error))?;
                 let bots = serde_json::from_slice(&bots).map_err(|error| cannot(&error))?;
                 Some(complete(Integration::v1(url).id("v1").bots(bots)))
@@ -74,7 +92,9 @@ impl Arguments {
             _ => None,
         };
         if v2.is_none() && v1.is_none() {
-            return Err(Failed::because("nothing to call: give --v2-url or --v1-url"));
+            return Err(Failed::because(
+                "nothing to call: give --v2-url, --v1-url with --v1-bots, or both; --help has an example",
+            ));
         }
         Ok((v2, v1))
     }
@@ -87,11 +107,19 @@ pub(super) async fn run(arguments: Arguments, out: &mut (dyn Write + Send)) -> R
     if !arguments.script.is_empty() {
         return play(&arguments, settings, (v2, v1), out).await;
     }
+    let known = v1.as_ref().and_then(first_bot);
     let integrations = v2.into_iter().chain(v1).collect();
     let mut said = Ok(());
-    let started = |address| said = explain(address, &Next { integration: 0, bot: "BOT", conversation: 1 }, out);
+    let bot = known.as_deref().unwrap_or("KEY-OF-A-BOT");
+    let started = |address| said = explain(address, &Next { integration: 0, bot, conversation: 1 }, out);
     simulator::serve_forever(settings, integrations, started, signals.next()).await.map_err(Failed::because)?;
     Ok(said?)
+}
+
+/// A bot of the list that a v1 integration was given; a v2 integration's bots are not read before a flow wants them.
+fn first_bot(integration: &Integration) -> Option<String> {
+    let bots = integration.bot_list.as_ref()?.get("chatBots")?;
+    bots.get(0)?.get("id")?.as_str().map(str::to_owned)
 }
 
 async fn play(

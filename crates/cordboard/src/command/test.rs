@@ -16,6 +16,7 @@ use simulator::{Door, Integration, NoHooks, Played, Registered, Settings, Simula
 
 use super::{ConfigFile, Failed};
 use crate::config::{Config, Written};
+use crate::connector::bots::Bots;
 use crate::connector::registry::{self, ConnectorConfig};
 use crate::http::CredentialsConfig;
 use crate::serve::Gateway;
@@ -26,7 +27,7 @@ Genesys is never contacted: a simulator takes its place, and secrets of orgs and
 environment do not matter. The bots' engines are asked as configured.
 
 Example:
-  cordboard test conversations/*.toml --config cordboard.toml")]
+  cordboard test conversations/answered-at-once.toml conversations/classic-in-time.toml --config cordboard.toml")]
 pub(super) struct Arguments {
     /// Conversation files.
     #[arg(required = true, value_name = "FILES")]
@@ -55,6 +56,9 @@ pub(super) fn read_files(paths: &[PathBuf]) -> Result<Files, Failed> {
                 Ok(file) => files.push((name, file)),
                 Err(error) => wrong.push(error.to_string()),
             },
+            Err(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
+                wrong.push(format!("{name} is a folder; name the files in it: {name}/*.toml"));
+            }
             Err(error) => wrong.push(format!("{name}: {error}")),
         }
     }
@@ -154,24 +158,48 @@ pub(super) fn set_up(
     })
 }
 
+/// The connectors of a configuration, with their integrations at the simulator.
+type Doors<'a> = BTreeMap<String, (&'a registry::Integration, Arc<Registered>)>;
+
+fn offer(integration: &registry::Integration) -> (Door, &Bots) {
+    match integration {
+        registry::Integration::DigitalBotConnector(connector) => (Door::V2, connector.bots()),
+        registry::Integration::BotConnector(connector) => (Door::V1, connector.bots()),
+    }
+}
+
 /// The connector that a file is played against.
-fn choose(
-    doors: &BTreeMap<String, (&registry::Integration, Arc<Registered>)>,
-    file: &ConversationFile,
-    wanted: Option<&str>,
-) -> Result<Target, String> {
+fn choose(doors: &Doors<'_>, file: &ConversationFile, wanted: Option<&str>) -> Result<Target, String> {
     let fits = |key: &str, integration: &registry::Integration| {
-        let (door, bots) = match integration {
-            registry::Integration::DigitalBotConnector(connector) => (Door::V2, connector.bots()),
-            registry::Integration::BotConnector(connector) => (Door::V1, connector.bots()),
-        };
+        let (door, bots) = offer(integration);
         wanted.is_none_or(|wanted| wanted == key) && door == file.door && bots.get(&file.bot.as_str().into()).is_some()
     };
     let found = doors.iter().find(|(key, (integration, _))| fits(key, integration));
-    let registered = found.map(|(_, (_, registered))| registered.clone());
-    match (registered, file.door) {
+    match (found.map(|(_, (_, registered))| registered.clone()), file.door) {
         (Some(registered), Door::V2) => Ok(Target { v2: Some(registered), v1: None }),
         (Some(registered), Door::V1) => Ok(Target { v1: Some(registered), v2: None }),
-        (None, door) => Err(format!("no connector has the door {door:?} and serves the bot '{}'", file.bot)),
+        (None, door) => Err(format!(
+            "the file wants the bot '{}' on a connector of the door {}{}; there are: {}",
+            file.bot,
+            word(door),
+            wanted.map(|wanted| format!(" that is called '{wanted}'")).unwrap_or_default(),
+            in_words(doors)
+        )),
     }
+}
+
+const fn word(door: Door) -> &'static str {
+    match door {
+        Door::V1 => "v1",
+        Door::V2 => "v2",
+    }
+}
+
+fn in_words(doors: &Doors<'_>) -> String {
+    let words = doors.iter().map(|(key, (integration, _))| {
+        let (door, bots) = offer(integration);
+        let bots: Vec<&str> = bots.iter().map(|bot| bot.key().as_str()).collect();
+        format!("{key} ({}) with {}", word(door), bots.join(", "))
+    });
+    words.collect::<Vec<_>>().join("; ")
 }

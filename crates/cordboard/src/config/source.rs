@@ -1,6 +1,7 @@
 //! The text of a configuration file, and what is wrong with it.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A file's text and its name for messages.
@@ -14,8 +15,14 @@ pub(super) struct Source {
 impl Source {
     pub(super) fn load(path: &Path) -> Result<Self, Problems> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Problems(vec![Problem::of_file(&file, format!("the file cannot be read: {error}"))]))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let next = match error.kind() {
+                ErrorKind::NotFound => "; --config names it, and examples/cordboard.toml is one to start from",
+                ErrorKind::IsADirectory => "; --config names a file in it",
+                _ => "",
+            };
+            Problems(vec![Problem::of_file(&file, format!("the file cannot be read: {error}{next}"))])
+        })?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         Ok(Self { file, folder, text })
     }

@@ -4,35 +4,29 @@
 //! It answers 202 only when the step that applies the callback is committed. Who cannot prove to be the engine gets 401,
 //! whether or not there is such a conversation.
 
-use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
-use model::{BotKey, ConversationId, Event, Fact, SeatId, Timestamp, TurnNumber};
+use model::{BotKey, ConversationId, Event, Fact, SeatId, TurnNumber};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::dead_letter;
-use crate::engine::webhook::TOLERANCE_S;
 use crate::engine::{Callback, Callbacks, Engine, Unreadable};
 use crate::gateway::Shared;
 use crate::http::body::{self, Answer, Cap};
 use crate::runner::Told;
 use crate::step::read_turn_id;
-use crate::store::{self, Blob, Key, Letter};
+use crate::store::{self, Blob, Letter};
 
 const BEFORE_SESSION: &str = "/v1/engine/conversations/";
 const AFTER_SESSION: &str = "/replies";
 /// What is told to whoever should come again.
 const RETRY_AFTER_S: u16 = 1;
-/// A callback is remembered for longer than its signature counts, which is the tolerance either way.
-const REMEMBERED_MS: u64 = 3 * 1000 * TOLERANCE_S.unsigned_abs();
-/// At most this many are remembered; beyond, the oldest are forgotten, and the core's own rules remain.
-const REMEMBERED_MAX: usize = 200_000;
 
 /// The engine session that a callback's path names: the outer option is whether it is such a path at all.
 pub(super) fn session_in(path: &str) -> Option<Option<u128>> {
@@ -44,7 +38,6 @@ pub(super) fn session_in(path: &str) -> Option<Option<u128>> {
 pub(super) struct EngineDoor {
     shared: Arc<Shared>,
     cap: Cap,
-    taken: Arc<Taken>,
 }
 
 /// Whom a callback is from.
@@ -59,6 +52,7 @@ struct Sender {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Applied,
+    Repeated,
     TurnOver,
     MayNotSpeak(&'static str),
     NotStored,
@@ -71,7 +65,7 @@ struct Status {
 
 impl EngineDoor {
     pub(super) fn new(shared: Arc<Shared>, cap: Cap) -> Self {
-        Self { shared, cap, taken: Arc::default() }
+        Self { shared, cap }
     }
 
     pub(super) async fn handle(&self, session: Option<u128>, head: &Parts, incoming: Incoming) -> Response<Answer> {
@@ -129,23 +123,11 @@ impl EngineDoor {
         let Some(event) = event(sender, callback) else {
             return self.bury(sender, raw, "in_reply_to names no turn of this conversation").await;
         };
-        // Neither the path nor the conversation is signed, so a repetition is looked for among all callbacks of the bot.
-        let key = self.shared.hash(&["callback", sender.bot.as_str(), id]);
-        match self.taken.begin(key, now) {
-            Begun::First => {}
-            Begun::UnderWay => return not_now(),
-            Begun::Applied => return body::value(StatusCode::ACCEPTED, &Status { status: "duplicate" }),
-        }
-        let (shared, taken, conversation) = (self.shared.clone(), self.taken.clone(), sender.conversation);
-        // A task of its own: an engine that goes away must not leave its callback under way for ever.
-        let applying = self.shared.runtime().detached(async move {
-            let settled = Settled { taken, key, applied: false };
-            let told = shared.ask_core(conversation, event.clone(), None).await;
-            let outcome = outcome(&event, &told);
-            settled.set(outcome == Outcome::Applied);
-            outcome
-        });
-        answer(applying.await.unwrap_or(Outcome::NotStored))
+        // Neither the path nor the conversation is signed, so a repetition is looked for among all callbacks of the bot;
+        // and it is stored, so that one which comes again after a restart is not said again.
+        let once = self.shared.hash(&["callback", sender.bot.as_str(), id]);
+        let told = self.shared.ask_core(sender.conversation, event.clone(), None, Some(once)).await;
+        answer(outcome(&event, &told))
     }
 
     /// Authentic and not understood: kept, then said.
@@ -179,7 +161,11 @@ fn event(sender: &Sender, callback: Callback) -> Option<Event> {
 }
 
 fn outcome(event: &Event, told: &Told) -> Outcome {
-    let Told::Applied(facts) = told else { return Outcome::NotStored };
+    let facts = match told {
+        Told::Applied(facts) => facts,
+        Told::Repeated => return Outcome::Repeated,
+        Told::NotStored => return Outcome::NotStored,
+    };
     let refused = facts.iter().find_map(|fact| match fact {
         Fact::StaleAnswer { seat, turn } if is_answer_to(event, *seat, *turn) => Some(Outcome::TurnOver),
         Fact::PushRefused { reason } if matches!(event, Event::Pushed { .. }) => {
@@ -197,6 +183,7 @@ fn is_answer_to(event: &Event, of: SeatId, to: TurnNumber) -> bool {
 fn answer(outcome: Outcome) -> Response<Answer> {
     match outcome {
         Outcome::Applied => body::value(StatusCode::ACCEPTED, &Status { status: "applied" }),
+        Outcome::Repeated => body::value(StatusCode::ACCEPTED, &Status { status: "duplicate" }),
         Outcome::TurnOver => body::refused(
             StatusCode::CONFLICT,
             "turn.over",
@@ -217,80 +204,4 @@ fn unauthentic() -> Response<Answer> {
 
 fn not_now() -> Response<Answer> {
     body::try_later("busy", "nothing was kept; send it again with the same webhook-id", RETRY_AFTER_S)
-}
-
-/// Callbacks of this process, so that one that is sent again is not said again.
-#[derive(Default)]
-struct Taken {
-    table: Mutex<TakenTable>,
-}
-
-#[derive(Default)]
-struct TakenTable {
-    by_key: HashMap<Key, (Timestamp, bool)>,
-    oldest_first: VecDeque<(Timestamp, Key)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Begun {
-    First,
-    UnderWay,
-    Applied,
-}
-
-impl Taken {
-    fn lock(&self) -> MutexGuard<'_, TakenTable> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn begin(&self, key: Key, now: Timestamp) -> Begun {
-        let mut table = self.lock();
-        while let Some((at, oldest)) = table.oldest_first.front().copied() {
-            if now.ms_since(at) <= REMEMBERED_MS && table.oldest_first.len() < REMEMBERED_MAX {
-                break;
-            }
-            table.oldest_first.pop_front();
-            // A callback that was refused and came again has a later place in the order.
-            if table.by_key.get(&oldest).is_some_and(|(since, _)| *since == at) {
-                table.by_key.remove(&oldest);
-            }
-        }
-        match table.by_key.get(&key) {
-            Some((_, true)) => Begun::Applied,
-            Some((_, false)) => Begun::UnderWay,
-            None => {
-                table.by_key.insert(key, (now, false));
-                table.oldest_first.push_back((now, key));
-                Begun::First
-            }
-        }
-    }
-
-    fn end(&self, key: Key, applied: bool) {
-        let mut table = self.lock();
-        if !applied {
-            table.by_key.remove(&key);
-        } else if let Some(entry) = table.by_key.get_mut(&key) {
-            entry.1 = true;
-        }
-    }
-}
-
-/// Says how a callback ended, even when applying it panicked.
-struct Settled {
-    taken: Arc<Taken>,
-    key: Key,
-    applied: bool,
-}
-
-impl Settled {
-    fn set(mut self, applied: bool) {
-        self.applied = applied;
-    }
-}
-
-impl Drop for Settled {
-    fn drop(&mut self) {
-        self.taken.end(self.key, self.applied);
-    }
 }

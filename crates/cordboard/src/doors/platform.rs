@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
@@ -39,6 +39,7 @@ pub(super) struct Mount {
     known: Vec<String>,
     shared: Arc<Shared>,
     cap: Cap,
+    stranger_told: AtomicBool,
 }
 
 /// What the platform reads of a v2 integration before anybody says anything.
@@ -81,6 +82,7 @@ impl Mount {
             known: integration.paths(),
             shared,
             cap,
+            stranger_told: AtomicBool::new(false),
         }
     }
 
@@ -109,12 +111,14 @@ impl Mount {
 
     pub(super) async fn handle(&self, rest: &str, head: &Parts, incoming: Incoming, at: Timestamp) -> Response<Answer> {
         if !self.credentials.verify(&head.headers) {
+            self.tell_of_a_stranger();
             return body::refused(
                 StatusCode::FORBIDDEN,
                 "credentials",
-                "the credentials of this integration are not there",
+                "a header with this integration's secret is missing or wrong",
             );
         }
+        self.stranger_told.store(false, Ordering::Relaxed);
         let place = self.place(rest);
         if !matches!(place, Place::Messages) {
             return self.page(&place, &head.method);
@@ -128,6 +132,18 @@ impl Mount {
                 tracing::error!(connector = %self.connector.key(), "taking a message failed inside Cordboard; it was refused");
                 self.refused()
             }
+        }
+    }
+
+    /// A wrong secret is the commonest mistake of a set-up, and a stranger must not fill the log: it is told once, and
+    /// again only after a call that was authentic.
+    fn tell_of_a_stranger(&self) {
+        if !self.stranger_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                connector = %self.connector.key(),
+                "a call without this connector's credentials was refused (403); if it was the platform's, compare the \
+                 headers and secrets of its integration with `credentials`. It is not told again before a call is authentic"
+            );
         }
     }
 

@@ -275,7 +275,10 @@ impl Shared {
         deadline: Timestamp,
         attempt: u32,
     ) -> Attempted {
-        let failed = |failure| Attempted::Over(Some(Event::Failed { seat, turn, failure }));
+        let failed = |failure: Failure| {
+            tracing::warn!(%bot, failure = failure.word(), attempts = attempt, "a bot did not answer a turn; {}", next_step(failure));
+            Attempted::Over(Some(Event::Failed { seat, turn, failure }))
+        };
         let now = self.runtime.now();
         let Some(engine) = self.engines.get(bot) else { return failed(Failure::NoBot) };
         if deadline <= now {
@@ -285,7 +288,10 @@ impl Shared {
         let reading = match engine.call(&item.body, id, attempt, now, deadline.ms_since(now)) {
             Asking::Never => std::future::pending().await,
             Asking::Local { reading, delay_ms } => {
-                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                // A sleep of nothing would still last until the timer's next millisecond.
+                if delay_ms > 0 {
+                    tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                }
                 reading
             }
             Asking::Call(call) => match self.transport.send(call).await {
@@ -375,5 +381,19 @@ impl Shared {
             }
         }
         again(None)
+    }
+}
+
+/// What an operator can do about a failed turn.
+const fn next_step(failure: Failure) -> &'static str {
+    match failure {
+        Failure::Unreachable => "does it run, and is its engine's address right?",
+        Failure::TimedOut => "it took longer than `hard_deadline_ms`",
+        Failure::Refused => "its engine refused the question: compare address and secrets, and look into its log",
+        Failure::Unavailable => "its engine was down or overloaded: look into its log",
+        Failure::Nonsense => "what its engine answered cannot be read: compare it with the engine's contract",
+        Failure::OutcomeUnknown => "its engine may have got the question, and `replay` forbids to ask twice",
+        Failure::Internal => "asking failed inside Cordboard; please report it",
+        Failure::NoBot => "it is not configured any more",
     }
 }

@@ -85,10 +85,10 @@ impl Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The lock is held.
-    #[error("another Cordboard runs on this folder: {}", .0.display())]
+    #[error("another Cordboard runs on this folder: {}; stop it, or give this one a `data_dir` of its own", .0.display())]
     Locked(PathBuf),
     /// The folder or its lock file.
-    #[error("the data folder {} cannot be used: {source}", .folder.display())]
+    #[error("the data folder {} cannot be used: {source}; `data_dir` in [server] names it, and its files must be ours to write", .folder.display())]
     Folder {
         /// Which folder.
         folder: PathBuf,

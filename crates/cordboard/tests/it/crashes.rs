@@ -85,3 +85,24 @@ async fn a_push_under_way_that_must_not_be_sent_twice_is_a_dead_letter() {
     assert_eq!(world.letters().await.0, ["answer helper: outcome_unknown"]);
     assert_eq!(customer.line.seen().len(), 1);
 }
+
+#[tokio::test]
+async fn a_message_of_the_bots_own_accord_that_comes_again_after_a_crash_is_not_said_again() {
+    let mut world = World::new().await;
+    let customer = patient(&world).await;
+    customer.says("hello");
+    let question = world.bot.asked().await;
+    let taken = question.takes();
+    let answer = json!({"in_reply_to": taken.turn, "text": "hi"});
+    assert_eq!(world.calls_back(&taken, "id-1", &answer).await.status, 202);
+    assert_eq!(customer.sees().await, "hi");
+    let reminder = json!({"text": "still there?"});
+    assert_eq!(world.calls_back(&taken, "id-2", &reminder).await.status, 202);
+    assert_eq!(customer.sees().await, "still there?");
+    world.crash_and_start().await;
+    let again = world.calls_back(&taken, "id-2", &reminder).await;
+    assert_eq!((again.status, again.json()["status"].as_str()), (202, Some("duplicate")));
+    assert_eq!(world.calls_back(&taken, "id-3", &json!({"text": "bye, then"})).await.status, 202);
+    assert_eq!(customer.sees().await, "bye, then");
+    assert_eq!(customer.line.seen().len(), 3);
+}

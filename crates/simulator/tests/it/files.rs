@@ -148,7 +148,7 @@ async fn a_played_file_says_what_differs() {
     step 6 line 22: path 'failure' / found
     step 6 line 22: parameters {"carrier": "air"} / {"carrier": "post"}
     step 6 line 22: slots {"number":13} / {"number":"12"}
-    step 0 line 0: a conversation / the published list has no bot 'letters'
+    step 0 line 0: a conversation / the published list has no bot 'letters'; it has parcels
     step 0 line 0: a conversation / there is no integration for this door
     step 8 line 28: do 'sing' / there is no action 'sing'
     "#);
