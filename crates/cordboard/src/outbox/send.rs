@@ -348,7 +348,10 @@ impl Shared {
         let reading = match engine.call(&item.body, id, attempt, now, deadline.ms_since(now)) {
             Asking::Never => std::future::pending().await,
             Asking::Local { reading, delay_ms } => {
-                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                // A sleep of nothing would still last until the timer's next millisecond.
+                if delay_ms > 0 {
+                    tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                }
                 reading
             }
             Asking::Call(call) => match self.transport.send(call).await {
