@@ -23,7 +23,7 @@ use crate::engine::{Engine, Replay};
 use crate::gateway::{Limits, Parts, Shared};
 use crate::outbox::PushAccess;
 use crate::runtime::{Clock, Ids, Points, Runtime, Spawner};
-use crate::store::memory::{Fault, Faults, Memory};
+use crate::store::memory::{Fault, Faults, Memory, Read};
 
 pub(super) struct World {
     pub(super) dice: Dice,
@@ -184,6 +184,9 @@ impl World {
                 })
             })
         };
+        let (read_dice, on) = (dice.clone(), faults.clone());
+        let read_fault =
+            Arc::new(move |read| read != Read::Other && on.load(Ordering::Relaxed) && read_dice.once_in(150));
         let (dice, faults) = (dice.clone(), faults.clone());
         let fault = Arc::new(move |_write| {
             if !faults.load(Ordering::Relaxed) {
@@ -196,7 +199,7 @@ impl World {
                 _ => Fault::None,
             }
         });
-        Memory::new([9; 16]).with_pause(pause).with_faults(fault)
+        Memory::new([9; 16]).with_pause(pause).with_faults(fault).with_read_faults(read_fault)
     }
 
     /// A world without faults, crashes and chance, whose engine always thinks so long.
