@@ -131,13 +131,13 @@ impl Told {
                     }));
                 }
             }
-            Event::Pushed { answer, .. } => {
-                if !effects.iter().any(|effect| matches!(effect, Effect::Record(Fact::PushRefused { .. }))) {
-                    self.answered.extend(answer.items.iter().filter_map(|item| match item {
-                        Item::Text(text) => Some(text.clone()),
-                        Item::Choices(_) => None,
-                    }));
-                }
+            Event::Pushed { answer, .. }
+                if !effects.iter().any(|effect| matches!(effect, Effect::Record(Fact::PushRefused { .. }))) =>
+            {
+                self.answered.extend(answer.items.iter().filter_map(|item| match item {
+                    Item::Text(text) => Some(text.clone()),
+                    Item::Choices(_) => None,
+                }));
             }
             Event::Redriven { part, .. } => self.tried_again.extend(words(part)),
             _ => {}
