@@ -129,7 +129,9 @@ pub async fn serve<L: Listener, H: Handler>(
             }
         }
     }
-    // Who connected before the listener closes was let in by the system, and may have sent a request.
+    // Who connected before the listener closes was let in by the system, and may have sent a request. Those are only seen
+    // once the runtime has looked at its sockets again.
+    tokio::task::yield_now().await;
     while let Ok(place) = places.clone().try_acquire_owned()
         && let Some(Ok(stream)) = listener.accept().now_or_never()
     {
