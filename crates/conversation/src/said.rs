@@ -149,7 +149,7 @@ impl Step<'_> {
         match known {
             Some((id, false)) => Some(id),
             Some((id, true)) => {
-                self.supersede(id, seat);
+                self.supersede(id, seat, said.poll.is_some());
                 let expires = self.now + said.session_lifetime_ms;
                 let leg = self.leg_mut(id)?;
                 (leg.closed, leg.comes_back, leg.seat, leg.expires) = (None, false, seat, expires);
@@ -164,7 +164,7 @@ impl Step<'_> {
                 let id = LegId(self.state.next_leg);
                 self.state.next_leg += 1;
                 self.state.legs.push(new_leg(id, seat, said, self.now + said.session_lifetime_ms));
-                self.supersede(id, seat);
+                self.supersede(id, seat, said.poll.is_some());
                 self.open_unless_closing(seat, id);
                 Some(id)
             }
@@ -190,13 +190,16 @@ impl Step<'_> {
                     && !in_use.contains(&leg.id)
             });
             let Some(index) = idle else { return };
-            self.state.legs.remove(index);
+            let leg = self.state.legs.remove(index);
+            for part in leg.unconfirmed.into_iter().flat_map(|sealed| sealed.parts) {
+                self.bury(leg.seat, part, Undelivered::OutcomeUnknown);
+            }
         }
     }
 
     /// A session opened on `new` by `seat`: every other session of a front bot is over. What a `pending` path left behind
     /// moves over; what else was left is buried with its reason.
-    fn supersede(&mut self, new: LegId, seat: SeatId) {
+    fn supersede(&mut self, new: LegId, seat: SeatId, is_poll: bool) {
         let others: Vec<LegId> = self
             .state
             .legs
@@ -207,7 +210,7 @@ impl Step<'_> {
         for old in others {
             let Some(leg) = self.state.leg(old) else { continue };
             if leg.comes_back && leg.seat == seat {
-                self.move_over(old, new);
+                self.move_over(old, new, is_poll);
                 continue;
             }
             let owner = leg.seat;
@@ -221,17 +224,23 @@ impl Step<'_> {
         self.recall_memory(new, seat);
     }
 
-    /// What waits on a leg that a `pending` path left comes out on the one by which the flow came back. That it came
-    /// back is the evidence that the reply arrived.
-    fn move_over(&mut self, old: LegId, new: LegId) {
+    /// What waits on a leg that a `pending` path left comes out on the one by which the flow came back. That it polls is
+    /// the evidence that the reply arrived; any other message is none.
+    fn move_over(&mut self, old: LegId, new: LegId, is_poll: bool) {
         let Some(leg) = self.leg_mut(old) else { return };
         leg.comes_back = false;
-        let unconfirmed = std::mem::take(&mut leg.unconfirmed);
-        let mut parts: Vec<_> =
-            unconfirmed.into_iter().filter(|sealed| sealed.aborted.is_some()).flat_map(|sealed| sealed.parts).collect();
+        let owner = leg.seat;
+        let (aborted, offered): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut leg.unconfirmed).into_iter().partition(|sealed| sealed.aborted.is_some());
+        let mut parts: Vec<_> = aborted.into_iter().flat_map(|sealed| sealed.parts).collect();
         parts.append(&mut leg.held);
-        if let Some(leg) = self.leg_mut(new) {
-            leg.held = parts;
+        match self.leg_mut(new) {
+            Some(leg) if leg.held.is_empty() => leg.held = parts,
+            Some(_) => self.hold_first(new, parts),
+            None => {}
+        }
+        for part in offered.into_iter().filter(|_| !is_poll).flat_map(|sealed| sealed.parts) {
+            self.bury(owner, part, Undelivered::OutcomeUnknown);
         }
     }
 

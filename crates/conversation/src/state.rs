@@ -93,17 +93,22 @@ impl Conversation {
     /// Whether nothing is open: no session, nothing on its way, nobody waiting.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.seats.iter().all(|seat| seat.session.is_none() && seat.turn.is_none())
-            && self.legs.iter().all(|leg| leg.is_idle() && leg.closed.is_some())
+        self.is_finished_without(&[])
     }
 
-    /// Whether the news that a reply is out lets something go on that waits for it. Otherwise the news can wait for
-    /// the next step.
+    fn is_finished_without(&self, out: &[RequestId]) -> bool {
+        self.seats.iter().all(|seat| seat.session.is_none() && seat.turn.is_none())
+            && self.legs.iter().all(|leg| leg.is_idle_without(out) && leg.closed.is_some())
+    }
+
+    /// Whether the news that these replies are out lets something go on that waits for it: a push, or the end of the
+    /// conversation, after which no step would come that could take the news along. Otherwise it can wait for the next
+    /// step.
     #[must_use]
-    pub fn waits_for_out(&self, request: RequestId) -> bool {
-        self.legs.iter().any(|leg| {
-            leg.pushes_late() && !leg.held.is_empty() && leg.unconfirmed.iter().any(|sealed| sealed.is(request))
-        })
+    pub fn waits_for_out(&self, out: &[RequestId]) -> bool {
+        let is_news = |leg: &Leg| leg.unconfirmed.iter().any(|sealed| out.iter().any(|request| sealed.is(*request)));
+        let gates_a_push = |leg: &Leg| leg.pushes_late() && !leg.held.is_empty() && is_news(leg);
+        self.legs.iter().any(gates_a_push) || (self.legs.iter().any(is_news) && self.is_finished_without(out))
     }
 
     /// How many inputs of a bot wait behind its running turn.
@@ -237,15 +242,19 @@ impl Leg {
         self.open[index].gone && self.open.iter().any(|open| !open.gone)
     }
 
-    /// Whether nothing is on its way and nobody waits.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.open.is_empty() && self.held.is_empty() && self.pushes.is_empty() && self.unconfirmed.is_empty()
+    /// Whether nothing is on its way and nobody waits, once these replies are known to be out.
+    fn is_idle_without(&self, out: &[RequestId]) -> bool {
+        let in_doubt = self.doubtful(out).next().is_some();
+        self.open.is_empty() && self.held.is_empty() && self.pushes.is_empty() && !in_doubt
+    }
+
+    fn doubtful(&self, out: &[RequestId]) -> impl Iterator<Item = &Unconfirmed> {
+        self.unconfirmed.iter().filter(|sealed| !out.iter().any(|request| sealed.is(*request)))
     }
 
     fn deadlines(&self, out: &[RequestId]) -> impl Iterator<Item = Timestamp> {
         let waits = self.open.iter().map(|open| open.wait_until);
-        let doubtful = || self.unconfirmed.iter().filter(|sealed| !out.iter().any(|request| sealed.is(*request)));
+        let doubtful = || self.doubtful(out);
         let windows = doubtful().filter(|_| self.pushes_late()).map(|sealed| sealed.until);
         let alive = self.closed.is_none() || !self.held.is_empty() || doubtful().next().is_some();
         let lifetime = alive.then_some(self.expires);

@@ -108,15 +108,20 @@ impl Waits {
 
     /// Nothing was stored for a request.
     pub(crate) fn refused(&self, request: RequestId) {
-        if let Some(wait) = self.lock().by_request.get(&request) {
+        let inner = self.lock();
+        let first = inner.by_request.get(&request);
+        let repeating = inner.repeats.iter_waiting(request);
+        for wait in first.into_iter().chain(repeating.filter_map(|request| inner.by_request.get(&request))) {
             wait.verdict.send_replace(Some(Verdict::Refuse));
         }
     }
 
-    /// The store knows the message under an earlier request: whoever waits under `request` waits for that one.
+    /// The message came under an earlier request already: whoever waits under `request` waits for that one. When nobody
+    /// does any more, there is nothing to remember.
     pub(crate) fn repeats(&self, request: RequestId, earlier: RequestId) {
-        if request != earlier {
-            self.lock().repeats.insert(request, earlier);
+        let mut inner = self.lock();
+        if request != earlier && inner.by_request.contains_key(&request) {
+            inner.repeats.insert(request, earlier);
         }
     }
 
@@ -168,6 +173,8 @@ pub struct Delivery {
     shared: Arc<Shared>,
     request: RequestId,
     out: AtomicBool,
+    /// The response is the constant refusal. It may well leave, but a reply that was sealed meanwhile did not.
+    refused: bool,
 }
 
 impl Delivery {
@@ -179,7 +186,7 @@ impl Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        let out = self.out.load(Ordering::Acquire);
+        let out = self.out.load(Ordering::Acquire) && !self.refused;
         self.shared.waits.open.fetch_sub(1, Ordering::Relaxed);
         self.shared.left(self.request, out);
     }
@@ -197,7 +204,7 @@ impl Shared {
         let dedup = self.dedup_key(connector.as_ref(), &message, fresh);
         let (request, mut verdict) = self.waits.register(dedup, fresh);
         self.waits.open.fetch_add(1, Ordering::Relaxed);
-        let delivery = Delivery { shared: self.clone(), request, out: AtomicBool::new(false) };
+        let mut delivery = Delivery { shared: self.clone(), request, out: AtomicBool::new(false), refused: false };
         if request == fresh {
             if self.waits.open() > self.limits.open_requests_max {
                 self.waits.refused(request);
@@ -213,15 +220,12 @@ impl Shared {
         let decided = tokio::time::timeout(left, verdict.wait_for(Option::is_some)).await;
         let reply = match decided.ok().and_then(Result::ok).and_then(|verdict| verdict.clone()) {
             Some(Verdict::Sealed(reply)) => reply,
-            Some(Verdict::Refuse) => {
+            refused => {
                 self.counts.refused.fetch_add(1, Ordering::Relaxed);
-                delivery.out();
-                connector.refusal()
-            }
-            None => {
-                self.counts.refused.fetch_add(1, Ordering::Relaxed);
-                self.tell(request, Event::Refused { request });
-                delivery.out();
+                delivery.refused = true;
+                if refused.is_none() {
+                    self.tell(request, Event::Refused { request });
+                }
                 connector.refusal()
             }
         };
@@ -247,9 +251,9 @@ impl Shared {
                 return;
             }
         };
-        if self.waits.belongs(request, conversation) {
-            self.slots.keep_for_response(conversation);
-        }
+        // In this order, so that whoever ends the response finds what is to be undone.
+        self.slots.keep_for_response(conversation, key, &self.timers);
+        let is_awaited = self.waits.belongs(request, conversation);
         let mut wait_until = arrival.at + connector.wait_ms();
         if let Some(drained) = self.draining() {
             wait_until = wait_until.min(drained);
@@ -278,6 +282,11 @@ impl Shared {
             open_event: None,
         };
         self.enqueue(conversation, key, Queued { accept: Some(accept), ..Queued::event(Event::Said(Box::new(said))) });
+        if !is_awaited {
+            // The client was gone before anybody could be told. Its message counts, and its answer goes another way.
+            self.tell_conversation(conversation, Event::ReplyAborted { request });
+            self.slots.response_ended(conversation);
+        }
     }
 
     /// What makes a message unique: its id within its session, or nothing but itself.

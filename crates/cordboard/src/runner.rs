@@ -18,11 +18,12 @@ use crate::outbox::Lanes;
 use crate::step::{Prepared, Unprepared};
 use crate::store::{self, Accept, Key, Letter, OutboxSeq};
 use crate::stored;
+use crate::timer::Timers;
 
 /// At most this many events are applied in one step.
 const STEP_EVENTS_MAX: usize = 32;
-/// A step that meets another writer is repeated this often before its events wait.
-const CONFLICTS_MAX: u32 = 8;
+/// A step that meets another writer, or was lost on the way, is repeated this often before its events wait.
+const REPEATS_MAX: u32 = 8;
 /// How long events that come from inside wait when the store takes nothing.
 const STORE_PAUSE_MS: u64 = 250;
 /// How many sealed replies a slot remembers for requests that ask the same.
@@ -70,6 +71,10 @@ impl Queued {
         }
     }
 
+    fn tells_out(&self, of: RequestId) -> bool {
+        matches!(self.event, Some(Event::ReplyOut { request, .. }) if request == of)
+    }
+
     fn is_from_outside(&self) -> bool {
         self.accept.is_some() || self.told.is_some()
     }
@@ -106,8 +111,10 @@ pub(crate) struct Slot {
 struct SlotInner {
     queue: VecDeque<Queued>,
     running: bool,
-    /// Nothing of it is stored yet.
+    /// Nothing of it was ever stored, and nothing was tried to be: it need not be loaded.
     fresh: bool,
+    /// The store holds something of it that cannot be read. Nothing is tried again by itself.
+    damaged: bool,
     /// It left memory; whoever still holds it must look the conversation up again.
     retired: bool,
     held: Option<Held>,
@@ -146,12 +153,12 @@ impl Slots {
         self.lock().by_id.keys().copied().collect()
     }
 
-    /// Whether a conversation will look by itself at whatever is due of it. Being in memory is not enough: one whose only
-    /// message so far repeated an earlier one, or could not be stored, has started no timer and no sender.
+    /// Whether a conversation will look by itself at whatever is due of it. Being in memory is not enough: one that could
+    /// not be loaded or stored has started no timer and no sender. One that cannot be read will not be read by trying.
     pub(crate) fn looks_after(&self, conversation: ConversationId) -> bool {
         self.get(conversation).is_some_and(|slot| {
             let inner = slot.lock();
-            inner.running || inner.held.is_some()
+            inner.running || inner.held.is_some() || inner.damaged
         })
     }
 
@@ -160,22 +167,30 @@ impl Slots {
     }
 
     fn insert(&self, id: ConversationId, key: Key, fresh: bool) -> Arc<Slot> {
+        self.lock().insert(id, key, fresh)
+    }
+
+    /// The conversation in memory that has this key, or else this one from now on: of two first messages that come at
+    /// once, both must find the same.
+    fn of_key(&self, key: Key, id: ConversationId, fresh: bool) -> ConversationId {
         let mut table = self.lock();
-        if let Some(slot) = table.by_id.get(&id) {
-            return slot.clone();
+        match table.by_key.get(&key) {
+            Some(known) => *known,
+            None => table.insert(id, key, fresh).id,
         }
-        let inner = Mutex::new(SlotInner { fresh, ..SlotInner::default() });
-        let slot = Arc::new(Slot { id, key, inner, lanes: Mutex::default() });
-        table.by_id.insert(id, slot.clone());
-        table.by_key.insert(key, id);
-        table.order.push_back(id);
-        slot
     }
 
     /// Keeps a conversation in memory until the response of one more request ended.
-    pub(crate) fn keep_for_response(&self, conversation: ConversationId) {
-        if let Some(slot) = self.get(conversation) {
-            slot.lock().responding += 1;
+    pub(crate) fn keep_for_response(&self, conversation: ConversationId, key: Key, timers: &Timers) {
+        loop {
+            let slot = self.insert(conversation, key, false);
+            let mut inner = slot.lock();
+            if !inner.retired {
+                inner.responding += 1;
+                return;
+            }
+            drop(inner);
+            self.remove(&slot, timers);
         }
     }
 
@@ -187,17 +202,35 @@ impl Slots {
         }
     }
 
-    fn remove(&self, slot: &Arc<Slot>) {
+    /// Gives up a retired slot. The store's timer takes over from the one in memory.
+    fn remove(&self, slot: &Arc<Slot>, timers: &Timers) {
         let mut table = self.lock();
         // A newer slot of the same conversation stays.
         if table.by_id.get(&slot.id).is_some_and(|current| Arc::ptr_eq(current, slot)) {
+            timers.set(slot.id, None);
             table.by_id.remove(&slot.id);
-            table.by_key.remove(&slot.key);
+            if table.by_key.get(&slot.key) == Some(&slot.id) {
+                table.by_key.remove(&slot.key);
+            }
             if table.order.len() > 2 * table.by_id.len() + 64 {
                 let SlotTable { by_id, order, .. } = &mut *table;
                 order.retain(|id| by_id.contains_key(id));
             }
         }
+    }
+}
+
+impl SlotTable {
+    fn insert(&mut self, id: ConversationId, key: Key, fresh: bool) -> Arc<Slot> {
+        if let Some(slot) = self.by_id.get(&id) {
+            return slot.clone();
+        }
+        let inner = Mutex::new(SlotInner { fresh, ..SlotInner::default() });
+        let slot = Arc::new(Slot { id, key, inner, lanes: Mutex::default() });
+        self.by_id.insert(id, slot.clone());
+        self.by_key.insert(key, id);
+        self.order.push_back(id);
+        slot
     }
 }
 
@@ -213,10 +246,7 @@ impl Slot {
     /// The next events for a step, replies that are out first; nothing ends the drive.
     fn take(&self) -> Option<Vec<Queued>> {
         let mut inner = self.lock();
-        let outs_matter = inner
-            .held
-            .as_ref()
-            .is_some_and(|held| inner.out.iter().any(|(request, _)| held.state.waits_for_out(*request)));
+        let outs_matter = inner.held.as_ref().is_some_and(|held| held.state.waits_for_out(&requests(&inner.out)));
         if inner.queue.is_empty() && !outs_matter {
             inner.running = false;
             return None;
@@ -253,13 +283,8 @@ impl Shared {
             return Ok(*id);
         }
         let stored = self.store.find(key).await?;
-        // Another message of the same conversation may have been faster.
-        if let Some(id) = self.slots.lock().by_key.get(&key) {
-            return Ok(*id);
-        }
         let id = stored.unwrap_or_else(|| self.runtime.ids.conversation());
-        self.slots.insert(id, key, stored.is_none());
-        Ok(id)
+        Ok(self.slots.of_key(key, id, stored.is_none()))
     }
 
     /// Queues something for a conversation. A message that finds the queue full is refused.
@@ -272,7 +297,7 @@ impl Shared {
         let mut inner = slot.lock();
         if inner.retired {
             drop(inner);
-            self.slots.remove(slot);
+            self.slots.remove(slot, &self.timers);
             return self.enqueue(slot.id, slot.key, queued);
         }
         if queued.is_from_outside() && inner.queue.len() >= self.limits.queued_events_max {
@@ -320,13 +345,15 @@ impl Shared {
         let mut inner = slot.lock();
         inner.out.push((request, self.runtime.now()));
         inner.unmarked += 1;
-        let matters = inner.held.as_ref().is_some_and(|held| held.state.waits_for_out(request));
-        let mark =
-            inner.held.as_ref().filter(|_| !inner.running && inner.queue.is_empty()).map(|held| store::OutMark {
-                conversation,
-                version: held.version,
-                next_due: held.state.next_due_without(&requests(&inner.out)),
-            });
+        let out = requests(&inner.out);
+        let matters = inner.held.as_ref().is_some_and(|held| held.state.waits_for_out(&out));
+        // A step that is made of the news sets the time itself; until then, a crash must not leave it unset.
+        let is_left = !matters && !inner.running && inner.queue.is_empty();
+        let mark = inner.held.as_ref().filter(|_| is_left).map(|held| store::OutMark {
+            conversation,
+            version: held.version,
+            next_due: held.state.next_due_without(&out),
+        });
         if let Some(mark) = &mark {
             self.timers.set(conversation, mark.next_due);
         }
@@ -362,21 +389,25 @@ impl Shared {
     /// Applies a batch, whatever it takes: repeats it after a conflict, joins what the store knows already, refuses what
     /// cannot be stored.
     async fn run(self: &Arc<Self>, slot: &Arc<Slot>, mut batch: Vec<Queued>) {
-        let mut conflicts = 0;
-        while !batch.is_empty() {
+        let mut repeated = 0;
+        loop {
             let held = match self.held(slot, &mut batch).await {
                 Ok(held) => held,
                 Err(error) => return self.put_off(slot, batch, &error).await,
             };
+            self.join_twins(&mut batch);
+            if batch.is_empty() {
+                // Whatever the load found goes on, though this run has nothing to add.
+                self.start_sending(slot, Vec::new(), &[]);
+                return self.keep(slot, held);
+            }
             let prepared = match self.prepare(slot, held, batch) {
                 Ok(prepared) => prepared,
                 Err(Unprepared { batch: mut poisoned }) => {
                     if poisoned.len() == 1 {
                         return self.bury_poisoned(slot, poisoned).await;
                     }
-                    // One of them is poison: each gets a step of its own.
-                    batch = vec![poisoned.remove(0)];
-                    self.requeue_front(slot, poisoned);
+                    batch = self.one_alone(slot, &mut poisoned);
                     continue;
                 }
             };
@@ -390,16 +421,39 @@ impl Shared {
                 Err(store::Error::Duplicate(_)) => batch = self.join_known(batch).await,
                 Err(store::Error::Unknown(reason)) => match self.was_committed(slot, after.held.version).await {
                     Some(true) => return self.after_commit(slot, after, batch),
-                    Some(false) => {}
-                    None => return self.put_off(slot, batch, &store::Error::Unknown(reason)).await,
+                    Some(false) if repeated < REPEATS_MAX => repeated += 1,
+                    Some(false) | None => return self.put_off(slot, batch, &store::Error::Unknown(reason)).await,
                 },
-                Err(store::Error::Conflict) if conflicts < CONFLICTS_MAX => {
-                    conflicts += 1;
+                Err(store::Error::Conflict) if repeated < REPEATS_MAX => {
+                    repeated += 1;
                     self.counts.conflicts.fetch_add(1, Ordering::Relaxed);
                 }
+                Err(store::Error::Damaged(_)) if batch.len() > 1 => batch = self.one_alone(slot, &mut batch),
                 Err(error) => return self.put_off(slot, batch, &error).await,
             }
         }
+    }
+
+    /// One of a batch cannot be applied, or not be stored: each gets a step of its own, the first of them now.
+    fn one_alone(&self, slot: &Slot, batch: &mut Vec<Queued>) -> Vec<Queued> {
+        let first = batch.remove(0);
+        self.requeue_front(slot, std::mem::take(batch));
+        vec![first]
+    }
+
+    /// The same message twice in one step: the platform gave up on it and sent it again before it was stored. The second
+    /// joins the first.
+    fn join_twins(&self, batch: &mut Vec<Queued>) {
+        let mut firsts = BTreeMap::new();
+        batch.retain(|queued| {
+            let Some(accept) = &queued.accept else { return true };
+            let first = *firsts.entry(accept.key).or_insert(accept.request);
+            if first != accept.request {
+                self.counts.duplicates.fetch_add(1, Ordering::Relaxed);
+                self.waits.repeats(accept.request, first);
+            }
+            first == accept.request
+        });
     }
 
     /// Reads back whether the commit that made `version` happened; nothing when even that is not to be known.
@@ -417,7 +471,8 @@ impl Shared {
             if let Some(held) = inner.held.take() {
                 return Ok(held);
             }
-            inner.fresh
+            // Only once: what became of a first commit may be known to the store alone.
+            std::mem::take(&mut inner.fresh)
         };
         let loaded = if fresh { None } else { self.store.load(slot.id).await? };
         let Some(loaded) = loaded else {
@@ -431,6 +486,8 @@ impl Shared {
         let mut first = Vec::new();
         for request in &loaded.requests {
             if let Some(reply) = request.reply.as_ref().and_then(SealedReply::from_blob) {
+                // The step that sealed it may have been stored though its outcome could not be learnt.
+                self.waits.sealed(request.id, &reply);
                 held.remember_sealed(request.id, reply);
             }
         }
@@ -438,11 +495,13 @@ impl Shared {
             let in_doubt = |request: &RequestId| loaded.requests.iter().any(|row| row.id == *request);
             if let Some(request) =
                 std::iter::once(&sealed.request).chain(&sealed.joined).find(|request| !in_doubt(request))
+                && !batch.iter().any(|queued| queued.tells_out(*request))
             {
                 first.push(Queued::event(Event::ReplyOut { request: *request, at: self.runtime.now() }));
             }
         }
-        for entry in &loaded.open_entries {
+        let is_known = |request| batch.iter().any(|queued| queued.open_entry == Some(request));
+        for entry in loaded.open_entries.iter().filter(|entry| !is_known(entry.request)) {
             let event = entry.event.payload().and_then(|payload| stored::decode_event(&payload).ok());
             first.push(Queued { open_entry: Some(entry.request), event, ..Queued::event(Event::TimePassed) });
         }
@@ -459,6 +518,13 @@ impl Shared {
         let (outside, inside): (Vec<Queued>, Vec<Queued>) = batch.into_iter().partition(Queued::is_from_outside);
         for queued in outside {
             self.not_stored(queued);
+        }
+        if matches!(error, store::Error::Damaged(_)) {
+            slot.lock().damaged = true;
+            for queued in inside {
+                self.keep_letter(slot, &queued, "damaged").await;
+            }
+            return;
         }
         self.requeue_front(slot, inside);
         tokio::time::sleep(Duration::from_millis(STORE_PAUSE_MS)).await;
@@ -508,32 +574,38 @@ impl Shared {
         for queued in batch {
             self.counts.poisoned.fetch_add(1, Ordering::Relaxed);
             tracing::error!(conversation = %slot.id, "handling an event failed inside Cordboard; it is kept as a dead letter");
-            let letter = queued.event.as_ref().map(|event| Letter {
-                id: self.runtime.ids.letter(),
-                conversation: Some(slot.id),
-                kind: "event".into(),
-                place: "runner".into(),
-                reason: "poisoned".into(),
-                attempts: 1,
-                died: self.runtime.now(),
-                payload: store::Blob::clear(&stored::encode_event(event)),
-            });
-            if let Some(letter) = letter
-                && let Err(error) = self.store.bury(letter).await
-            {
-                tracing::error!(%error, "a poisoned event could not be kept");
-            }
+            self.keep_letter(slot, &queued, "poisoned").await;
             let failed = match &queued.event {
                 Some(Event::Answered { seat, turn, .. }) => {
                     Some(Event::Failed { seat: *seat, turn: *turn, failure: Failure::Internal })
                 }
                 _ => None,
             };
-            if failed.is_some() || queued.settle.is_some() {
+            // A row alone that cannot be settled stays; it would come back here for ever.
+            if queued.event.is_some() && (failed.is_some() || queued.settle.is_some()) {
                 let settle = queued.settle;
                 self.requeue_front(slot, vec![Queued { event: failed, settle, ..Queued::event(Event::TimePassed) }]);
             }
             self.not_stored(queued);
+        }
+    }
+
+    /// Keeps an event that no step could take as a dead letter.
+    async fn keep_letter(&self, slot: &Slot, queued: &Queued, reason: &str) {
+        let Some(event) = queued.event.as_ref().filter(|event| **event != Event::TimePassed) else { return };
+        let letter = Letter {
+            id: self.runtime.ids.letter(),
+            conversation: Some(slot.id),
+            kind: "event".into(),
+            place: "runner".into(),
+            reason: reason.into(),
+            attempts: 1,
+            died: self.runtime.now(),
+            payload: store::Blob::clear(&stored::encode_event(event)),
+        };
+        self.counts.letters.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = self.store.bury(letter).await {
+            tracing::error!(%error, "an event that could not be applied could not be kept either");
         }
     }
 
@@ -562,17 +634,22 @@ impl Shared {
             slot.lock().queue.push_back(Queued::event(settled));
         }
         self.start_sending(slot, after.rows, &after.settled);
+        self.keep(slot, after.held);
+    }
+
+    /// Keeps a state in memory until something happens to it.
+    fn keep(&self, slot: &Slot, held: Held) {
         let mut inner = slot.lock();
-        self.timers.set(slot.id, after.held.state.next_due_without(&requests(&inner.out)));
-        inner.fresh = false;
-        inner.held = Some(after.held);
+        self.timers.set(slot.id, held.state.next_due_without(&requests(&inner.out)));
+        inner.damaged = false;
+        inner.held = Some(held);
     }
 
     /// A conversation with nothing open leaves memory at once; past the limit, idle ones do.
     fn make_room(&self, slot: &Arc<Slot>) {
         let finished = slot.lock().held.as_ref().is_some_and(|held| held.state.is_finished());
         if finished && slot.retire() {
-            self.slots.remove(slot);
+            self.slots.remove(slot, &self.timers);
         }
         let over = self.slots.lock().by_id.len().saturating_sub(self.limits.conversations_in_memory_max);
         for _ in 0..over.min(4) {
@@ -584,7 +661,7 @@ impl Shared {
                 slot
             };
             if let Some(oldest) = oldest.filter(|oldest| oldest.retire()) {
-                self.slots.remove(&oldest);
+                self.slots.remove(&oldest, &self.timers);
             }
         }
     }

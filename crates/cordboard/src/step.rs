@@ -39,7 +39,7 @@ pub(crate) struct After {
     pub(crate) unsendable: Vec<(LegId, PushNumber)>,
 }
 
-/// A batch that could not be applied: applying it panicked, or its state would be too large.
+/// A batch that could not be applied: applying or rendering it panicked, or its state would be too large.
 pub(crate) struct Unprepared {
     pub(crate) batch: Vec<Queued>,
 }
@@ -57,14 +57,21 @@ struct Draft<'a> {
 
 impl Shared {
     pub(crate) fn prepare(&self, slot: &Arc<Slot>, held: Held, batch: Vec<Queued>) -> Result<Prepared, Unprepared> {
+        // Core, connectors and engines are pure here, so one that panics leaves nothing half done.
+        match catch_unwind(AssertUnwindSafe(|| self.draft(slot, held, &batch))) {
+            Ok(Some((step, after))) => Ok(Prepared { step, batch, after }),
+            Ok(None) | Err(_) => Err(Unprepared { batch }),
+        }
+    }
+
+    /// The transaction; nothing when the state would be too large.
+    fn draft(&self, slot: &Slot, held: Held, batch: &[Queued]) -> Option<(Step, After)> {
         let policies = self.policies();
         let events: Vec<Event> = batch.iter().filter_map(|queued| queued.event.clone()).collect();
         let now = self.runtime.now().max(held.state.now);
         let Held { version, state, next_seq, sealed } = held;
         let first_new_leg = state.next_leg;
-        let Ok((state, effects)) = catch_unwind(AssertUnwindSafe(|| apply(&policies, state, &events, now))) else {
-            return Err(Unprepared { batch });
-        };
+        let (state, effects) = apply(&policies, state, &events, now);
         let mut draft = Draft {
             shared: self,
             slot,
@@ -83,15 +90,12 @@ impl Shared {
             },
             state,
         };
-        draft.take_in(&batch);
+        draft.take_in(batch);
         for effect in &effects {
             draft.effect(effect);
         }
-        draft.redrive(&batch);
-        match draft.finish(first_new_leg, &events, &effects) {
-            Ok((step, after)) => Ok(Prepared { step, batch, after }),
-            Err(()) => Err(Unprepared { batch }),
-        }
+        draft.redrive(batch);
+        draft.finish(first_new_leg, &events, &effects)
     }
 }
 
@@ -316,7 +320,7 @@ impl Draft<'_> {
         }
     }
 
-    fn finish(mut self, first_new_leg: u32, events: &[Event], effects: &[Effect]) -> Result<(Step, After), ()> {
+    fn finish(mut self, first_new_leg: u32, events: &[Event], effects: &[Effect]) -> Option<(Step, After)> {
         let refused =
             self.after.facts.iter().any(|fact| matches!(fact, Fact::PushRefused { .. } | Fact::StaleAnswer { .. }));
         if refused {
@@ -328,7 +332,7 @@ impl Draft<'_> {
         self.step.new_legs.extend(new.map(|leg| self.shared.leg_key(&leg.name)));
         let state = stored::encode_state(&self.state);
         if state.len() > self.shared.limits.state_max_bytes {
-            return Err(());
+            return None;
         }
         self.step.state = Blob::clear(&state);
         self.step.next_due = self.state.next_due();
@@ -336,7 +340,7 @@ impl Draft<'_> {
         self.step.journal.payload = Blob::clear(&stored::encode_journal(events, effects));
         self.after.held.state = self.state;
         self.after.held.next_seq = self.next_seq;
-        Ok((self.step, self.after))
+        Some((self.step, self.after))
     }
 }
 

@@ -11,7 +11,7 @@ use model::{ConversationId, Event, Timestamp};
 use tokio::sync::Notify;
 
 use crate::gateway::Shared;
-use crate::store::Sweep;
+use crate::store::{self, Sweep};
 
 /// At most this many conversations are taken from the store at once.
 const DUE_MAX: u32 = 256;
@@ -130,8 +130,24 @@ impl Shared {
         }
     }
 
+    /// Conversations that are due and do not look after themselves. Those that do may all be older than the first that
+    /// does not, so it is asked on until there is one, or the end.
+    async fn asleep_and_due(&self) -> Result<Vec<ConversationId>, store::Error> {
+        let mut limit = DUE_MAX;
+        loop {
+            let due = self.store.due(self.replica, self.runtime.now(), limit).await?;
+            let is_all = due.len() < limit as usize;
+            let asleep: Vec<_> =
+                due.into_iter().filter(|conversation| !self.slots.looks_after(*conversation)).collect();
+            if is_all || !asleep.is_empty() {
+                return Ok(asleep);
+            }
+            limit = limit.saturating_mul(4);
+        }
+    }
+
     async fn find_due(self: &Arc<Self>) {
-        let due = match self.store.due(self.replica, self.runtime.now(), DUE_MAX).await {
+        let due = match self.asleep_and_due().await {
             Ok(due) => due,
             Err(error) => {
                 tracing::warn!(%error, "what is due could not be read");
@@ -139,8 +155,8 @@ impl Shared {
             }
         };
         for conversation in due {
-            if self.slots.looks_after(conversation) || self.is_stopped() {
-                continue;
+            if self.is_stopped() {
+                return;
             }
             if let Err(error) = self.wake(conversation).await {
                 tracing::warn!(%error, %conversation, "a conversation that is due could not be loaded");

@@ -146,6 +146,17 @@ fn v1_the_pending_path_comes_back_on_a_new_session() {
 }
 
 #[test]
+fn v1_only_a_poll_shows_that_the_pending_reply_arrived() {
+    for (text, said) in [("poll 1", &[][..]), ("are you there?", &["bury one moment: outcome_unknown"][..])] {
+        let mut story = Story::through(Late::PendingFlow);
+        story.says(1, "hello");
+        story.pushes("one moment");
+        story.due().gives(&["seal r1: one moment(pending 1)"]);
+        story.says_on("s2", 2, text).gives(said);
+    }
+}
+
+#[test]
 fn v1_the_pending_path_waits_for_the_answer_and_may_bring_the_end() {
     let mut story = Story::through(Late::PendingFlow);
     story.says(1, "hello");

@@ -1,8 +1,11 @@
 //! How sessions open, end and come back, and who has the floor meanwhile.
 
-use model::{Answer, Attributes, Event, Holder, Item, Late, News, Next, Outcome, Part, PushOutcome, SeatId, Slots};
+use model::{
+    Answer, Attributes, Event, Holder, Item, Late, News, Next, Outcome, Part, PushOutcome, RequestId, SeatId, Slots,
+};
 
 use super::story::{Story, hand_over};
+use crate::LEGS_MAX;
 
 fn with_notices(late: Late) -> Story {
     let mut story = Story::through(late);
@@ -189,4 +192,29 @@ fn attributes_flow_both_ways_and_are_never_cleared() {
     story.out(1);
     story.says(2, "more");
     assert_eq!(story.state.seats[0].attributes.get("topic").map(String::as_str), Some("parcels"));
+}
+
+#[test]
+fn the_news_that_the_last_reply_left_ends_a_conversation_and_is_worth_a_step() {
+    let mut story = Story::through(Late::PollButton);
+    story.says(1, "hello");
+    story.answers(1, "hi");
+    assert!(!story.state.waits_for_out(&[RequestId(1)]), "the next message brings the news along");
+    story.says(2, "bye");
+    story.answers_then(2, "see you", Next::End);
+    assert!(!story.state.waits_for_out(&[RequestId(9)]));
+    assert!(story.state.waits_for_out(&[RequestId(2)]), "no step comes any more by itself");
+    story.out(2);
+    assert!(story.state.is_finished());
+}
+
+#[test]
+fn a_session_that_makes_room_takes_no_words_along() {
+    let mut story = Story::through(Late::Push);
+    for session in 0..LEGS_MAX as u64 {
+        story.says_on(&format!("s{session}"), session, "bye");
+        let turn = u32::try_from(session).unwrap() + 1;
+        story.answers_then(turn, &format!("bye {session}"), Next::End);
+    }
+    story.says_on("one more", 99, "hello").gives(&["bury bye 0 | [done]: outcome_unknown", "ask turn-17 hello"]);
 }

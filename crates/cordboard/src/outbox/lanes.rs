@@ -80,6 +80,15 @@ impl Lanes {
         self.lanes.retain(|_, rows| !rows.is_empty());
     }
 
+    /// Takes out what is not among these: the store has it no more.
+    pub(crate) fn keep_only(&mut self, stored: &[OutboxSeq]) {
+        let gone: Vec<OutboxSeq> =
+            self.lanes.values().flatten().map(|row| row.seq).filter(|seq| !stored.contains(seq)).collect();
+        for seq in gone {
+            self.remove(seq);
+        }
+    }
+
     /// The first rows of all lanes that nobody sends yet; whoever takes them sends them.
     pub(crate) fn start(&mut self) -> Vec<LaneRow> {
         let mut started = Vec::new();

@@ -1,9 +1,11 @@
 //! Sends one row until it is over: claim, call, and what came of it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use model::{BotKey, ConnectorKey, Event, Failure, LegId, PushNumber, PushOutcome, SeatId, Timestamp, TurnNumber};
 
 use super::{Item, Kind, LaneRow, Place};
@@ -17,6 +19,7 @@ use crate::store::{Blob, Claim, Letter, OutboxRow, OutboxSeq};
 /// A notice is worth this many attempts and this much time each; then it is a dead letter.
 const NOTICE_ATTEMPTS_MAX: u32 = 3;
 const NOTICE_TIMEOUT_MS: u64 = 5_000;
+const NOT_TAKEN: &str = "the engine did not take the notice";
 /// An ask without an engine's wish to be asked later, and a push that found no token, wait at least this long.
 const PAUSE_MIN_MS: u64 = 50;
 
@@ -28,6 +31,19 @@ enum Attempted {
     Dead(&'static str),
     /// Again, at the earliest after this time.
     Again { after_ms: Option<u64>, pause: bool },
+}
+
+/// What a row becomes that was tried as often as it may be.
+fn worn_out(kind: &Kind) -> Attempted {
+    match kind {
+        Kind::Ask { seat, turn, .. } => {
+            Attempted::Over(Some(Event::Failed { seat: *seat, turn: *turn, failure: Failure::Internal }))
+        }
+        Kind::Push { leg, number, .. } => {
+            Attempted::Over(Some(Event::Settled { leg: *leg, push: *number, outcome: PushOutcome::GaveUp }))
+        }
+        Kind::Notice { .. } => Attempted::Dead(NOT_TAKEN),
+    }
 }
 
 impl Shared {
@@ -54,10 +70,12 @@ impl Shared {
     pub(crate) fn recover(self: &Arc<Self>, slot: &Arc<Slot>, rows: &[OutboxRow]) -> Vec<Queued> {
         let mut told = Vec::new();
         let mut lanes = slot.lanes();
+        // A step may have been stored though its outcome could not be learnt; then only the store knows what it settled.
+        lanes.keep_only(&rows.iter().map(|row| row.seq).collect::<Vec<_>>());
         for row in rows.iter().filter(|row| !lanes.contains(row.seq)).collect::<Vec<_>>() {
             let item = row.item.payload().and_then(|payload| Item::decode(&payload));
             let Some(item) = item else {
-                tracing::error!(conversation = %slot.id, "an outbox row cannot be read; it stays");
+                told.push(self.unreadable(slot, row));
                 continue;
             };
             let ours = row.claim.is_some_and(|claim| claim.by == self.replica);
@@ -73,6 +91,23 @@ impl Shared {
             lanes.add(LaneRow::new(row.seq, item, due, row.attempt, None));
         }
         told
+    }
+
+    /// A row that cannot be read leaves the outbox, where it would block its lane and be due for ever.
+    fn unreadable(&self, slot: &Slot, row: &OutboxRow) -> Queued {
+        tracing::error!(conversation = %slot.id, "an outbox row cannot be read; it is kept as a dead letter");
+        self.counts.letters.fetch_add(1, Ordering::Relaxed);
+        let letter = Letter {
+            id: self.runtime.ids.letter(),
+            conversation: Some(slot.id),
+            kind: "outbox".into(),
+            place: "outbox".into(),
+            reason: "it cannot be read".into(),
+            attempts: row.attempt,
+            died: self.runtime.now(),
+            payload: row.item.clone(),
+        };
+        Queued { event: None, settle: Some(row.seq), letter: Some(letter), ..Queued::event(Event::TimePassed) }
     }
 
     /// What a row in doubt becomes when it must not be sent again.
@@ -142,7 +177,10 @@ impl Shared {
             };
             self.note_claimed(slot, seq, true);
             self.runtime.point("before_send").await;
-            let attempted = self.attempt(&item, attempt).await;
+            let attempted = match AssertUnwindSafe(self.attempt(&item, attempt)).catch_unwind().await {
+                Ok(attempted) => attempted,
+                Err(_) => self.broke(&item.kind, attempt),
+            };
             self.runtime.point("after_send").await;
             match attempted {
                 Attempted::Over(event) => return self.over(slot, seq, event, None),
@@ -164,9 +202,27 @@ impl Shared {
         }
     }
 
-    /// Full jitter: anything between nothing and the doubled wait.
+    /// An attempt panicked. Nobody knows how far it came.
+    fn broke(&self, kind: &Kind, attempt: u32) -> Attempted {
+        tracing::error!("an attempt to send something failed inside Cordboard");
+        match self.not_again(kind) {
+            Some(event) => Attempted::Over(Some(event)),
+            None if attempt >= self.attempts_max(kind) => worn_out(kind),
+            None => Attempted::Again { after_ms: None, pause: true },
+        }
+    }
+
+    fn attempts_max(&self, kind: &Kind) -> u32 {
+        match kind {
+            Kind::Ask { .. } => self.limits.ask_attempts_max,
+            Kind::Notice { .. } => NOTICE_ATTEMPTS_MAX,
+            Kind::Push { .. } => self.limits.push_attempts_max,
+        }
+    }
+
+    /// Full jitter: anything between nothing and the wait, which doubles from the first on.
     fn backoff_ms(&self, attempt: u32) -> u64 {
-        let doubled = self.limits.backoff_first_ms.saturating_mul(1 << attempt.min(20));
+        let doubled = self.limits.backoff_first_ms.saturating_mul(1 << attempt.saturating_sub(1).min(20));
         self.runtime.ids.below(doubled.min(self.limits.backoff_max_ms))
     }
 
@@ -253,6 +309,10 @@ impl Shared {
     }
 
     async fn attempt(&self, item: &Item, attempt: u32) -> Attempted {
+        if attempt > self.attempts_max(&item.kind) + self.limits.aborted_attempts_max {
+            // Attempt after attempt ended with the process, before what came of it was known: this may be what ends it.
+            return worn_out(&item.kind);
+        }
         match &item.kind {
             Kind::Ask { seat, bot, turn, id, hard_deadline } => {
                 self.counts.asks.fetch_add(1, Ordering::Relaxed);
@@ -320,16 +380,21 @@ impl Shared {
 
     async fn notice(&self, item: &Item, bot: &BotKey, id: &str, attempt: u32) -> Attempted {
         let Some(engine) = self.engines.get(bot) else { return Attempted::Over(None) };
-        let taken = match engine.call(&item.body, id, attempt, self.runtime.now(), NOTICE_TIMEOUT_MS) {
-            Asking::Local { .. } => true,
-            Asking::Never => false,
-            Asking::Call(call) => self.transport.send(call).await.is_ok_and(|reply| (200..300).contains(&reply.status)),
+        let reading = match engine.call(&item.body, id, attempt, self.runtime.now(), NOTICE_TIMEOUT_MS) {
+            Asking::Local { .. } => return Attempted::Over(None),
+            Asking::Never => return Attempted::Dead(NOT_TAKEN),
+            Asking::Call(call) => self.transport.send(call).await.map(|reply| engine.read(&reply)),
         };
-        match (taken, attempt >= NOTICE_ATTEMPTS_MAX) {
-            (true, _) => Attempted::Over(None),
-            (false, true) => Attempted::Dead("the engine did not take the notice"),
-            (false, false) => Attempted::Again { after_ms: None, pause: true },
+        let after_ms = match reading {
+            Ok(Reading::Failed(Failure::Refused | Failure::OutcomeUnknown)) => return Attempted::Dead(NOT_TAKEN),
+            Ok(Reading::Later { after_ms, .. }) => after_ms,
+            Ok(Reading::Answer(_) | Reading::Accepted | Reading::Failed(_)) => return Attempted::Over(None),
+            Err(_) => None,
+        };
+        if attempt >= NOTICE_ATTEMPTS_MAX {
+            return Attempted::Dead(NOT_TAKEN);
         }
+        Attempted::Again { after_ms, pause: true }
     }
 
     async fn push(

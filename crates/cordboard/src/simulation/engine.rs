@@ -9,6 +9,9 @@ use model::{Answer, Ask, Failure, Item, Next, Notice, Timestamp};
 use crate::engine::{Asking, Engine, Reading, Replay, Traits};
 use crate::http::{Call, Reply};
 
+/// Words at which reading the engine's answer panics.
+pub(super) const UNREADABLE: &str = "unreadable";
+
 pub(super) struct SimulatedEngine {
     pub(super) replay: Replay,
 }
@@ -51,6 +54,7 @@ impl Engine for SimulatedEngine {
         match reply.status {
             200 => {
                 let text = String::from_utf8_lossy(&reply.body).into_owned();
+                assert!(!text.contains(UNREADABLE), "the engine's adapter has a fault");
                 let next = if text.ends_with("bye") { Next::End } else { Next::Await };
                 Reading::Answer(Box::new(Answer { next, ..Answer::saying(vec![Item::text(text)]) }))
             }

@@ -6,6 +6,8 @@
 
 mod commits;
 mod engine;
+mod forced;
+mod intrusions;
 mod oracle;
 mod platform;
 mod world;
@@ -108,6 +110,11 @@ fn the_simulation_reaches_the_rare_cases() {
         "fallback",
         "closed",
         "[pending",
+        "stopped",
+        "of its own accord",
+        "a human takes over",
+        "tried again: Done",
+        "tried again: Refused",
     ] {
         assert!(log.contains(rare), "no seed reached: {rare}");
     }

@@ -20,6 +20,8 @@ struct Told {
     in_doubt: bool,
     /// Whether some reply counts as delivered on the evidence of the next message alone.
     taken_as_delivered: bool,
+    /// Words that an operator tried again: they come late, and perhaps twice.
+    tried_again: BTreeSet<String>,
 }
 
 pub(super) async fn check(world: &World) -> Result<(), String> {
@@ -33,6 +35,7 @@ pub(super) async fn check(world: &World) -> Result<(), String> {
         told.in_doubt |= one.in_doubt;
         told.taken_as_delivered |= one.taken_as_delivered;
         told.answered.extend(one.answered);
+        told.tried_again.extend(one.tried_again);
         for (words, times) in one.said {
             *told.said.entry(words).or_default() += times;
         }
@@ -128,6 +131,15 @@ impl Told {
                     }));
                 }
             }
+            Event::Pushed { answer, .. }
+                if !effects.iter().any(|effect| matches!(effect, Effect::Record(Fact::PushRefused { .. }))) =>
+            {
+                self.answered.extend(answer.items.iter().filter_map(|item| match item {
+                    Item::Text(text) => Some(text.clone()),
+                    Item::Choices(_) => None,
+                }));
+            }
+            Event::Redriven { part, .. } => self.tried_again.extend(words(part)),
             _ => {}
         }
     }
@@ -166,8 +178,10 @@ fn no_lost_answer(world: &World, told: &Told, dead: &BTreeSet<String>) -> Result
         for answer in session.seen.iter().filter(|words| words.starts_with("answer")) {
             if !once.insert(answer)
                 && !told.in_doubt
+                && !told.tried_again.contains(answer)
                 && !world.log().contains("5xx after")
                 && !world.log().contains("crash")
+                && !world.log().contains("stopped with calls running")
             {
                 return Err(format!("2, once per turn: {answer:?} was seen twice, and nothing was in doubt"));
             }
@@ -186,8 +200,8 @@ fn in_order(world: &World, told: &Told) -> Result<(), String> {
         let mut last = 0;
         let mut known = BTreeSet::new();
         let answers = session.seen.iter().filter(|words| words.starts_with("answer"));
-        for answer in answers.filter(|answer| known.insert((*answer).clone()) && !session.asked_again.contains(*answer))
-        {
+        let is_later = |answer: &String| session.asked_again.contains(answer) || told.tried_again.contains(answer);
+        for answer in answers.filter(|answer| known.insert((*answer).clone()) && !is_later(answer)) {
             let Some(place) = taken.get(answer) else {
                 return Err(format!("{name} saw {answer:?}, which no journal holds"));
             };

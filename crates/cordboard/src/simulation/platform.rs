@@ -13,6 +13,7 @@ use model::{
     Timestamp,
 };
 
+use super::intrusions;
 use super::world::{Dice, World};
 use crate::connector::{
     Arrival, Connector, LegView, Message, Parsed, PushReading, Rendered, RenderedPush, SealedReply,
@@ -21,6 +22,9 @@ use crate::http::{Call, Failed, Reply, Transport};
 use crate::org::Bearer;
 use crate::outbox::PushAccess;
 use crate::runtime::Clock as _;
+
+/// Words at which the connector panics.
+pub(super) const UNRENDERABLE: &str = "unrenderable";
 
 /// What the platform knows of its sessions.
 #[derive(Default)]
@@ -102,6 +106,9 @@ impl Connector for SimulatedConnector {
     }
 
     fn render(&self, reply: &model::Reply, _leg: LegView<'_>) -> Rendered {
+        if let model::Reply::Parts(parts) = reply {
+            assert!(!lines(parts).contains(UNRENDERABLE), "the connector has a fault");
+        }
         let body = match reply {
             model::Reply::Parts(parts) => lines(parts),
             model::Reply::Holding { parts, button, .. } => {
@@ -328,6 +335,7 @@ pub(super) async fn run(world: &Arc<World>) {
         talking.spawn(talk(world.clone(), customer));
     }
     talking.spawn(doubled_wakes(world.clone()));
+    talking.spawn(intrusions::run(world.clone()));
     while talking.join_next().await.transpose().unwrap().is_some() {}
     // The gateway lives on until the runtime of the simulation ends.
     drop(gateway);
@@ -442,12 +450,14 @@ async fn say_and_poll(world: &Arc<World>, customer: u64, session: &mut String, s
 /// One message of the platform to the gateway, with the retries that the platform makes.
 async fn say(world: &Arc<World>, customer: u64, session: &str, said: &str, poll: Option<Poll>) -> Called {
     let push = world.late == Late::Push;
-    let attempts = if push { 3 } else { 1 };
+    // A door without message ids repeats a request whose response never came, word for word, and soon.
+    let attempts = if push { 3 } else { 1 + u32::from(poll.is_none()) };
     let message = format!("{session}/{said}/{}", world.clock.now().0);
     for attempt in 0..attempts {
         if attempt > 0 {
             world.note(format!("{session} retry of {said:?}"));
-            tokio::time::sleep(Duration::from_millis(500 << attempt)).await;
+            let wait_ms = if push { 500 << attempt } else { world.dice.roll(1_500) };
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
         } else {
             world.note(format!("{session} says {said:?}"));
         }
@@ -463,8 +473,32 @@ async fn say(world: &Arc<World>, customer: u64, session: &str, said: &str, poll:
     Called::Failed
 }
 
+pub(super) fn request(
+    late: Late,
+    customer: u64,
+    session: &str,
+    said: &str,
+    message: &str,
+    poll: Option<Poll>,
+) -> Message {
+    let body_hash = said.bytes().fold(5_381_u64, |hash, byte| hash.wrapping_mul(33) ^ u64::from(byte));
+    Message {
+        conversation: format!("conversation-{customer}"),
+        session: session.into(),
+        message: (late == Late::Push).then(|| message.into()),
+        bot: "bot".into(),
+        input: Input::Text(said.into()),
+        language: "en-us".into(),
+        parameters: Attributes::new(),
+        session_lifetime_ms: 3_600_000,
+        address: Opaque::default(),
+        body_hash,
+        poll,
+    }
+}
+
 /// One request; nothing when it failed in a way that the platform retries.
-async fn call(
+pub(super) async fn call(
     world: &Arc<World>,
     customer: u64,
     session: &str,
@@ -474,23 +508,10 @@ async fn call(
 ) -> Option<String> {
     let (shared, life) = world.gateway()?;
     let connector = shared.connectors.get(&ConnectorKey::from("door"))?.clone();
-    let body_hash = said.bytes().fold(5_381_u64, |hash, byte| hash.wrapping_mul(33) ^ u64::from(byte));
-    let request = Message {
-        conversation: format!("conversation-{customer}"),
-        session: session.into(),
-        message: (world.late == Late::Push).then(|| message.into()),
-        bot: "bot".into(),
-        input: Input::Text(said.into()),
-        language: "en-us".into(),
-        parameters: Attributes::new(),
-        session_lifetime_ms: 3_600_000,
-        address: Opaque::default(),
-        body_hash,
-        poll,
-    };
+    let request = request(world.late, customer, session, said, message, poll);
     let arrival = Arrival { at: world.clock.now(), correlation: None };
-    if world.has_faults() && world.dice.once_in(30) {
-        // Both copies of a duplicate delivery come at once.
+    if world.has_faults() && world.late == Late::Push && world.dice.once_in(30) {
+        // Both copies of a duplicate delivery come at once; without message ids they would be two honest messages.
         let (twice, connector, copy, arrival) = (shared.clone(), connector.clone(), request.clone(), arrival.clone());
         crate::runtime::Spawner::spawn(
             &life,

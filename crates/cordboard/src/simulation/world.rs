@@ -23,7 +23,7 @@ use crate::engine::{Engine, Replay};
 use crate::gateway::{Limits, Parts, Shared};
 use crate::outbox::PushAccess;
 use crate::runtime::{Clock, Ids, Points, Runtime, Spawner};
-use crate::store::memory::{Fault, Faults, Memory};
+use crate::store::memory::{Fault, Faults, Memory, Read};
 
 pub(super) struct World {
     pub(super) dice: Dice,
@@ -184,6 +184,9 @@ impl World {
                 })
             })
         };
+        let (read_dice, on) = (dice.clone(), faults.clone());
+        let read_fault =
+            Arc::new(move |read| read != Read::Other && on.load(Ordering::Relaxed) && read_dice.once_in(150));
         let (dice, faults) = (dice.clone(), faults.clone());
         let fault = Arc::new(move |_write| {
             if !faults.load(Ordering::Relaxed) {
@@ -196,13 +199,18 @@ impl World {
                 _ => Fault::None,
             }
         });
-        Memory::new([9; 16]).with_pause(pause).with_faults(fault)
+        Memory::new([9; 16]).with_pause(pause).with_faults(fault).with_read_faults(read_fault)
     }
 
     /// A world without faults, crashes and chance, whose engine always thinks so long.
     pub(super) fn calm(late: Late, think_ms: u64, faults: Faults) -> Self {
+        Self::calm_on(late, think_ms, Memory::new([9; 16]).with_faults(faults))
+    }
+
+    /// The same over a store that does what the caller wants.
+    pub(super) fn calm_on(late: Late, think_ms: u64, memory: Memory) -> Self {
         Self {
-            memory: Arc::new(Memory::new([9; 16]).with_faults(faults)),
+            memory: Arc::new(memory),
             faults: Arc::new(AtomicBool::new(false)),
             crashes_left: AtomicU64::new(0),
             late,
@@ -235,32 +243,61 @@ impl World {
     pub(super) async fn keep_alive(self: Arc<Self>) {
         loop {
             let left = self.crashes_left.load(Ordering::Relaxed);
-            let dies_at = if left > 0 { 20 + self.dice.roll(3_000) } else { u64::MAX };
-            let life = Arc::new(Life {
-                polls: AtomicU64::new(0),
-                dies_at,
-                dead: AtomicBool::new(false),
-                died: Notify::new(),
-                tasks: Mutex::default(),
-            });
-            let started = loop {
-                if let Ok(shared) = Shared::start(self.parts(&life)).await {
-                    break shared;
-                }
-                self.dice.wait_up_to_ms(500).await;
-            };
-            *self.gateway.lock().unwrap() = Some((started, life.clone()));
-            self.back.notify_waiters();
-            life.died.notified().await;
-            self.note("crash");
-            let tasks = std::mem::take(&mut *life.tasks.lock().unwrap());
-            for task in tasks {
-                task.abort();
+            let is_stopped = left > 0 && self.dice.once_in(3);
+            let life = self.start(if left > 0 && !is_stopped { 20 + self.dice.roll(3_000) } else { u64::MAX }).await;
+            if is_stopped {
+                self.dice.wait_up_to_ms(15_000).await;
+                self.end_in_order().await;
+            } else {
+                life.died.notified().await;
+                self.note("crash");
             }
-            *self.gateway.lock().unwrap() = None;
+            self.kill(&life);
             self.crashes_left.fetch_sub(1, Ordering::Relaxed);
             self.dice.wait_up_to_ms(3_000).await;
         }
+    }
+
+    /// Starts the gateway; it dies when it was polled so many times.
+    pub(super) async fn start(self: &Arc<Self>, dies_at: u64) -> Arc<Life> {
+        let life = Arc::new(Life {
+            polls: AtomicU64::new(0),
+            dies_at,
+            dead: AtomicBool::new(false),
+            died: Notify::new(),
+            tasks: Mutex::default(),
+        });
+        let started = loop {
+            if let Ok(shared) = Shared::start(self.parts(&life)).await {
+                break shared;
+            }
+            self.dice.wait_up_to_ms(500).await;
+        };
+        *self.gateway.lock().unwrap() = Some((started, life.clone()));
+        self.back.notify_waiters();
+        life
+    }
+
+    /// Drops the gateway wherever it is.
+    pub(super) fn kill(&self, life: &Arc<Life>) {
+        life.dead.store(true, Ordering::Relaxed);
+        let tasks = std::mem::take(&mut *life.tasks.lock().unwrap());
+        for task in tasks {
+            task.abort();
+        }
+        *self.gateway.lock().unwrap() = None;
+    }
+
+    /// The gateway drains and stops as the process does it (`serve`), with little patience.
+    async fn end_in_order(&self) {
+        let Some((shared, _)) = self.gateway() else { return };
+        self.note("drain");
+        shared.drain(500);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let over = tokio::time::timeout(Duration::from_millis(1 + self.dice.roll(4_000)), shared.calls_over()).await;
+        shared.stop();
+        self.note(if over.is_ok() { "stopped" } else { "stopped with calls running" });
+        self.dice.wait_up_to_ms(200).await;
     }
 
     fn parts(self: &Arc<Self>, life: &Arc<Life>) -> Parts {

@@ -20,6 +20,24 @@ use super::{
 /// Called once before and once after each verb touches the tables. Ready at once by default.
 pub type Pause = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
+/// Decides whether a read fails. Never by default.
+pub type ReadFaults = Arc<dyn Fn(Read) -> bool + Send + Sync>;
+
+/// The reads that the running gateway depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Read {
+    /// [`Store::find`].
+    Find,
+    /// [`Store::load`].
+    Load,
+    /// [`Store::due`].
+    Due,
+    /// [`Store::reply_for`].
+    ReplyFor,
+    /// A read of operators and tests, which never fails.
+    Other,
+}
+
 /// Decides how a write ends. Never a fault by default.
 pub type Faults = Arc<dyn Fn(Write) -> Fault + Send + Sync>;
 
@@ -65,6 +83,7 @@ pub struct Memory {
     hash_key: [u8; 16],
     pause: Pause,
     faults: Faults,
+    read_faults: ReadFaults,
 }
 
 impl Memory {
@@ -76,6 +95,7 @@ impl Memory {
             hash_key,
             pause: Arc::new(|| Box::pin(std::future::ready(()))),
             faults: Arc::new(|_| Fault::None),
+            read_faults: Arc::new(|_| false),
         }
     }
 
@@ -91,13 +111,22 @@ impl Memory {
         Self { faults, ..self }
     }
 
+    /// With reads that fail.
+    #[must_use]
+    pub fn with_read_faults(self, read_faults: ReadFaults) -> Self {
+        Self { read_faults, ..self }
+    }
+
     fn locked<T>(&self, access: impl FnOnce(&mut Tables) -> T) -> T {
         access(&mut self.tables.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn read<'a, T: Send>(&'a self, look: impl FnOnce(&Tables) -> T + Send + 'a) -> Reply<'a, T> {
+    fn read<'a, T: Send>(&'a self, read: Read, look: impl FnOnce(&Tables) -> T + Send + 'a) -> Reply<'a, T> {
         Box::pin(async move {
             (self.pause)().await;
+            if (self.read_faults)(read) {
+                return Err(Error::Unavailable("injected".into()));
+            }
             let found = self.locked(|tables| look(tables));
             (self.pause)().await;
             Ok(found)
@@ -139,11 +168,11 @@ impl Store for Memory {
     }
 
     fn find(&self, key: super::Key) -> Reply<'_, Option<ConversationId>> {
-        self.read(move |tables| tables.find(key))
+        self.read(Read::Find, move |tables| tables.find(key))
     }
 
     fn load(&self, conversation: ConversationId) -> Reply<'_, Option<Loaded>> {
-        self.read(move |tables| tables.load(conversation))
+        self.read(Read::Load, move |tables| tables.load(conversation))
     }
 
     fn commit(&self, step: Step) -> Reply<'_, ()> {
@@ -151,11 +180,11 @@ impl Store for Memory {
     }
 
     fn due(&self, replica: Replica, now: Timestamp, limit: u32) -> Reply<'_, Vec<ConversationId>> {
-        self.read(move |tables| tables.due(replica, now, limit))
+        self.read(Read::Due, move |tables| tables.due(replica, now, limit))
     }
 
     fn next_due(&self, after: Timestamp) -> Reply<'_, Option<Timestamp>> {
-        self.read(move |tables| tables.next_due(after))
+        self.read(Read::Other, move |tables| tables.next_due(after))
     }
 
     fn claim(
@@ -183,7 +212,7 @@ impl Store for Memory {
     }
 
     fn reply_for(&self, key: super::Key) -> Reply<'_, Option<Request>> {
-        self.read(move |tables| tables.reply_for(key))
+        self.read(Read::ReplyFor, move |tables| tables.reply_for(key))
     }
 
     fn mark_out(&self, request: RequestId, mark: Option<OutMark>) -> Reply<'_, ()> {
@@ -205,11 +234,11 @@ impl Store for Memory {
     }
 
     fn dead_letters(&self, query: LetterQuery) -> Reply<'_, Vec<Letter>> {
-        self.read(move |tables| tables.dead_letters(&query))
+        self.read(Read::Other, move |tables| tables.dead_letters(&query))
     }
 
     fn dead_letter(&self, id: u64) -> Reply<'_, Option<Letter>> {
-        self.read(move |tables| tables.dead_letter(id))
+        self.read(Read::Other, move |tables| tables.dead_letter(id))
     }
 
     fn drop_letter(&self, id: u64) -> Reply<'_, bool> {
@@ -217,11 +246,11 @@ impl Store for Memory {
     }
 
     fn read_journal(&self, conversation: ConversationId, from: u64, limit: u32) -> Reply<'_, Vec<JournalRow>> {
-        self.read(move |tables| tables.read_journal(conversation, from, limit))
+        self.read(Read::Other, move |tables| tables.read_journal(conversation, from, limit))
     }
 
     fn conversations(&self, limit: u32) -> Reply<'_, Vec<ConversationId>> {
-        self.read(move |tables| tables.conversations(limit))
+        self.read(Read::Other, move |tables| tables.conversations(limit))
     }
 }
 

@@ -1,0 +1,251 @@
+//! Situations that chance reaches too seldom, each forced once in a calm world.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use model::{ConnectorKey, ConversationId, Late, Timestamp};
+
+use super::engine::UNREADABLE;
+use super::platform::{self, UNRENDERABLE};
+use super::world::World;
+use crate::connector::Arrival;
+use crate::runtime::Clock as _;
+use crate::store::memory::{Fault, Memory, Read, Write};
+use crate::store::{Blob, JournalRow, LetterQuery, OutboxRow, OutboxSeq, Replica, Step, Store as _, Sweep};
+
+fn calm(late: Late, think_ms: u64, memory: Memory, story: impl AsyncFnOnce(Arc<World>)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async move { story(Arc::new(World::calm_on(late, think_ms, memory))).await });
+}
+
+fn memory() -> Memory {
+    Memory::new([9; 16])
+}
+
+async fn says(world: &Arc<World>, said: &str) -> Option<String> {
+    platform::call(world, 0, "s", said, said, None).await
+}
+
+fn seen(world: &World) -> Vec<String> {
+    world.platform.lock().unwrap().sessions.get("s").map(|session| session.seen.clone()).unwrap_or_default()
+}
+
+async fn ms(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
+/// A switch that a test turns, and a hook of the store reads.
+#[derive(Clone, Default)]
+struct Switch(Arc<AtomicBool>);
+
+impl Switch {
+    fn set(&self, on: bool) {
+        self.0.store(on, Ordering::Relaxed);
+    }
+
+    fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+async fn the_conversation(world: &World) -> ConversationId {
+    world.memory.conversations(10).await.unwrap()[0]
+}
+
+#[test]
+fn a_conversation_whose_last_reply_left_is_over_for_the_store_too() {
+    for late in [Late::Push, Late::PollButton] {
+        calm(late, 300, memory(), async |world| {
+            world.start(u64::MAX).await;
+            says(&world, "thanks bye").await.unwrap();
+            ms(1_000).await;
+            let swept = world.memory.sweep(Sweep {
+                requests_before: Timestamp(0),
+                conversations_before: Timestamp(i64::MAX),
+                limit: 10,
+            });
+            assert_eq!(swept.await.unwrap().conversations, 1, "{late:?}");
+        });
+    }
+}
+
+#[test]
+fn a_message_that_comes_again_before_it_was_stored_is_applied_once() {
+    calm(Late::Push, 300, memory(), async |world| {
+        world.start(u64::MAX).await;
+        let (shared, _) = world.gateway().unwrap();
+        let connector = shared.connectors.get(&ConnectorKey::from("door")).unwrap().clone();
+        let arrival = Arrival { at: world.clock.now(), correlation: None };
+        let message = || platform::request(Late::Push, 0, "s", "hello", "m1", None);
+        // The first client is gone at once; both messages queue before a step takes either.
+        assert!(shared.receive(&connector, message(), arrival.clone()).now_or_never().is_none());
+        let second = shared.receive(&connector, message(), arrival).await;
+        second.delivery.out();
+        drop(second);
+        ms(20_000).await;
+        assert_eq!(seen(&world), ["answer to hello"]);
+    });
+}
+
+/// The platform's retry may be the first to load a conversation after a restart. Whatever an earlier run left must be
+/// picked up all the same.
+#[test]
+fn a_retry_that_loads_a_conversation_starts_what_an_earlier_run_left() {
+    let blind = Switch::default();
+    let hook = blind.clone();
+    let memory = memory().with_read_faults(Arc::new(move |read| read == Read::Due && hook.is_on()));
+    calm(Late::Push, 3_000, memory, async |world| {
+        let life = world.start(u64::MAX).await;
+        assert_eq!(says(&world, "hello").await.unwrap(), "", "acknowledged at the soft deadline");
+        world.kill(&life);
+        blind.set(true);
+        world.start(u64::MAX).await;
+        assert_eq!(says(&world, "hello").await.unwrap(), "");
+        ms(20_000).await;
+        assert_eq!(seen(&world), ["answer to hello"]);
+    });
+}
+
+#[test]
+fn a_first_step_of_unknown_outcome_does_not_lock_its_conversation_out() {
+    let lost = Switch::default();
+    let (hook, again) = (lost.clone(), lost.clone());
+    let memory = memory()
+        .with_faults(Arc::new(
+            move |write| if write == Write::Commit && hook.is_on() { Fault::Stored } else { Fault::None },
+        ))
+        .with_read_faults(Arc::new(move |read| read == Read::Load && again.is_on()));
+    calm(Late::Push, 300, memory, async |world| {
+        world.start(u64::MAX).await;
+        lost.set(true);
+        assert_eq!(says(&world, "hello").await, None, "refused: nobody knows");
+        lost.set(false);
+        // The retry joins the request that was stored after all; its answer comes in the response or by a push.
+        assert!(says(&world, "hello").await.is_some());
+        says(&world, "still there?").await.unwrap();
+        ms(30_000).await;
+        assert_eq!(seen(&world), ["answer to hello", "answer to still there?"]);
+    });
+}
+
+/// What was committed though nobody could learn it: rows that it settled are sent no more, rows that it added are.
+#[test]
+fn an_answer_of_unknown_outcome_is_neither_lost_nor_blocks_its_lane() {
+    let lost = Switch::default();
+    let (hook, again) = (lost.clone(), lost.clone());
+    let memory = memory()
+        .with_faults(Arc::new(
+            move |write| if write == Write::Commit && hook.is_on() { Fault::Stored } else { Fault::None },
+        ))
+        .with_read_faults(Arc::new(move |read| read == Read::Load && again.is_on()));
+    calm(Late::Push, 1_000, memory, async |world| {
+        world.start(u64::MAX).await;
+        let (waiting, told) = (world.clone(), tokio::sync::oneshot::channel());
+        let first = async move {
+            let body = says(&waiting, "hello").await;
+            told.0.send(body).unwrap();
+        };
+        let story = async {
+            ms(900).await;
+            lost.set(true);
+            ms(300).await;
+            lost.set(false);
+            assert_eq!(told.1.await.unwrap().as_deref(), Some("answer to hello\n"), "it was sealed after all");
+            assert_eq!(says(&world, "and now?").await.as_deref(), Some("answer to and now?\n"));
+        };
+        futures_util::join!(first, story);
+    });
+}
+
+#[test]
+fn an_adapter_that_panics_stops_neither_its_conversation_nor_its_lane() {
+    for word in [UNRENDERABLE, UNREADABLE] {
+        calm(Late::Push, 300, memory(), async |world| {
+            world.start(u64::MAX).await;
+            let mut body = says(&world, word).await.unwrap();
+            if body.is_empty() {
+                ms(20_000).await;
+                body = seen(&world).join("");
+            }
+            assert_eq!(body.trim(), "fallback", "{word}");
+            assert_eq!(says(&world, "next").await.as_deref(), Some("answer to next\n"), "{word}");
+        });
+    }
+}
+
+/// Commits a step of the test's own, as a run before this one.
+async fn tamper(world: &World, change: impl FnOnce(&mut Step)) {
+    let conversation = the_conversation(world).await;
+    let owner: Replica = world.memory.start().await.unwrap().replica;
+    let loaded = world.memory.load(conversation).await.unwrap().unwrap();
+    let journal = world.memory.read_journal(conversation, loaded.version, 1).await.unwrap().remove(0);
+    let mut step = Step {
+        conversation,
+        key: loaded.key,
+        new_legs: Vec::new(),
+        owner,
+        expected_version: loaded.version,
+        state: loaded.state,
+        next_due: Some(world.clock.now()),
+        finished: false,
+        accepts: Vec::new(),
+        inbox_done: Vec::new(),
+        outbox_add: Vec::new(),
+        outbox_settle: Vec::new(),
+        seals: Vec::new(),
+        forget: Vec::new(),
+        out: Vec::new(),
+        letters: Vec::new(),
+        letters_redriven: Vec::new(),
+        journal: JournalRow { seq: loaded.version + 1, ..journal },
+    };
+    change(&mut step);
+    world.memory.commit(step).await.unwrap();
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_refused_and_not_tried_for_ever() {
+    let loads = Arc::new(AtomicU64::new(0));
+    let counted = loads.clone();
+    let memory = memory().with_read_faults(Arc::new(move |read| {
+        counted.fetch_add(u64::from(read == Read::Load), Ordering::Relaxed);
+        false
+    }));
+    calm(Late::Push, 300, memory, async |world| {
+        let life = world.start(u64::MAX).await;
+        says(&world, "hello").await.unwrap();
+        world.kill(&life);
+        tamper(&world, |step| step.state = Blob::clear(b"no state")).await;
+        world.start(u64::MAX).await;
+        ms(1_000).await;
+        let before = loads.load(Ordering::Relaxed);
+        ms(600_000).await;
+        assert_eq!(loads.load(Ordering::Relaxed), before, "nothing of it changes by itself");
+        assert_eq!(says(&world, "anybody?").await, None, "refused");
+    });
+}
+
+#[test]
+fn a_row_that_cannot_be_read_becomes_a_dead_letter_and_blocks_nothing() {
+    calm(Late::Push, 300, memory(), async |world| {
+        let life = world.start(u64::MAX).await;
+        says(&world, "hello").await.unwrap();
+        ms(100).await;
+        world.kill(&life);
+        let now = world.clock.now();
+        tamper(&world, |step| {
+            let (seq, item) = (OutboxSeq(7), Blob::clear(b"no row"));
+            step.outbox_add = vec![OutboxRow { seq, lane: 0, item, due: now, attempt: 0, claim: None }];
+        })
+        .await;
+        world.start(u64::MAX).await;
+        ms(10_000).await;
+        let letters = world.memory.dead_letters(LetterQuery::default()).await.unwrap();
+        assert_eq!(letters.iter().map(|letter| &*letter.kind).collect::<Vec<_>>(), ["outbox"]);
+        let loaded = world.memory.load(the_conversation(&world).await).await.unwrap().unwrap();
+        assert!(loaded.outbox.is_empty());
+        assert_eq!(says(&world, "next").await.as_deref(), Some("answer to next\n"));
+    });
+}
