@@ -96,9 +96,13 @@ async fn a_message_of_the_bots_own_accord_that_comes_again_after_a_crash_is_not_
     let answer = json!({"in_reply_to": taken.turn, "text": "hi"});
     assert_eq!(world.calls_back(&taken, "id-1", &answer).await.status, 202);
     assert_eq!(customer.sees().await, "hi");
+    let steps = |shared: &cordboard::gateway::Shared| shared.counts.steps.load(Ordering::Relaxed);
+    let before = steps(world.shared());
     let reminder = json!({"text": "still there?"});
     assert_eq!(world.calls_back(&taken, "id-2", &reminder).await.status, 202);
     assert_eq!(customer.sees().await, "still there?");
+    // One step stores the push, one settles it: a push under way at the crash would rightly be sent again.
+    world.until(|shared| steps(shared) >= before + 2).await;
     world.crash_and_start().await;
     let again = world.calls_back(&taken, "id-2", &reminder).await;
     assert_eq!((again.status, again.json()["status"].as_str()), (202, Some("duplicate")));
