@@ -39,6 +39,11 @@ impl Step<'_> {
         self.take_as_delivered(leg);
         let wants = self.what_is_wanted(said, seat, leg);
         self.open_request(said, leg, wants);
+        if let Some(request) = said.request.filter(|_| said.wait_until <= self.now) {
+            // Nobody waits for the answer: the acknowledgement costs no step of its own.
+            self.deliver();
+            self.expire(leg, request);
+        }
         true
     }
 

@@ -56,6 +56,9 @@ pub struct Limits {
     pub ask_attempts_max: u32,
     /// Attempts of one push.
     pub push_attempts_max: u32,
+    /// So many attempts more may end with the process before a row counts as what ends it. High, since a row under way
+    /// is mostly innocent of it.
+    pub aborted_attempts_max: u32,
     /// How long a claim on an outbox row lasts without a heartbeat.
     pub lease_ms: u64,
     /// First wait between attempts; it doubles, with full jitter.
@@ -86,6 +89,7 @@ impl Default for Limits {
             pushes_max: 256,
             ask_attempts_max: 4,
             push_attempts_max: 10,
+            aborted_attempts_max: 16,
             lease_ms: 15_000,
             backoff_first_ms: 200,
             backoff_max_ms: 60_000,

@@ -23,12 +23,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
-use axum::{Json, Router};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -36,7 +37,7 @@ use serde_json::{Value, json};
 use crate::org::{Org, Registered};
 use crate::{Conversation, Faults, FlowSettings, lock};
 
-type Answer = Result<Json<Value>, Problem>;
+type Answer = Result<Shown, Problem>;
 
 pub(crate) fn routes() -> Router<Arc<Org>> {
     Router::new()
@@ -55,12 +56,21 @@ pub(crate) fn routes() -> Router<Arc<Org>> {
         .route("/control/record/text", get(record_text))
 }
 
+/// JSON with a line break behind it, for whoever calls with curl.
+struct Shown(Value);
+
+impl IntoResponse for Shown {
+    fn into_response(self) -> Response {
+        ([(CONTENT_TYPE, "application/json")], format!("{}\n", self.0)).into_response()
+    }
+}
+
 /// Why a call was not obeyed.
 struct Problem(StatusCode, String);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        (self.0, Json(json!({"error": self.1}))).into_response()
+        (self.0, Shown(json!({"error": self.1}))).into_response()
     }
 }
 
@@ -80,14 +90,14 @@ fn conversation(org: &Org, number: u64) -> Result<Conversation, Problem> {
     org.conversation(number).map(Conversation::new).ok_or_else(|| not_found("conversation"))
 }
 
-async fn integrations(State(org): State<Arc<Org>>) -> Json<Value> {
+async fn integrations(State(org): State<Arc<Org>>) -> Shown {
     let all = lock(&org.integrations).clone();
     let all = all.iter().enumerate().map(|(n, registered)| {
         let integration = &registered.integration;
         json!({"n": n, "door": integration.door, "url": registered.url(), "id": integration.integration_id,
             "active": registered.is_active()})
     });
-    Json(all.collect())
+    Shown(all.collect())
 }
 
 #[derive(Deserialize)]
@@ -99,7 +109,7 @@ struct Active {
 async fn set_active(State(org): State<Arc<Org>>, Path(n): Path<usize>, body: Bytes) -> Answer {
     let Active { active } = read(&body)?;
     registered(&org, n)?.set_active(active);
-    Ok(Json(json!({"active": active})))
+    Ok(Shown(json!({"active": active})))
 }
 
 async fn publish(State(org): State<Arc<Org>>, Path(n): Path<usize>) -> Answer {
@@ -107,12 +117,12 @@ async fn publish(State(org): State<Arc<Org>>, Path(n): Path<usize>) -> Answer {
     let published =
         org.publish(&registered).await.map_err(|error| Problem(StatusCode::BAD_GATEWAY, error.to_string()))?;
     let bots: Vec<&str> = published.bots.iter().map(|bot| bot.id.as_str()).collect();
-    Ok(Json(json!({"bots": bots, "violations": published.violations})))
+    Ok(Shown(json!({"bots": bots, "violations": published.violations})))
 }
 
-async fn conversations(State(org): State<Arc<Org>>) -> Json<Value> {
+async fn conversations(State(org): State<Arc<Org>>) -> Shown {
     let all = lock(&org.conversations).clone();
-    Json(all.into_values().map(|line| state(&Conversation::new(line))).collect())
+    Shown(all.into_values().map(|line| state(&Conversation::new(line))).collect())
 }
 
 fn state(conversation: &Conversation) -> Value {
@@ -145,7 +155,7 @@ async fn open(State(org): State<Arc<Org>>, body: Bytes) -> Answer {
     let flow = FlowSettings { seed: opening.seed, faults: opening.faults, ..opening.flow };
     let opened = org.open(&integration, &opening.bot, flow).await;
     let conversation = opened.map_err(|error| Problem(StatusCode::BAD_GATEWAY, error.to_string()))?;
-    Ok(Json(state(&conversation)))
+    Ok(Shown(state(&conversation)))
 }
 
 async fn one(State(org): State<Arc<Org>>, Path(number): Path<u64>) -> Answer {
@@ -154,7 +164,7 @@ async fn one(State(org): State<Arc<Org>>, Path(number): Path<u64>) -> Answer {
     answer["record"] = json!(conversation.entries());
     answer["parameters"] = json!(conversation.parameters());
     answer["slots"] = json!(conversation.slots());
-    Ok(Json(answer))
+    Ok(Shown(answer))
 }
 
 async fn one_text(State(org): State<Arc<Org>>, Path(number): Path<u64>) -> Result<String, Problem> {
@@ -175,14 +185,14 @@ async fn next(State(org): State<Arc<Org>>, Path(number): Path<u64>, Query(query)
         () = org.stop.cancelled() => None,
         seen = conversation.next_bot_message(Duration::from_millis(query.patience_ms.min(600_000))) => seen,
     };
-    Ok(Json(json!({"message": seen})))
+    Ok(Shown(json!({"message": seen})))
 }
 
 async fn set_one_faults(State(org): State<Arc<Org>>, Path(number): Path<u64>, body: Bytes) -> Answer {
     let faults: Faults = read(&body)?;
     let conversation = conversation(&org, number)?;
     conversation.set_faults(|current| current.clone_from(&faults));
-    Ok(Json(json!(faults)))
+    Ok(Shown(json!(faults)))
 }
 
 #[derive(Deserialize)]
@@ -203,7 +213,7 @@ async fn act(State(org): State<Arc<Org>>, Path((number, action)): Path<(u64, Str
         "say" => {
             let Words { text } = read(&body)?;
             let heard = conversation.say(text);
-            return Ok(Json(json!({"heard": heard})));
+            return Ok(Shown(json!({"heard": heard})));
         }
         "tap" => {
             let Label { label } = read(&body)?;
@@ -216,26 +226,26 @@ async fn act(State(org): State<Arc<Org>>, Path((number, action)): Path<(u64, Str
         "return" => conversation.return_to_bot(),
         _ => return Err(not_found("action; there are say, tap, leave, close and return")),
     }
-    Ok(Json(state(&conversation)))
+    Ok(Shown(state(&conversation)))
 }
 
-async fn faults(State(org): State<Arc<Org>>) -> Json<Value> {
-    Json(json!(lock(&org.faults).clone()))
+async fn faults(State(org): State<Arc<Org>>) -> Shown {
+    Shown(json!(lock(&org.faults).clone()))
 }
 
 async fn set_faults(State(org): State<Arc<Org>>, body: Bytes) -> Answer {
     let faults: Faults = read(&body)?;
     lock(&org.faults).clone_from(&faults);
-    Ok(Json(json!(faults)))
+    Ok(Shown(json!(faults)))
 }
 
-async fn revoke(State(org): State<Arc<Org>>) -> Json<Value> {
+async fn revoke(State(org): State<Arc<Org>>) -> Shown {
     org.tokens.revoke_all();
-    Json(json!({"issued": org.tokens.issued()}))
+    Shown(json!({"issued": org.tokens.issued()}))
 }
 
-async fn record(State(org): State<Arc<Org>>) -> Json<Value> {
-    Json(org.record.json())
+async fn record(State(org): State<Arc<Org>>) -> Shown {
+    Shown(org.record.json())
 }
 
 async fn record_text(State(org): State<Arc<Org>>) -> String {

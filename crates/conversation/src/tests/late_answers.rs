@@ -15,6 +15,12 @@ fn v2_past_the_soft_deadline_the_answer_is_pushed() {
 }
 
 #[test]
+fn v2_a_request_without_time_to_wait_is_acknowledged_by_the_step_that_asks() {
+    let mut story = Story::through(Late::Push);
+    story.waits_ms(0).says(1, "hello").gives(&["ask turn-1 hello", "seal r1: "]);
+}
+
+#[test]
 fn v2_a_push_does_not_overtake_the_response_before_it() {
     let mut story = Story::through(Late::Push);
     story.says(1, "hello");

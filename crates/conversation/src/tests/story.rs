@@ -85,6 +85,12 @@ impl Story {
         self
     }
 
+    /// How long the requests of this story wait for their answers.
+    pub(super) fn waits_ms(&mut self, budget_ms: u64) -> &mut Self {
+        self.budget_ms = budget_ms;
+        self
+    }
+
     pub(super) fn says(&mut self, request: u64, text: &str) -> &mut Self {
         self.says_on("s1", request, text)
     }

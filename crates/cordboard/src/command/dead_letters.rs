@@ -93,8 +93,7 @@ impl Command {
 pub(super) async fn run(command: &Command, out: &mut dyn Write) -> Result<(), Failed> {
     let common = command.common();
     // Letters must be at hand even where a secret is not set.
-    let written = common.config.load_without_secrets()?;
-    let letters = Letters::of(&written.data_dir()).await?;
+    let letters = Letters::of(&common.config.data_dir()?).await?;
     let json = common.json;
     match command {
         Command::List(list) => {

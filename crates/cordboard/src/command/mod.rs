@@ -89,6 +89,12 @@ impl ConfigFile {
     fn load_without_secrets(&self) -> Result<Written, Failed> {
         Ok(Written::load(&self.file, &Variables::of_the_process().with_stand_ins())?)
     }
+
+    /// For what only wants the data folder: no secret need be set.
+    fn data_dir(&self) -> Result<PathBuf, Failed> {
+        let variables = Variables::of_the_process().with_stand_ins_for_bots_too();
+        Ok(Written::load(&self.file, &variables)?.data_dir())
+    }
 }
 
 /// Why a command did not do what it was asked.

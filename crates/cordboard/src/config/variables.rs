@@ -13,7 +13,8 @@ use super::reader::Reader;
 /// Where the values of variables come from.
 pub struct Variables {
     values: Values,
-    stand_in: bool,
+    /// The tables in which a variable that is not set gets a made-up value.
+    stand_ins: &'static [&'static str],
 }
 
 enum Values {
@@ -25,20 +26,26 @@ impl Variables {
     /// The environment of this process; one that is not set is an error.
     #[must_use]
     pub const fn of_the_process() -> Self {
-        Self { values: Values::Process, stand_in: false }
+        Self { values: Values::Process, stand_ins: &[] }
     }
 
     /// These, and no others.
     #[must_use]
     pub const fn given(values: BTreeMap<String, String>) -> Self {
-        Self { values: Values::Given(values), stand_in: false }
+        Self { values: Values::Given(values), stand_ins: &[] }
     }
 
     /// A variable that is not set gets a made-up value where it can do no harm: in the secrets of orgs and connectors,
     /// which a simulator replaces or repeats.
     #[must_use]
     pub fn with_stand_ins(self) -> Self {
-        Self { stand_in: true, ..self }
+        Self { stand_ins: &["orgs", "connectors"], ..self }
+    }
+
+    /// The same in the tables of bots: for whoever wants to know where the data are, and checks and asks no bot.
+    #[must_use]
+    pub fn with_stand_ins_for_bots_too(self) -> Self {
+        Self { stand_ins: &["orgs", "connectors", "bots"], ..self }
     }
 
     fn value(&self, name: &str, stand_in: bool) -> Option<String> {
@@ -46,14 +53,14 @@ impl Variables {
             Values::Process => std::env::var(name).ok(),
             Values::Given(values) => values.get(name).cloned(),
         };
-        value.or_else(|| (stand_in && self.stand_in).then(|| format!("{name}-is-not-set")))
+        value.or_else(|| stand_in.then(|| format!("{name}-is-not-set")))
     }
 
     /// Puts the variables into every text below the root.
     pub(super) fn put_into(&self, reader: &mut Reader<'_>, root: &mut DeTable<'_>) {
         let names: Vec<String> = root.keys().map(|key| key.get_ref().to_string()).collect();
         for name in names {
-            let stand_in = matches!(name.as_str(), "orgs" | "connectors");
+            let stand_in = self.stand_ins.contains(&name.as_str());
             if let Some(value) = root.get_mut(name.as_str()) {
                 self.put_into_value(reader, value, stand_in);
             }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -30,6 +31,10 @@ use crate::runtime::Runtime;
 
 /// How long the listener rests when the process has no file descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a connection that has sent nothing yet may still send its first head when the listener ends: it is probably
+/// on its way.
+const FIRST_HEAD_AT_THE_END_MS: u64 = 200;
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
@@ -115,13 +120,7 @@ pub async fn serve<L: Listener, H: Handler>(
         let Some(Ok(place)) = server.stop.run_until_cancelled(places.clone().acquire_owned()).await else { break };
         let Some(accepted) = server.stop.run_until_cancelled(listener.accept()).await else { break };
         match accepted {
-            Ok(stream) => {
-                let (connection, token) = (server.clone(), open.token());
-                server.runtime.spawn(async move {
-                    connection.serve(stream).await;
-                    drop((place, token));
-                });
-            }
+            Ok(stream) => server.start(stream, (place, open.token())),
             // The client was gone before it was taken.
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -129,6 +128,14 @@ pub async fn serve<L: Listener, H: Handler>(
                 server.stop.run_until_cancelled(tokio::time::sleep(ACCEPT_PAUSE)).await;
             }
         }
+    }
+    // Who connected before the listener closes was let in by the system, and may have sent a request. Those are only seen
+    // once the runtime has looked at its sockets again.
+    tokio::task::yield_now().await;
+    while let Ok(place) = places.clone().try_acquire_owned()
+        && let Some(Ok(stream)) = listener.accept().now_or_never()
+    {
+        server.start(stream, (place, open.token()));
     }
     drop(listener);
     open.close();
@@ -206,6 +213,18 @@ impl Drop for Open {
 }
 
 impl<H: Handler> Server<H> {
+    /// Serves a connection in a task of its own, which holds `held` until it is over.
+    fn start<S>(self: &Arc<Self>, stream: S, held: impl Send + 'static)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let server = self.clone();
+        self.runtime.spawn(async move {
+            server.serve(stream).await;
+            drop(held);
+        });
+    }
+
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S) {
         let activity = Arc::new(Activity::default());
         let service = service_fn(|request: Request<Incoming>| {
@@ -219,16 +238,20 @@ impl<H: Handler> Server<H> {
             }
         });
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
-        let (mut seen, mut rest_ms, mut closing) = (0, self.limits.head_timeout_ms, false);
+        let (mut seen, mut rest_ms, mut closing, mut last_chance) = (0, self.limits.head_timeout_ms, false, false);
         loop {
             tokio::select! {
                 biased;
                 // How a connection ends is its client's business: nothing here can act on it.
                 _ended = connection.as_mut() => return,
                 () = self.cut.cancelled() => return,
-                () = self.stop.cancelled(), if !closing => {
-                    closing = true;
-                    connection.as_mut().graceful_shutdown();
+                () = self.stop.cancelled(), if !(closing || last_chance) => {
+                    if activity.seen.load(Ordering::Relaxed) == 0 {
+                        (last_chance, rest_ms) = (true, FIRST_HEAD_AT_THE_END_MS);
+                    } else {
+                        closing = true;
+                        connection.as_mut().graceful_shutdown();
+                    }
                 }
                 () = tokio::time::sleep(Duration::from_millis(rest_ms)) => {
                     let now_seen = activity.seen.load(Ordering::Relaxed);
@@ -236,7 +259,7 @@ impl<H: Handler> Server<H> {
                     if rests && (closing || now_seen == 0) {
                         return;
                     }
-                    if rests {
+                    if rests || last_chance {
                         closing = true;
                         connection.as_mut().graceful_shutdown();
                     }
@@ -250,7 +273,6 @@ impl<H: Handler> Server<H> {
 
 /// A defect of ours ends one request, not the connection with all that is on it.
 async fn guarded(answer: impl Future<Output = Response<Answer>>) -> Response<Answer> {
-    use futures_util::FutureExt as _;
     match std::panic::AssertUnwindSafe(answer).catch_unwind().await {
         Ok(answer) => answer,
         Err(_) => {

@@ -309,8 +309,8 @@ impl Shared {
     }
 
     async fn attempt(&self, item: &Item, attempt: u32) -> Attempted {
-        if attempt > self.attempts_max(&item.kind) {
-            // Each attempt took the process down before its end could be counted.
+        if attempt > self.attempts_max(&item.kind) + self.limits.aborted_attempts_max {
+            // Attempt after attempt ended with the process, before what came of it was known: this may be what ends it.
             return worn_out(&item.kind);
         }
         match &item.kind {
@@ -348,7 +348,10 @@ impl Shared {
         let reading = match engine.call(&item.body, id, attempt, now, deadline.ms_since(now)) {
             Asking::Never => std::future::pending().await,
             Asking::Local { reading, delay_ms } => {
-                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                // A sleep of nothing would still last until the timer's next millisecond.
+                if delay_ms > 0 {
+                    tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                }
                 reading
             }
             Asking::Call(call) => match self.transport.send(call).await {

@@ -137,7 +137,7 @@ impl Told {
                 }
             }
             Event::Pushed { answer, .. } if !effects.iter().any(is_refused) => {
-                self.answered.extend(texts(&answer.items))
+                self.answered.extend(texts(&answer.items));
             }
             Event::Redriven { part, .. } => self.tried_again.extend(words(part)),
             _ => {}

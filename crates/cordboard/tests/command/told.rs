@@ -7,8 +7,11 @@ async fn exit_codes_tell_what_happened() {
     let folder = tempfile::tempdir().unwrap();
     let odd = file(folder.path(), "odd.toml", "version = 1\n[sever]\n");
     let story = file(folder.path(), "story.toml", "title = \"t\"\ndoor = \"v3\"\n");
+    let webhook =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/webhook/cordboard.toml"));
+    let webhook = file(folder.path(), "webhook.toml", &webhook.unwrap());
     let example = "examples/cordboard.toml";
-    let table: [(&[&str], i32, &str); 17] = [
+    let table: [(&[&str], i32, &str); 18] = [
         (&["--version"], 0, ""),
         (&[], 2, "Usage: cordboard"),
         (&["sing"], 2, "unrecognized subcommand"),
@@ -33,6 +36,7 @@ async fn exit_codes_tell_what_happened() {
             1,
             "make it with `cordboard bots list",
         ),
+        (&["dead-letters", "list", "--config", &webhook], 1, "no server has run with this configuration yet"),
         (&["dead-letters", "list", "--config", &odd], 78, "unknown key `sever`"),
     ];
     for (arguments, code, said) in table {

@@ -162,9 +162,9 @@ impl Story {
             loop {
                 let letters = self.letters().await;
                 if self.outside.ledger().missing(&letters).is_empty() {
-                    break;
+                    return;
                 }
-                self.outside.wait(Duration::from_millis(200), |_| false).await;
+                tokio::time::sleep(Duration::from_millis(200)).await;
             }
         };
         // What is missing after that is said below.

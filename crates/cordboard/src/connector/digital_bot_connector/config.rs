@@ -22,7 +22,8 @@ pub struct Config {
     #[serde(default = "provider")]
     pub provider: String,
     /// After this time a request is acknowledged, and its answer pushed when it is there. Keep it well below the flow's
-    /// Bot Response Timeout. Default 8000.
+    /// Bot Response Timeout; with 0 every request is acknowledged by the step that asks, and every answer pushed.
+    /// Default 8000.
     #[serde(default = "soft_deadline_ms")]
     pub soft_deadline_ms: u64,
     /// A push starts this long after the response before it was taken, so as not to overtake it. Default 100.

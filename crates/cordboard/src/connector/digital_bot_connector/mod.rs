@@ -77,7 +77,7 @@ impl DigitalBotConnector {
     pub fn new(key: ConnectorKey, config: &Config, org: &Org, bots: &Bots) -> Result<Self, Misconfigured> {
         let owner = format!("connectors.{key}");
         check_path(&owner, &config.path)?;
-        check_range(&owner, "soft_deadline_ms", config.soft_deadline_ms, 100..=55_000)?;
+        check_range(&owner, "soft_deadline_ms", config.soft_deadline_ms, 0..=55_000)?;
         check_range(&owner, "push_after_ack_ms", config.push_after_ack_ms, 0..=10_000)?;
         check_range(&owner, "platform_retry_window_ms", config.platform_retry_window_ms, 0..=300_000)?;
         check_range(&owner, "follow_up_timeout_ms", config.follow_up_timeout_ms, 60_000..=SESSION_MAX_MS)?;

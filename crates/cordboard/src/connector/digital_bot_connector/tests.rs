@@ -159,7 +159,7 @@ fn the_door_is_what_the_configuration_says() {
     assert_eq!((plain.path(), plain.key().as_str(), plain.org().as_str()), ("/genesys/acme/digital", "web", "acme"));
 
     let mistakes = [
-        ("soft_deadline_ms = 99", "`soft_deadline_ms` lies between 100 and 55000"),
+        ("soft_deadline_ms = 55001", "`soft_deadline_ms` lies between 0 and 55000"),
         ("soft_deadline = 99", "unknown field"),
         ("bots = ['clams']", "there are claims, returns"),
         ("provider = ' x'", "entities[0].provider begins or ends with a blank"),
