@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use model::{ConnectorKey, ConversationId, Late, Timestamp};
+use http::HeaderValue;
+use model::{ConnectorKey, ConversationId, Event, Holder, Late, Timestamp};
 
 use super::engine::UNREADABLE;
 use super::platform::{self, UNRENDERABLE};
@@ -247,5 +248,116 @@ fn a_row_that_cannot_be_read_becomes_a_dead_letter_and_blocks_nothing() {
         let loaded = world.memory.load(the_conversation(&world).await).await.unwrap().unwrap();
         assert!(loaded.outbox.is_empty());
         assert_eq!(says(&world, "next").await.as_deref(), Some("answer to next\n"));
+    });
+}
+
+/// Polls until the customer saw something, and says how long that took.
+async fn until_seen(world: &Arc<World>, since: Timestamp) -> u64 {
+    while seen(world).is_empty() {
+        ms(1).await;
+    }
+    world.clock.now().ms_since(since)
+}
+
+#[test]
+fn a_push_keeps_its_distance_from_the_response_before_it() {
+    calm(Late::Push, 2_010, memory(), async |world| {
+        world.start(u64::MAX).await;
+        let since = world.clock.now();
+        assert_eq!(says(&world, "hello").await.unwrap(), "", "acknowledged after two seconds");
+        let took_ms = until_seen(&world, since).await;
+        assert!((2_100..2_300).contains(&took_ms), "{took_ms}");
+    });
+}
+
+#[test]
+fn an_engine_that_asks_for_time_gets_it() {
+    calm(Late::Push, 300, memory(), async |world| {
+        world.start(u64::MAX).await;
+        let mut later = platform::reply(503, "");
+        later.headers.insert("retry-after", HeaderValue::from_static("3"));
+        world.scripted.lock().unwrap().extend([later, platform::reply(503, "")]);
+        let since = world.clock.now();
+        assert_eq!(says(&world, "hello").await.unwrap(), "");
+        let took_ms = until_seen(&world, since).await;
+        assert!((3_300..5_000).contains(&took_ms), "{took_ms}");
+        let (shared, _) = world.gateway().unwrap();
+        assert_eq!(shared.counts.asks.load(Ordering::Relaxed), 3);
+    });
+}
+
+/// A push that the stop cuts off may have arrived. The next start must know that.
+#[test]
+fn a_push_cut_off_by_the_stop_is_in_doubt() {
+    for resends in [false, true] {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async move {
+            let mut world = World::calm_on(Late::Push, 2_500, memory());
+            world.resends = resends;
+            let world = Arc::new(world);
+            let life = world.start(u64::MAX).await;
+            says(&world, "hello").await.unwrap();
+            until_seen(&world, world.clock.now()).await;
+            world.gateway().unwrap().0.stop();
+            ms(10).await;
+            world.kill(&life);
+            world.start(u64::MAX).await;
+            ms(20_000).await;
+            let letters = world.memory.dead_letters(LetterQuery::default()).await.unwrap();
+            let reasons: Vec<_> = letters.iter().map(|letter| &*letter.reason).collect();
+            if resends {
+                assert_eq!((seen(&world).len(), reasons.len()), (2, 0));
+            } else {
+                assert_eq!((seen(&world).len(), reasons), (1, vec!["outcome_unknown"]));
+            }
+        });
+    }
+}
+
+/// A message that could not be stored leaves its conversation in memory, but not looked after. The store's timer is.
+#[test]
+fn a_refused_message_does_not_hide_what_an_earlier_run_left() {
+    let failing = Switch::default();
+    let (hook, again) = (failing.clone(), failing.clone());
+    let memory = memory()
+        .with_faults(Arc::new(
+            move |write| if write == Write::Commit && hook.is_on() { Fault::Refused } else { Fault::None },
+        ))
+        .with_read_faults(Arc::new(move |read| read == Read::Due && again.is_on()));
+    calm(Late::Push, 3_000, memory, async |world| {
+        let life = world.start(u64::MAX).await;
+        assert_eq!(says(&world, "hello").await.unwrap(), "");
+        world.kill(&life);
+        failing.set(true);
+        world.start(u64::MAX).await;
+        assert_eq!(says(&world, "anybody?").await, None);
+        failing.set(false);
+        ms(20_000).await;
+        assert_eq!(seen(&world), ["answer to hello"]);
+    });
+}
+
+#[test]
+fn a_question_withdrawn_by_a_step_of_unknown_outcome_blocks_no_other() {
+    let lost = Switch::default();
+    let (hook, again) = (lost.clone(), lost.clone());
+    let memory = memory()
+        .with_faults(Arc::new(
+            move |write| if write == Write::Commit && hook.is_on() { Fault::Stored } else { Fault::None },
+        ))
+        .with_read_faults(Arc::new(move |read| read == Read::Load && again.is_on()));
+    calm(Late::Push, 300, memory, async |world| {
+        world.start(u64::MAX).await;
+        let mut later = platform::reply(503, "");
+        later.headers.insert("retry-after", HeaderValue::from_static("50"));
+        world.scripted.lock().unwrap().push_back(later);
+        assert_eq!(says(&world, "hello").await.unwrap(), "");
+        lost.set(true);
+        let (shared, _) = world.gateway().unwrap();
+        shared.tell_conversation(the_conversation(&world).await, Event::FloorSeen { holder: Holder::Human });
+        ms(300).await;
+        lost.set(false);
+        ms(2_000).await;
+        assert_eq!(says(&world, "again").await.as_deref(), Some("answer to again\n"));
     });
 }

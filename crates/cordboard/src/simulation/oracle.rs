@@ -62,7 +62,11 @@ async fn dead_words(world: &World) -> BTreeSet<String> {
 }
 
 fn words(part: &Part) -> Vec<String> {
-    part.items
+    texts(&part.items)
+}
+
+fn texts(items: &[Item]) -> Vec<String> {
+    items
         .iter()
         .filter_map(|item| match item {
             Item::Text(text) => Some(text.clone()),
@@ -118,6 +122,10 @@ async fn replay(world: &World, conversation: model::ConversationId) -> Result<To
     Ok(told)
 }
 
+fn is_refused(effect: &Effect) -> bool {
+    matches!(effect, Effect::Record(Fact::PushRefused { .. }))
+}
+
 impl Told {
     fn learn(&mut self, event: &Event, effects: &[Effect]) {
         match event {
@@ -125,19 +133,11 @@ impl Told {
             Event::Answered { seat, turn, answer } => {
                 let is_stale = |effect: &Effect| matches!(effect, Effect::Record(Fact::StaleAnswer { seat: s, turn: t }) if s == seat && t == turn);
                 if !effects.iter().any(is_stale) {
-                    self.answered.extend(answer.items.iter().filter_map(|item| match item {
-                        Item::Text(text) => Some(text.clone()),
-                        Item::Choices(_) => None,
-                    }));
+                    self.answered.extend(texts(&answer.items));
                 }
             }
-            Event::Pushed { answer, .. }
-                if !effects.iter().any(|effect| matches!(effect, Effect::Record(Fact::PushRefused { .. }))) =>
-            {
-                self.answered.extend(answer.items.iter().filter_map(|item| match item {
-                    Item::Text(text) => Some(text.clone()),
-                    Item::Choices(_) => None,
-                }));
+            Event::Pushed { answer, .. } if !effects.iter().any(is_refused) => {
+                self.answered.extend(texts(&answer.items));
             }
             Event::Redriven { part, .. } => self.tried_again.extend(words(part)),
             _ => {}

@@ -191,7 +191,7 @@ pub(super) struct SimulatedTransport {
     pub(super) world: Arc<World>,
 }
 
-fn reply(status: u16, body: impl Into<Bytes>) -> Reply {
+pub(super) fn reply(status: u16, body: impl Into<Bytes>) -> Reply {
     Reply { status, headers: HeaderMap::new(), body: body.into() }
 }
 
@@ -225,6 +225,9 @@ impl SimulatedTransport {
         let mut words = text.splitn(3, ' ');
         let (id, session, said) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
         if let Some(think_ms) = world.think_ms {
+            if let Some(scripted) = world.scripted.lock().unwrap().pop_front() {
+                return Ok(scripted);
+            }
             tokio::time::sleep(Duration::from_millis(think_ms)).await;
             return Ok(reply(200, format!("answer to {said}")));
         }

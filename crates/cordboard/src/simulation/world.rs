@@ -1,6 +1,6 @@
 //! The world: time, chance, tasks that can be dropped at any poll, and the gateway in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,6 +21,7 @@ use super::platform::{SimulatedAccess, SimulatedConnector, SimulatedTransport};
 use crate::connector::Connector;
 use crate::engine::{Engine, Replay};
 use crate::gateway::{Limits, Parts, Shared};
+use crate::http::Reply;
 use crate::outbox::PushAccess;
 use crate::runtime::{Clock, Ids, Points, Runtime, Spawner};
 use crate::store::memory::{Fault, Faults, Memory, Read};
@@ -32,7 +33,9 @@ pub(super) struct World {
     pub(super) policies: Arc<Policies>,
     pub(super) late: Late,
     pub(super) replay: Replay,
-    resends: bool,
+    pub(super) resends: bool,
+    /// What a calm engine answers before anything else.
+    pub(super) scripted: Mutex<VecDeque<Reply>>,
     /// How long the engine thinks, when chance shall not decide it.
     pub(super) think_ms: Option<u64>,
     pub(super) engine: Arc<Mutex<super::engine::Asked>>,
@@ -157,6 +160,7 @@ impl World {
             late: [Late::Push, Late::Push, Late::Push, Late::PollButton, Late::PendingFlow][dice.roll(5) as usize],
             replay: if dice.once_in(4) { Replay::Unsafe } else { Replay::Safe },
             resends: !dice.once_in(4),
+            scripted: Mutex::default(),
             think_ms: None,
             engine: Arc::default(),
             platform: Arc::default(),
