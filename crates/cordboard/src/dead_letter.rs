@@ -127,9 +127,9 @@ impl Shared {
 
     /// Reads a message anew: with a corrected configuration it may be understood now.
     fn attempt_input(&self, letter: &Letter, payload: &Bytes) -> Result<Attempt, Redriven> {
-        let key = ConnectorKey(letter.place.clone());
+        let (roster, key) = (self.roster(), ConnectorKey(letter.place.clone()));
         let connector =
-            self.connectors.get(&key).ok_or_else(|| not_possible("its connector is not configured any more"))?;
+            roster.connectors.get(&key).ok_or_else(|| not_possible("its connector is not configured any more"))?;
         let message = match connector.parse(payload) {
             Parsed::Message(message) => *message,
             Parsed::NotUnderstood { reason, .. } => {
@@ -173,7 +173,7 @@ impl Shared {
                 None => Conversation::new(now),
             },
         };
-        let (_, effects) = apply(&self.policies(), state, &[attempt.event], now);
+        let (_, effects) = apply(&self.roster().policies, state, &[attempt.event], now);
         let facts = effects.iter().filter_map(|effect| match effect {
             Effect::Record(fact) => Some(fact),
             _ => None,

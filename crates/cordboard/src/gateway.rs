@@ -1,19 +1,17 @@
 //! The assembled path: everything that inbox, runner, outbox and timers share.
 
-use std::collections::BTreeMap;
 use std::hash::Hasher;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use conversation::Policies;
-use model::{BotKey, ConnectorKey, Event, LegName, OrgKey, Timestamp};
+use arc_swap::ArcSwap;
+use model::{Event, LegName, Timestamp};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use crate::connector::Connector;
-use crate::engine::Engine;
 use crate::http::Transport;
 use crate::inbox::Waits;
-use crate::outbox::{PushAccess, Sending};
+use crate::outbox::Sending;
+use crate::roster::Roster;
 use crate::runner::Slots;
 use crate::runtime::Runtime;
 use crate::store::{self, Key, Replica, Store};
@@ -27,14 +25,8 @@ pub struct Parts {
     pub runtime: Runtime,
     /// Sends HTTP calls.
     pub transport: Arc<dyn Transport>,
-    /// The doors, by key.
-    pub connectors: BTreeMap<ConnectorKey, Arc<dyn Connector>>,
-    /// The engines, by bot.
-    pub engines: BTreeMap<BotKey, Arc<dyn Engine>>,
-    /// Who lets us push to an org.
-    pub access: BTreeMap<OrgKey, Arc<dyn PushAccess>>,
-    /// The policies, by bot.
-    pub policies: Arc<Policies>,
+    /// Who is in service.
+    pub roster: Roster,
     /// Limits of the whole.
     pub limits: Limits,
 }
@@ -132,10 +124,7 @@ pub struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) runtime: Runtime,
     pub(crate) transport: Arc<dyn Transport>,
-    pub(crate) connectors: BTreeMap<ConnectorKey, Arc<dyn Connector>>,
-    pub(crate) engines: BTreeMap<BotKey, Arc<dyn Engine>>,
-    pub(crate) access: BTreeMap<OrgKey, Arc<dyn PushAccess>>,
-    pub(crate) policies: Mutex<Arc<Policies>>,
+    roster: ArcSwap<Roster>,
     pub(crate) limits: Limits,
     /// What was counted.
     pub counts: Counts,
@@ -163,10 +152,7 @@ impl Shared {
             store: parts.store,
             runtime: parts.runtime,
             transport: parts.transport,
-            connectors: parts.connectors,
-            engines: parts.engines,
-            access: parts.access,
-            policies: Mutex::new(parts.policies),
+            roster: ArcSwap::from_pointee(parts.roster),
             limits: parts.limits,
             counts: Counts::default(),
             replica: started.replica,
@@ -184,10 +170,15 @@ impl Shared {
         Ok(shared)
     }
 
-    /// The policies in force.
+    /// Who is in service now. Taken once per decision.
     #[must_use]
-    pub fn policies(&self) -> Arc<Policies> {
-        self.policies.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn roster(&self) -> Arc<Roster> {
+        self.roster.load_full()
+    }
+
+    /// Puts another roster in service: the next step of every conversation goes by it.
+    pub fn replace_roster(&self, roster: Roster) {
+        self.roster.store(Arc::new(roster));
     }
 
     /// The store, for reads of operators.

@@ -24,6 +24,7 @@ use crate::gateway::{Limits, Parts, Shared};
 use crate::http::{self, Transport};
 use crate::org::Tokens;
 use crate::outbox::{OrgAccess, PushAccess};
+use crate::roster::Roster;
 use crate::runtime::{Points, Runtime, Tasks};
 use crate::store::sqlite::{OpenError, Settings, Sqlite};
 use crate::store::{self, Store};
@@ -123,10 +124,15 @@ impl Gateway {
             store,
             runtime: runtime.clone(),
             transport,
-            connectors: connectors.iter().map(|(key, integration)| (key.clone(), integration.connector())).collect(),
-            engines,
-            access,
-            policies: Arc::new(policies),
+            roster: Roster {
+                connectors: connectors
+                    .iter()
+                    .map(|(key, integration)| (key.clone(), integration.connector()))
+                    .collect(),
+                engines,
+                access,
+                policies: Arc::new(policies),
+            },
             limits: Limits::default(),
         };
         let shared = Shared::start(parts).await?;

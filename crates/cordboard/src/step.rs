@@ -14,6 +14,7 @@ use model::{
 use crate::connector::{LegView, SealedReply};
 use crate::gateway::Shared;
 use crate::outbox::{Item, Kind, LaneRow};
+use crate::roster::Roster;
 use crate::runner::{Held, Queued, Slot};
 use crate::store::{self, Blob, Claim, JournalRow, Letter, OutboxRow, OutboxSeq, Seal, SealedAs, Settle, Step};
 use crate::stored;
@@ -47,6 +48,7 @@ pub(crate) struct Unprepared {
 /// The step under construction.
 struct Draft<'a> {
     shared: &'a Shared,
+    roster: Arc<Roster>,
     slot: &'a Slot,
     now: Timestamp,
     state: Conversation,
@@ -66,18 +68,19 @@ impl Shared {
 
     /// The transaction; nothing when the state would be too large.
     fn draft(&self, slot: &Slot, held: Held, batch: &[Queued]) -> Option<(Step, After)> {
-        let policies = self.policies();
+        let roster = self.roster();
         let events: Vec<Event> = batch.iter().filter_map(|queued| queued.event.clone()).collect();
         let now = self.runtime.now().max(held.state.now);
         let Held { version, state, next_seq, sealed } = held;
         let first_new_leg = state.next_leg;
-        let (state, effects) = apply(&policies, state, &events, now);
+        let (state, effects) = apply(&roster.policies, state, &events, now);
         let mut draft = Draft {
             shared: self,
             slot,
             now,
             next_seq,
-            step: empty_step(slot, self.replica, version, policies.revision, now),
+            step: empty_step(slot, self.replica, version, roster.policies.revision, now),
+            roster,
             after: After {
                 held: Held { version: version + 1, state: Conversation::new(now), next_seq, sealed },
                 seals: Vec::new(),
@@ -184,7 +187,7 @@ impl Draft<'_> {
     }
 
     fn ask(&mut self, ask: &Ask) {
-        let Some(engine) = self.shared.engines.get(&ask.bot) else {
+        let Some(engine) = self.roster.engines.get(&ask.bot).cloned() else {
             self.after.unaskable.push((ask.seat, ask.turn));
             return;
         };
@@ -201,7 +204,7 @@ impl Draft<'_> {
 
     fn notify(&mut self, notice: &Notice) {
         let id = format!("{}-{}-notice-{}", self.slot.id, notice.seat.0, notice.number);
-        let body = self.shared.engines.get(&notice.bot).and_then(|engine| engine.notice(notice, &id));
+        let body = self.roster.engines.get(&notice.bot).and_then(|engine| engine.notice(notice, &id));
         if let Some(body) = body {
             let kind = Kind::Notice { seat: notice.seat, bot: notice.bot.clone(), id };
             self.add_row(Item { kind, body }, self.now);
@@ -213,7 +216,7 @@ impl Draft<'_> {
         let (Some(seat), connector) = (self.state.seat(push.seat), leg.name.connector.clone()) else { return };
         let view = LegView { bot: &seat.bot, session: &leg.name.session, address: &leg.address, memory: &leg.memory };
         let rendered =
-            self.shared.connectors.get(&connector).and_then(|connector| connector.render_push(&push.parts, view));
+            self.roster.connectors.get(&connector).and_then(|connector| connector.render_push(&push.parts, view));
         let Some(rendered) = rendered else {
             self.after.unsendable.push((push.leg, push.number));
             return;
@@ -262,7 +265,7 @@ impl Draft<'_> {
             self.after.refused.push(request);
             return;
         }
-        let connector = self.state.leg(leg).and_then(|leg| self.shared.connectors.get(&leg.name.connector));
+        let connector = self.state.leg(leg).and_then(|leg| self.roster.connectors.get(&leg.name.connector)).cloned();
         let view = self.state.leg(leg).and_then(|leg| Some((leg, self.state.seat(leg.seat)?)));
         let (Some(connector), Some((found, seat))) = (connector, view) else {
             self.after.refused.push(request);

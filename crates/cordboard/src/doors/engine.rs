@@ -101,7 +101,7 @@ impl EngineDoor {
         };
         let Some(state) = self.shared.peek(conversation).await? else { return Ok(None) };
         let Some(seat) = Shared::seat_of(&state, session).and_then(|seat| state.seat(seat)) else { return Ok(None) };
-        let Some(engine) = self.shared.engines.get(&seat.bot).cloned() else { return Ok(None) };
+        let Some(engine) = self.shared.roster().engines.get(&seat.bot).cloned() else { return Ok(None) };
         Ok(Some(Sender { conversation, seat: seat.id, bot: seat.bot.clone(), engine }))
     }
 

@@ -142,8 +142,8 @@ impl Shared {
             }
             Kind::Push { connector, .. } => {
                 let place = self.sending.pushes.clone().try_acquire_owned().ok().map(Place)?;
-                let org = self.connectors.get(connector)?.org();
-                self.access.get(org)?.try_take(now).then_some(place)
+                let roster = self.roster();
+                roster.pushing(connector)?.access.try_take(now).then_some(place)
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::connector::PushReading;
 use crate::engine::{Asking, Reading, Replay};
 use crate::gateway::Shared;
 use crate::http::Failed;
+use crate::roster::Pushing;
 use crate::runner::{Queued, Slot};
 use crate::store::{Blob, Claim, Letter, OutboxRow, OutboxSeq};
 
@@ -115,7 +116,7 @@ impl Shared {
         match kind {
             Kind::Ask { seat, bot, turn, .. } => {
                 let unsafe_replay =
-                    self.engines.get(bot).is_some_and(|engine| engine.traits().replay == Replay::Unsafe);
+                    self.roster().engines.get(bot).is_some_and(|engine| engine.traits().replay == Replay::Unsafe);
                 unsafe_replay.then_some(Event::Failed { seat: *seat, turn: *turn, failure: Failure::OutcomeUnknown })
             }
             Kind::Push { leg, number, connector, .. } => (!self.resends(connector)).then_some(Event::Settled {
@@ -128,7 +129,7 @@ impl Shared {
     }
 
     fn resends(&self, connector: &ConnectorKey) -> bool {
-        self.connectors.get(connector).is_some_and(|connector| connector.resends_unknown())
+        self.roster().connectors.get(connector).is_some_and(|connector| connector.resends_unknown())
     }
 
     async fn send(self: Arc<Self>, slot: Arc<Slot>, row: LaneRow) {
@@ -148,7 +149,7 @@ impl Shared {
     async fn give_back(&self, slot: &Slot, seq: OutboxSeq, kind: &Kind) {
         let again = match kind {
             Kind::Ask { bot, .. } | Kind::Notice { bot, .. } => {
-                self.engines.get(bot).is_some_and(|engine| engine.traits().replay == Replay::Safe)
+                self.roster().engines.get(bot).is_some_and(|engine| engine.traits().replay == Replay::Safe)
             }
             Kind::Push { .. } => false,
         };
@@ -233,8 +234,8 @@ impl Shared {
         };
         let place = places.clone().acquire_owned().await.ok().map(Place);
         if let Kind::Push { connector, .. } = kind {
-            let access = self.connectors.get(connector).and_then(|connector| self.access.get(connector.org()));
-            let wait_ms = access.map_or(0, |access| access.reserve(self.runtime.now()));
+            let roster = self.roster();
+            let wait_ms = roster.pushing(connector).map_or(0, |pushing| pushing.access.reserve(self.runtime.now()));
             if wait_ms > 0 {
                 tokio::time::sleep(Duration::from_millis(wait_ms)).await;
             }
@@ -340,7 +341,7 @@ impl Shared {
             Attempted::Over(Some(Event::Failed { seat, turn, failure }))
         };
         let now = self.runtime.now();
-        let Some(engine) = self.engines.get(bot) else { return failed(Failure::NoBot) };
+        let Some(engine) = self.roster().engines.get(bot).cloned() else { return failed(Failure::NoBot) };
         if deadline <= now {
             return failed(Failure::TimedOut);
         }
@@ -379,7 +380,7 @@ impl Shared {
     }
 
     async fn notice(&self, item: &Item, bot: &BotKey, id: &str, attempt: u32) -> Attempted {
-        let Some(engine) = self.engines.get(bot) else { return Attempted::Over(None) };
+        let Some(engine) = self.roster().engines.get(bot).cloned() else { return Attempted::Over(None) };
         let reading = match engine.call(&item.body, id, attempt, self.runtime.now(), NOTICE_TIMEOUT_MS) {
             Asking::Local { .. } => return Attempted::Over(None),
             Asking::Never => return Attempted::Dead(NOT_TAKEN),
@@ -406,8 +407,8 @@ impl Shared {
         attempt: u32,
     ) -> Attempted {
         let over = |outcome| Attempted::Over(Some(Event::Settled { leg, push, outcome }));
-        let Some(door) = self.connectors.get(connector) else { return over(PushOutcome::Rejected) };
-        let Some(access) = self.access.get(door.org()) else { return over(PushOutcome::Rejected) };
+        let roster = self.roster();
+        let Some(Pushing { door, access }) = roster.pushing(connector) else { return over(PushOutcome::Rejected) };
         let worn_out = attempt >= self.limits.push_attempts_max || expires <= self.runtime.now();
         let again =
             |after_ms| if worn_out { over(PushOutcome::GaveUp) } else { Attempted::Again { after_ms, pause: true } };

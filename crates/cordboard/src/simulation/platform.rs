@@ -510,7 +510,7 @@ pub(super) async fn call(
     poll: Option<Poll>,
 ) -> Option<String> {
     let (shared, life) = world.gateway()?;
-    let connector = shared.connectors.get(&ConnectorKey::from("door"))?.clone();
+    let connector = shared.roster().connectors.get(&ConnectorKey::from("door"))?.clone();
     let request = request(world.late, customer, session, said, message, poll);
     let arrival = Arrival { at: world.clock.now(), correlation: None };
     if world.has_faults() && world.late == Late::Push && world.dice.once_in(30) {

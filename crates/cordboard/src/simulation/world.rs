@@ -23,6 +23,7 @@ use crate::engine::{Engine, Replay};
 use crate::gateway::{Limits, Parts, Shared};
 use crate::http::Reply;
 use crate::outbox::PushAccess;
+use crate::roster::Roster;
 use crate::runtime::{Clock, Ids, Points, Runtime, Spawner};
 use crate::store::memory::{Fault, Faults, Memory, Read};
 
@@ -326,10 +327,12 @@ impl World {
                 points: (!calm).then(|| -> Arc<dyn Points> { Arc::new(SeededPoints { dice: self.dice.clone() }) }),
             },
             transport: Arc::new(SimulatedTransport { world: self.clone() }),
-            connectors: BTreeMap::from([(ConnectorKey::from("door"), connector)]),
-            engines: BTreeMap::from([(BotKey::from("bot"), engine)]),
-            access: BTreeMap::from([(OrgKey::from("org"), access)]),
-            policies: self.policies.clone(),
+            roster: Roster {
+                connectors: BTreeMap::from([(ConnectorKey::from("door"), connector)]),
+                engines: BTreeMap::from([(BotKey::from("bot"), engine)]),
+                access: BTreeMap::from([(OrgKey::from("org"), access)]),
+                policies: self.policies.clone(),
+            },
             limits: Limits {
                 conversations_in_memory_max: if calm { 100 } else { 1 + self.dice.roll(4) as usize },
                 lease_ms: 5_000,

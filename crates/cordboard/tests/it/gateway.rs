@@ -16,6 +16,7 @@ use cordboard::gateway::{Limits, Parts, Shared};
 use cordboard::http::{Call, Failed, Reply, Transport, server};
 use cordboard::org::{Org, OrgConfig, Tokens};
 use cordboard::outbox::{OrgAccess, PushAccess};
+use cordboard::roster::Roster;
 use cordboard::runtime::{Runtime, Tasks};
 use cordboard::store::Store;
 use cordboard::store::memory::{Fault, Memory};
@@ -192,10 +193,12 @@ impl Gateway {
             store: Arc::new(memory),
             runtime: runtime.clone(),
             transport: world.clone(),
-            connectors: connectors.collect(),
-            engines: BTreeMap::from([("claims".into(), engine)]),
-            access: BTreeMap::from([(org.key().clone(), access)]),
-            policies: Arc::default(),
+            roster: Roster {
+                connectors: connectors.collect(),
+                engines: BTreeMap::from([("claims".into(), engine)]),
+                access: BTreeMap::from([(org.key().clone(), access)]),
+                policies: Arc::default(),
+            },
             limits: setup.limits,
         };
         let shared = Shared::start(parts).await.unwrap();
