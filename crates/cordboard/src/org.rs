@@ -4,7 +4,7 @@
 //! the org's API address. Neither reads a clock of its own or sleeps: whoever waits, waits outside.
 
 mod rate;
-mod token;
+pub(crate) mod token;
 
 use genesys::cloud::oauth::TokenRequest;
 use genesys::cloud::region::Region;
@@ -16,6 +16,7 @@ pub use rate::Rate;
 pub use token::{Bearer, NoToken, Reason, Tokens};
 
 use crate::connector::Misconfigured;
+use crate::http::Call;
 
 /// The platform's usual limit per OAuth client (`reference/digital-bot-connector.md`, section 2.1).
 const REQUESTS_PER_MINUTE: u32 = 300;
@@ -101,6 +102,21 @@ impl Org {
     #[must_use]
     pub fn api_base(&self) -> &str {
         &self.api_base
+    }
+
+    /// Where tokens are fetched, without a slash at the end.
+    #[must_use]
+    pub fn login_base(&self) -> &str {
+        &self.login_base
+    }
+
+    fn token_url(&self) -> String {
+        format!("{}{}", self.login_base, TokenRequest::PATH)
+    }
+
+    /// The call that fetches a token, with the client's secret in a header that cannot be printed.
+    pub(crate) fn token_call(&self) -> Call {
+        token::token_call(&self.token_url(), &self.request)
     }
 
     /// The limit of its requests.

@@ -7,6 +7,7 @@
 
 mod bot;
 mod check;
+mod network;
 mod reader;
 mod server;
 mod source;
@@ -29,6 +30,7 @@ use crate::engine::Engine;
 use crate::org::Org;
 
 pub use self::bot::BotConfig;
+pub use self::network::{Outgoing, Tls, TlsVersion, TrustedProxies};
 pub use self::server::Server;
 pub use self::source::{Problem, Problems};
 pub use self::variables::Variables;
@@ -38,6 +40,8 @@ pub use self::written::Written;
 pub struct Config {
     /// Where it listens and keeps its data.
     pub server: Server,
+    /// How it calls out.
+    pub outgoing: Outgoing,
     /// The orgs.
     pub orgs: BTreeMap<OrgKey, Org>,
     /// The doors.

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use http::Uri;
 use serde::{Deserialize, Deserializer};
+
+use super::network::{Tls, TrustedProxies};
 
 /// The `[server]` table.
 #[derive(Clone, Debug, Deserialize)]
@@ -22,6 +25,14 @@ pub struct Server {
     pub grace_ms: u64,
     /// The largest body of a request. Default 256.
     pub body_max_kb: u64,
+    /// The address under which the platform reaches the gateway from outside, such as `https://bots.example.com`: https,
+    /// without a path. `check` and `doctor` use it. Default: none.
+    pub public_url: Option<String>,
+    /// The proxies in front of the gateway, as networks or addresses. Only from them `X-Forwarded-For` and `Forwarded`
+    /// are believed. Default [].
+    pub trusted_proxies: TrustedProxies,
+    /// TLS of the listener. Default: none, plain HTTP for a proxy in front that ends TLS.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Server {
@@ -32,6 +43,9 @@ impl Default for Server {
             drain_ms: 5_000,
             grace_ms: 20_000,
             body_max_kb: 256,
+            public_url: None,
+            trusted_proxies: TrustedProxies::default(),
+            tls: None,
         }
     }
 }
@@ -47,6 +61,31 @@ impl Server {
         let outside = ranges.into_iter().filter(|(_, value, least, most)| value < least || value > most);
         outside.map(|(name, _, least, most)| format!("server: `{name}` lies between {least} and {most}")).collect()
     }
+
+    /// What cannot be meant by the keys of the network.
+    pub(super) fn unusable(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.public_url.as_deref().is_some_and(|url| !is_public_url(url)) {
+            problems.push(
+                "server: `public_url` has the form https://bots.example.com: https, a host, no path, no query"
+                    .to_owned(),
+            );
+        }
+        if self.trusted_proxies.networks().iter().any(|network| network.prefix_len() == 0) {
+            problems.push(
+                "server: `trusted_proxies` with /0 would let anybody name any address; write the networks of your proxies"
+                    .to_owned(),
+            );
+        }
+        problems
+    }
+}
+
+fn is_public_url(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+    let host_alone = !authority.is_empty() && !authority.contains('@') && matches!(uri.path(), "" | "/");
+    uri.scheme_str() == Some("https") && host_alone && !url.contains(['?', '#'])
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {

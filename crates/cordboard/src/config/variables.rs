@@ -45,7 +45,7 @@ impl Variables {
     /// The same in the tables of bots: for whoever wants to know where the data are, and checks and asks no bot.
     #[must_use]
     pub fn with_stand_ins_for_bots_too(self) -> Self {
-        Self { stand_ins: &["orgs", "connectors", "bots"], ..self }
+        Self { stand_ins: &["orgs", "connectors", "bots", "outgoing"], ..self }
     }
 
     fn value(&self, name: &str, stand_in: bool) -> Option<String> {
