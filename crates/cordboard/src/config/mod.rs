@@ -8,8 +8,11 @@
 mod bot;
 mod check;
 mod reader;
+mod schema;
+mod secret_file;
 mod server;
 mod source;
+mod syntax;
 mod variables;
 mod written;
 
@@ -29,6 +32,7 @@ use crate::engine::Engine;
 use crate::org::Org;
 
 pub use self::bot::BotConfig;
+pub(crate) use self::schema::SecretText;
 pub use self::server::Server;
 pub use self::source::{Problem, Problems};
 pub use self::variables::Variables;

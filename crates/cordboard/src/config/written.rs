@@ -32,6 +32,8 @@ pub struct Written {
     pub(super) connector_places: BTreeMap<String, Places>,
     /// `[bots.KEY]`.
     pub bots: BTreeMap<String, BotConfig>,
+    /// What an operator should know, found while reading.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Written {
@@ -48,11 +50,13 @@ impl Written {
         let mut reader = Reader::new(&source);
         let root = reader.root();
         let read = root.and_then(|root| Read::from(&mut reader, root, variables));
+        let mut warnings = std::mem::take(&mut reader.warnings);
+        warnings.dedup();
         let Read { server, orgs, connectors, bots } = reader.end(read)?;
         let (server_places, server) = server;
         let (org_places, orgs) = apart(orgs);
         let (connector_places, connectors) = apart(connectors);
-        Ok(Self { source, server, server_places, orgs, org_places, connectors, connector_places, bots })
+        Ok(Self { source, server, server_places, orgs, org_places, connectors, connector_places, bots, warnings })
     }
 
     /// The data folder; a relative path starts at the folder of the file.
