@@ -59,7 +59,7 @@ impl Written {
             false => BTreeMap::new(),
         };
         self.check_paths(reader, &connectors);
-        let mut warnings = Vec::new();
+        let mut warnings = self.warnings.clone();
         for connector in connectors.values() {
             warnings.extend(connector.credentials().warnings().iter().cloned());
         }
