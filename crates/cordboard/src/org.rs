@@ -87,8 +87,8 @@ impl Org {
             (None, Some(region)) => Ok(of_region(region).to_owned()),
             (None, None) => Err(wrong(format!("write `region`, such as \"mypurecloud.de\", or `{name}`"))),
         };
-        if !(10..=100_000).contains(&config.requests_per_minute) {
-            return Err(wrong("requests_per_minute lies between 10 and 100000".to_owned()));
+        if !(10..=10_000_000).contains(&config.requests_per_minute) {
+            return Err(wrong("requests_per_minute lies between 10 and 10000000".to_owned()));
         }
         let secret = config.client_secret.expose_secret();
         if secret.is_empty() {
