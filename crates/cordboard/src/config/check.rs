@@ -61,6 +61,7 @@ impl Written {
             bots,
             engines: self.build_engines(reader),
             policies: Policies { revision: 1, bots: policies, fallback: BotPolicy::default() },
+            effective: self.effective.clone(),
             warnings,
         }
     }

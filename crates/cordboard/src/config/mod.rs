@@ -7,7 +7,10 @@
 
 mod bot;
 mod check;
+mod effective;
 mod reader;
+#[cfg(test)]
+mod reference;
 mod schema;
 mod secret_file;
 mod server;
@@ -16,6 +19,8 @@ mod syntax;
 mod variables;
 mod written;
 
+#[cfg(test)]
+mod kept_in_step;
 #[cfg(test)]
 mod tests;
 
@@ -32,11 +37,15 @@ use crate::engine::Engine;
 use crate::org::Org;
 
 pub use self::bot::BotConfig;
-pub(crate) use self::schema::SecretText;
+pub use self::effective::{Change, Effective};
+pub(crate) use self::schema::{SecretText, schema};
 pub use self::server::Server;
 pub use self::source::{Problem, Problems};
 pub use self::variables::Variables;
 pub use self::written::Written;
+
+/// The commented default file, with every key and its default.
+pub const INIT: &str = include_str!("init.toml");
 
 /// A checked configuration: everything that a gateway is made of, nothing of it started.
 pub struct Config {
@@ -52,6 +61,8 @@ pub struct Config {
     pub engines: BTreeMap<BotKey, Arc<dyn Engine>>,
     /// How each bot is held to its promises.
     pub policies: Policies,
+    /// The values that all this was made of.
+    pub effective: Effective,
     /// What an operator should know; no message quotes a secret.
     pub warnings: Vec<String>,
 }

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 
 use super::bot::BotConfig;
+use super::effective::Effective;
 use super::reader::{Places, Reader, Table};
 use super::server::Server;
 use super::source::{Problems, Source};
 use super::variables::Variables;
 use crate::connector::registry::ConnectorConfig;
+use crate::engine::EngineConfig;
 use crate::org::OrgConfig;
 
 /// The version of the file's form.
@@ -32,6 +34,8 @@ pub struct Written {
     pub(super) connector_places: BTreeMap<String, Places>,
     /// `[bots.KEY]`.
     pub bots: BTreeMap<String, BotConfig>,
+    /// The values in effect.
+    pub effective: Effective,
     /// What an operator should know, found while reading.
     pub(super) warnings: Vec<String>,
 }
@@ -49,14 +53,23 @@ impl Written {
     pub(super) fn read(source: Source, variables: &Variables) -> Result<Self, Problems> {
         let mut reader = Reader::new(&source);
         let root = reader.root();
-        let read = root.and_then(|root| Read::from(&mut reader, root, variables));
+        let mut effective = Effective::default();
+        let read = root.and_then(|root| Read::from(&mut reader, root, variables, &mut effective));
         let mut warnings = std::mem::take(&mut reader.warnings);
         warnings.dedup();
         let Read { server, orgs, connectors, bots } = reader.end(read)?;
+        for (key, bot) in &bots {
+            if let EngineConfig::Script(script) = &bot.engine
+                // A script that cannot be read is reported when the engine is built.
+                && let Ok(contents) = std::fs::read(source.folder.join(&script.file))
+            {
+                effective.note_contents(&format!("bots.{key}.engine.file"), &contents);
+            }
+        }
         let (server_places, server) = server;
         let (org_places, orgs) = apart(orgs);
         let (connector_places, connectors) = apart(connectors);
-        Ok(Self { source, server, server_places, orgs, org_places, connectors, connector_places, bots, warnings })
+        Ok(Self { source, server, server_places, orgs, org_places, connectors, connector_places, bots, effective, warnings })
     }
 
     /// The data folder; a relative path starts at the folder of the file.
@@ -98,9 +111,15 @@ struct Read {
 }
 
 impl Read {
-    fn from(reader: &mut Reader<'_>, mut root: Table<'_>, variables: &Variables) -> Option<Self> {
+    fn from(
+        reader: &mut Reader<'_>,
+        mut root: Table<'_>,
+        variables: &Variables,
+        effective: &mut Effective,
+    ) -> Option<Self> {
         reader.only(&root, &["version", "server", "orgs", "connectors", "bots"]);
         variables.put_into(reader, root.entries_mut());
+        *effective = Effective::of(root.to_json());
         match root.take("version") {
             None => reader.problem(0, format!("the file begins with `version = {VERSION}`, the version of its form")),
             Some(version) => {
