@@ -11,6 +11,7 @@ mod effective;
 mod reader;
 #[cfg(test)]
 mod reference;
+mod risks;
 mod schema;
 mod secret_file;
 mod server;
@@ -25,7 +26,7 @@ mod kept_in_step;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use conversation::Policies;
@@ -61,6 +62,8 @@ pub struct Config {
     pub engines: BTreeMap<BotKey, Arc<dyn Engine>>,
     /// How each bot is held to its promises.
     pub policies: Policies,
+    /// The file, when it is the file alone that says all this: what a reload reads again.
+    pub file: Option<PathBuf>,
     /// The values that all this was made of.
     pub effective: Effective,
     /// What an operator should know; no message quotes a secret.

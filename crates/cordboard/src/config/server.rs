@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
+use crate::doors;
+
 /// The `[server]` table.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -43,6 +45,12 @@ impl Default for Server {
 }
 
 impl Server {
+    /// What a request may cost before it is understood.
+    pub(crate) fn limits_of_doors(&self) -> doors::Limits {
+        let body_max_bytes = usize::try_from(self.body_max_kb * 1024).unwrap_or(usize::MAX);
+        doors::Limits { body_max_bytes, ..doors::Limits::default() }
+    }
+
     /// Each number that lies outside its range, with a message.
     pub(super) fn out_of_range(&self) -> Vec<String> {
         let ranges = [

@@ -23,6 +23,8 @@ const CONNECTOR_KINDS: [&str; 2] = ["digital_bot_connector", "bot_connector"];
 #[derive(Clone, Debug)]
 pub struct Written {
     pub(super) source: Source,
+    /// Where it was read, unless something was laid over it.
+    pub(super) file: Option<PathBuf>,
     /// `[server]`.
     pub server: Server,
     pub(super) server_places: Places,
@@ -47,7 +49,8 @@ impl Written {
     ///
     /// Everything that is wrong with it.
     pub fn load(path: &Path, variables: &Variables) -> Result<Self, Problems> {
-        Self::read(Source::load(path)?, variables)
+        let written = Self::read(Source::load(path)?, variables)?;
+        Ok(Self { file: Some(path.to_owned()), ..written })
     }
 
     pub(super) fn read(source: Source, variables: &Variables) -> Result<Self, Problems> {
@@ -69,7 +72,7 @@ impl Written {
         let (server_places, server) = server;
         let (org_places, orgs) = apart(orgs);
         let (connector_places, connectors) = apart(connectors);
-        Ok(Self { source, server, server_places, orgs, org_places, connectors, connector_places, bots, effective, warnings })
+        Ok(Self { source, file: None, server, server_places, orgs, org_places, connectors, connector_places, bots, effective, warnings })
     }
 
     /// The data folder; a relative path starts at the folder of the file.
@@ -80,6 +83,7 @@ impl Written {
 
     /// Lays a simulator over the orgs: nothing of theirs is contacted afterwards.
     pub fn talk_to_simulator(&mut self, url: &str, client_id: &str, client_secret: &str) {
+        self.file = None;
         for org in self.orgs.values_mut() {
             org.region = None;
             org.api_url = Some(url.to_owned());
