@@ -16,6 +16,7 @@ pub mod http;
 pub mod inbox;
 pub mod org;
 pub mod outbox;
+pub mod reload;
 pub mod roster;
 pub mod runner;
 pub mod runtime;
