@@ -7,6 +7,7 @@ mod bots;
 mod check;
 mod dead_letters;
 mod demo;
+mod doctor;
 mod log;
 mod serve;
 mod signals;
@@ -58,6 +59,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Reads and checks a configuration, and says what is wrong with it.
     Check(check::Arguments),
+    /// Finds out what is wrong with a set-up, and says what to do: store, network, clock, tokens, permissions, engines.
+    Doctor(doctor::Arguments),
     /// Plays everything that can happen against a simulated Genesys Cloud, and shows it.
     Demo(demo::Arguments),
     /// Runs a simulated Genesys Cloud alone, to be led over HTTP.
@@ -143,7 +146,8 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, out: &mut (dyn Write + Send)) -> Result<(), Failed> {
     match command {
         Command::Serve(arguments) => serve::run(arguments).await,
-        Command::Check(arguments) => check::run(&arguments, out),
+        Command::Check(arguments) => check::run(&arguments, out).await,
+        Command::Doctor(arguments) => doctor::run(&arguments, out).await,
         Command::Demo(arguments) => demo::run(&arguments, out).await,
         Command::Simulate(arguments) => simulate::run(arguments, out).await,
         Command::Test(arguments) => test::run(&arguments, out).await,

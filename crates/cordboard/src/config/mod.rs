@@ -30,6 +30,7 @@ use crate::engine::Engine;
 use crate::org::Org;
 
 pub use self::bot::BotConfig;
+pub(crate) use self::network::NEVER_BY_PROXY;
 pub use self::network::{Outgoing, Tls, TlsVersion, TrustedProxies};
 pub use self::server::Server;
 pub use self::source::{Problem, Problems};
