@@ -30,7 +30,9 @@ pub(super) fn examine(server: &Server, now: Timestamp) -> Vec<Check> {
         Check::ok(CHECK, SUBJECT, format!("{days} days are left; for {}", certificate.hosts().join(", ")))
     }];
     for weakness in certificate.weaknesses() {
-        checks.push(Check::warning(CHECK, SUBJECT, *weakness, "write the whole chain into `cert_file`"));
+        let next =
+            "write one of a public authority with its chain into `cert_file`, unless a proxy in front shows its own";
+        checks.push(Check::warning(CHECK, SUBJECT, *weakness, next));
     }
     if let Some(origin) = server.public_url.as_deref().and_then(Origin::of)
         && !certificate.is_for(&origin.host)

@@ -35,7 +35,7 @@ async fn one(doctor: &Doctor<'_>, base: &str, integration: &Integration) -> Chec
         Err(trouble @ (Trouble::Slow | Trouble::NoRoute | Trouble::Refused)) => {
             return Check::failed(CHECK, subject, format!("{url}: {trouble}"), FROM_OUTSIDE);
         }
-        Err(trouble @ Trouble::Untrusted) => {
+        Err(trouble @ (Trouble::Untrusted | Trouble::SelfSigned)) => {
             let next = "the platform trusts public authorities alone: get a certificate of one, with its intermediates";
             return Check::failed(CHECK, subject, format!("{url}: {trouble}"), next);
         }

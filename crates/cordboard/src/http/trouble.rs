@@ -30,6 +30,9 @@ pub enum Trouble {
     /// Nobody we know vouches for it.
     #[error("its certificate is of an authority that is not trusted here")]
     Untrusted,
+    /// Its certificate is an authority's own, which vouches for itself.
+    #[error("its certificate is self-signed, and an authority's (CA:TRUE) instead of a server's")]
+    SelfSigned,
     /// Its certificate is another's.
     #[error("its certificate is for another host")]
     OtherHost,
@@ -89,6 +92,10 @@ impl Trouble {
                 "name its authority in `ca_file` of [outgoing]; if it is a public host, its chain is incomplete or a proxy \
                  looks into TLS"
             }
+            Self::SelfSigned => {
+                "give it a certificate that an authority signed, and name that authority in `ca_file` of [outgoing] if it is \
+                 your own"
+            }
             Self::OtherHost => "call it by a name that its certificate has, or give it one for this name",
             Self::Tls(_) => "see whether TLS is spoken at this port, and at least TLS 1.2",
             Self::Proxy(_) => {
@@ -126,7 +133,9 @@ fn of_tls(error: &rustls::Error) -> Trouble {
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Trouble::NotYetValid,
             CertificateError::UnknownIssuer => Trouble::Untrusted,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Trouble::OtherHost,
-            other => Trouble::Tls(format!("{other:?}")),
+            // The verifier has no name of its own for it.
+            other if format!("{other:?}").contains("CaUsedAsEndEntity") => Trouble::SelfSigned,
+            other => Trouble::Tls(other.to_string()),
         },
         other => Trouble::Tls(other.to_string()),
     }
