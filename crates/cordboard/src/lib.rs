@@ -9,6 +9,7 @@ pub mod command;
 pub mod config;
 pub mod connector;
 pub mod dead_letter;
+pub mod doctor;
 pub mod doors;
 pub mod engine;
 pub mod gateway;

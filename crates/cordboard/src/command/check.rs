@@ -5,9 +5,12 @@ use std::io::Write;
 use clap::Args;
 use serde::Serialize;
 
-use super::{ConfigFile, Failed};
-use crate::config::{Config, Problems};
+use super::{ConfigFile, Failed, doctor};
+use crate::config::{Config, Problems, Server};
 use crate::connector::registry::Integration;
+use crate::doctor::Report;
+use crate::http::tls::Tls;
+use crate::runtime::{Clock as _, SystemClock};
 
 /// What stands for the host when the configuration does not say.
 const YOUR_HOST: &str = "https://YOUR-HOST";
@@ -24,6 +27,9 @@ pub(super) struct Arguments {
     /// As JSON, mistakes included.
     #[arg(long)]
     json: bool,
+    /// Asks the world as well, as `cordboard doctor` does: addresses, clock, tokens, permissions, engines, public address.
+    #[arg(long)]
+    online: bool,
 }
 
 /// What was found, for programs.
@@ -36,6 +42,9 @@ struct Found<'a> {
     connectors: Vec<Entry>,
     bots: Vec<BotFound>,
     warnings: &'a [String],
+    /// What the world said, when it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    online: Option<Report>,
 }
 
 #[derive(Serialize)]
@@ -89,7 +98,7 @@ impl Entry {
     }
 }
 
-pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failed> {
+pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> Result<(), Failed> {
     let config = match arguments.config.load() {
         Err(Failed::Misconfigured(problems)) if arguments.json => {
             writeln!(out, "{:#}", serde_json::json!(bad(&problems)))?;
@@ -97,17 +106,26 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Fail
         }
         loaded => loaded?,
     };
+    look_at_certificate(&config.server)?;
     let host = config.server.public_url.as_deref().map(|url| url.trim_end_matches('/'));
     let entries: Vec<Entry> = config
         .connectors
         .iter()
         .map(|(key, integration)| Entry::of(key.as_str(), integration, host.unwrap_or(YOUR_HOST)))
         .collect();
-    match arguments.json {
-        true => writeln!(out, "{:#}", serde_json::json!(good(&config, entries)))?,
-        false => show(&config, &entries, host.is_some(), out)?,
+    let online = match arguments.online {
+        true => Some(doctor::online(&config).await?),
+        false => None,
+    };
+    if arguments.json {
+        writeln!(out, "{:#}", serde_json::json!(good(&config, entries, online.clone())))?;
+    } else {
+        show(&config, &entries, host.is_some(), out)?;
+        if let Some(report) = &online {
+            report.print(out)?;
+        }
     }
-    Ok(())
+    online.as_ref().map_or(Ok(()), doctor::verdict)
 }
 
 fn bad(problems: &Problems) -> Found<'_> {
@@ -122,10 +140,11 @@ fn bad(problems: &Problems) -> Found<'_> {
         connectors: Vec::new(),
         bots: Vec::new(),
         warnings: &[],
+        online: None,
     }
 }
 
-fn good(config: &Config, connectors: Vec<Entry>) -> Found<'_> {
+fn good(config: &Config, connectors: Vec<Entry>, online: Option<Report>) -> Found<'_> {
     let bots = config.bots.iter().map(|bot| BotFound {
         key: bot.key().to_string(),
         name: bot.name().to_owned(),
@@ -138,6 +157,7 @@ fn good(config: &Config, connectors: Vec<Entry>) -> Found<'_> {
         connectors,
         bots: bots.collect(),
         warnings: &config.warnings,
+        online,
     }
 }
 
@@ -164,5 +184,17 @@ fn show(config: &Config, entries: &[Entry], host_is_known: bool, out: &mut dyn W
         writeln!(out, "warning: {warning}")?;
     }
     writeln!(out, "the configuration is right")?;
+    Ok(())
+}
+
+/// The files of the listener's certificate are read at a start only, so a configuration is not right before they are.
+fn look_at_certificate(server: &Server) -> Result<(), Failed> {
+    let Some(files) = &server.tls else { return Ok(()) };
+    let tls = Tls::load(files).map_err(|error| Failed::because(format!("[server.tls]: {error}")))?;
+    if tls.certificate().days_left(SystemClock.now()) < 0 {
+        return Err(Failed::because(
+            "[server.tls]: the certificate has expired, and the platform refuses it: renew it",
+        ));
+    }
     Ok(())
 }

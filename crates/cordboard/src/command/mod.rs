@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod dead_letters;
 mod demo;
+mod doctor;
 mod log;
 mod reload;
 mod serve;
@@ -67,6 +68,8 @@ enum Command {
     /// Writes a configuration to start from, prints its schema, or the values in effect.
     #[command(subcommand)]
     Config(config::Command),
+    /// Finds out what is wrong with a set-up, and says what to do: store, network, clock, tokens, permissions, engines.
+    Doctor(doctor::Arguments),
     /// Plays everything that can happen against a simulated Genesys Cloud, and shows it.
     Demo(demo::Arguments),
     /// Runs a simulated Genesys Cloud alone, to be led over HTTP.
@@ -154,9 +157,10 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, out: &mut (dyn Write + Send)) -> Result<(), Failed> {
     match command {
         Command::Serve(arguments) => serve::run(arguments).await,
-        Command::Check(arguments) => check::run(&arguments, out),
+        Command::Check(arguments) => check::run(&arguments, out).await,
         Command::Reload(arguments) => reload::run(&arguments, out).await,
         Command::Config(command) => config::run(&command, out),
+        Command::Doctor(arguments) => doctor::run(&arguments, out).await,
         Command::Demo(arguments) => demo::run(&arguments, out).await,
         Command::Simulate(arguments) => simulate::run(arguments, out).await,
         Command::Test(arguments) => test::run(&arguments, out).await,

@@ -86,7 +86,7 @@ impl Handler for Doors {
                 if let Some(answer) = mount.handle(rest, &head, body, at).await {
                     return answer;
                 }
-                self.astray.tell(&head.method, path, &mounts, at);
+                self.astray.tell(&head, &mounts, at);
                 return mount.no_such_path();
             }
         }
@@ -97,7 +97,7 @@ impl Handler for Doors {
             health::LIVE => health::live(&head.method),
             health::READY => health::ready(&head.method, &self.shared).await,
             _ => {
-                self.astray.tell(&head.method, path, &mounts, at);
+                self.astray.tell(&head, &mounts, at);
                 body::empty(StatusCode::NOT_FOUND)
             }
         }
