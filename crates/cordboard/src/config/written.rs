@@ -44,6 +44,16 @@ impl Written {
         Self::read(Source::load(path)?, variables)
     }
 
+    /// Reads a text as the file at `path` would be: messages name it, and relative paths start at its folder.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn parse(path: &Path, text: String, variables: &Variables) -> Result<Self, Problems> {
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        Self::read(Source { file: path.display().to_string(), folder, text }, variables)
+    }
+
     pub(super) fn read(source: Source, variables: &Variables) -> Result<Self, Problems> {
         let mut reader = Reader::new(&source);
         let root = reader.root();
