@@ -21,6 +21,7 @@ use crate::config::{Config, Server};
 use crate::connector::registry::Integration;
 use crate::doors::{self, Doors};
 use crate::gateway::{Limits, Parts, Shared};
+use crate::http::tls::{self, Tls, TlsListener};
 use crate::http::{self, Transport};
 use crate::org::Tokens;
 use crate::outbox::{OrgAccess, PushAccess};
@@ -46,6 +47,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The certificate of the listener.
+    #[error("[server.tls] cannot be used: {0}")]
+    Tls(#[from] tls::Unusable),
     /// The data folder.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -84,6 +88,7 @@ pub struct Gateway {
     server: Server,
     address: SocketAddr,
     tasks: Tasks,
+    tls: Option<Arc<Tls>>,
     listener_ends: CancellationToken,
     listener_ended: CancellationToken,
     admin_ends: CancellationToken,
@@ -105,15 +110,16 @@ impl Gateway {
     ///
     /// [`Error`], with nothing left running.
     pub async fn start_with(config: Config, points: Option<Arc<dyn Points>>) -> Result<Self, Error> {
-        let Config { server, orgs, connectors, engines, policies, .. } = config;
+        let Config { server, outgoing, orgs, connectors, engines, policies, .. } = config;
         let asked = server.listen;
         let cannot_listen = |source| Error::Listen { address: asked, source };
         let listener = TcpListener::bind(asked).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
+        let tls = server.tls.as_ref().map(Tls::load).transpose()?;
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(&Settings::new(&server.data_dir))?);
         let tasks = Tasks::default();
         let runtime = Runtime { points, ..Runtime::system(tasks.clone(), seed()?) };
-        let transport: Arc<dyn Transport> = Arc::new(http::Client::new()?);
+        let transport: Arc<dyn Transport> = Arc::new(http::Client::for_calls(&outgoing)?);
         let mut access: BTreeMap<OrgKey, Arc<dyn PushAccess>> = BTreeMap::new();
         for (key, org) in &orgs {
             let tokens = Tokens::new(org, transport.clone(), runtime.clock.clone());
@@ -144,11 +150,29 @@ impl Gateway {
         let listener_ended = CancellationToken::new();
         let ended = listener_ended.clone().drop_guard();
         let (stop, of_the_server) = (listener_ends.clone(), runtime.clone());
+        let limits =
+            http::server::Limits { trusted_proxies: server.trusted_proxies.clone(), ..http::server::Limits::default() };
+        if let Some(tls) = &tls {
+            runtime.spawn(tls.clone().watch(runtime.clone(), listener_ends.clone()));
+        }
+        let over_tls = tls.clone();
         runtime.spawn(async move {
-            http::server::serve(listener, doors, http::server::Limits::default(), of_the_server, stop).await;
+            match over_tls {
+                Some(tls) => {
+                    let listener = TlsListener::new(listener, tls, of_the_server.clone());
+                    http::server::serve(listener, doors, limits, of_the_server, stop).await;
+                }
+                None => http::server::serve(listener, doors, limits, of_the_server, stop).await,
+            }
             drop(ended);
         });
-        Ok(Self { shared, server, address, tasks, listener_ends, listener_ended, admin_ends })
+        Ok(Self { shared, server, address, tasks, tls, listener_ends, listener_ended, admin_ends })
+    }
+
+    /// The certificate of the listener, when it speaks TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Arc<Tls>> {
+        self.tls.as_ref()
     }
 
     /// The address it listens on.
@@ -211,8 +235,9 @@ pub async fn serve(config: Config, options: &Options, shutdown: impl Future<Outp
         config.connectors.iter().map(|(key, integration)| (key.to_string(), path_of(integration).to_owned())).collect();
     let gateway = Gateway::start(config).await?;
     let address = gateway.address();
-    let doors: Vec<String> = doors.iter().map(|(key, path)| format!("{key} at http://{address}{path}")).collect();
-    tracing::info!("ready on http://{address}: {}", doors.join("; "));
+    let scheme = if gateway.tls().is_some() { "https" } else { "http" };
+    let doors: Vec<String> = doors.iter().map(|(key, path)| format!("{key} at {scheme}://{address}{path}")).collect();
+    tracing::info!("ready on {scheme}://{address}: {}", doors.join("; "));
     if let Some(file) = &options.ready_file {
         write_whole(file, &format!("{address}\n")).map_err(|source| Error::ReadyFile { file: file.clone(), source })?;
     }

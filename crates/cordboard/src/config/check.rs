@@ -32,8 +32,18 @@ impl Written {
         for what in self.server.out_of_range() {
             reader.problem(self.server_places.named_in(&what), what);
         }
+        for what in self.server.unusable() {
+            reader.problem(self.server_places.named_in(&what), what);
+        }
+        for what in self.outgoing.problems() {
+            reader.problem(self.outgoing_places.named_in(&what), what);
+        }
         let mut server = self.server.clone();
         server.data_dir = self.data_dir();
+        if let Some(tls) = &mut server.tls {
+            tls.cert_file = self.source.folder.join(&tls.cert_file);
+            tls.key_file = self.source.folder.join(&tls.key_file);
+        }
         for (what, count) in
             [("orgs", self.orgs.len()), ("connectors", self.connectors.len()), ("bots", self.bots.len())]
         {
@@ -49,13 +59,14 @@ impl Written {
             false => BTreeMap::new(),
         };
         self.check_paths(reader, &connectors);
-        let mut warnings = Vec::new();
+        let mut warnings = self.warnings.clone();
         for connector in connectors.values() {
             warnings.extend(connector.credentials().warnings().iter().cloned());
         }
         let policies = self.bots.iter().map(|(key, bot)| (BotKey::from(key.as_str()), bot.policy.clone())).collect();
         Config {
             server,
+            outgoing: self.outgoing.clone().below(&self.source.folder),
             orgs,
             connectors,
             bots,

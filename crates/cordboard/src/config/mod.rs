@@ -7,9 +7,13 @@
 
 mod bot;
 mod check;
+mod network;
 mod reader;
+mod schema;
+mod secret_file;
 mod server;
 mod source;
+mod syntax;
 mod variables;
 mod written;
 
@@ -29,6 +33,8 @@ use crate::engine::Engine;
 use crate::org::Org;
 
 pub use self::bot::BotConfig;
+pub use self::network::{Outgoing, Tls, TlsVersion, TrustedProxies};
+pub(crate) use self::schema::SecretText;
 pub use self::server::Server;
 pub use self::source::{Problem, Problems};
 pub use self::variables::Variables;
@@ -38,6 +44,8 @@ pub use self::written::Written;
 pub struct Config {
     /// Where it listens and keeps its data.
     pub server: Server,
+    /// How it calls out.
+    pub outgoing: Outgoing,
     /// The orgs.
     pub orgs: BTreeMap<OrgKey, Org>,
     /// The doors.

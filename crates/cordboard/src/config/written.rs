@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 
 use super::bot::BotConfig;
+use super::network::Outgoing;
 use super::reader::{Places, Reader, Table};
 use super::server::Server;
 use super::source::{Problems, Source};
@@ -24,6 +25,9 @@ pub struct Written {
     /// `[server]`.
     pub server: Server,
     pub(super) server_places: Places,
+    /// `[outgoing]`.
+    pub outgoing: Outgoing,
+    pub(super) outgoing_places: Places,
     /// `[orgs.KEY]`.
     pub orgs: BTreeMap<String, OrgConfig>,
     pub(super) org_places: BTreeMap<String, Places>,
@@ -32,6 +36,8 @@ pub struct Written {
     pub(super) connector_places: BTreeMap<String, Places>,
     /// `[bots.KEY]`.
     pub bots: BTreeMap<String, BotConfig>,
+    /// What an operator should know, found while reading.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Written {
@@ -58,11 +64,26 @@ impl Written {
         let mut reader = Reader::new(&source);
         let root = reader.root();
         let read = root.and_then(|root| Read::from(&mut reader, root, variables));
-        let Read { server, orgs, connectors, bots } = reader.end(read)?;
+        let mut warnings = std::mem::take(&mut reader.warnings);
+        warnings.dedup();
+        let Read { server, outgoing, orgs, connectors, bots } = reader.end(read)?;
         let (server_places, server) = server;
+        let (outgoing_places, outgoing) = outgoing;
         let (org_places, orgs) = apart(orgs);
         let (connector_places, connectors) = apart(connectors);
-        Ok(Self { source, server, server_places, orgs, org_places, connectors, connector_places, bots })
+        Ok(Self {
+            source,
+            server,
+            server_places,
+            outgoing,
+            outgoing_places,
+            orgs,
+            org_places,
+            connectors,
+            connector_places,
+            bots,
+            warnings,
+        })
     }
 
     /// The data folder; a relative path starts at the folder of the file.
@@ -71,8 +92,9 @@ impl Written {
         self.source.folder.join(&self.server.data_dir)
     }
 
-    /// Lays a simulator over the orgs: nothing of theirs is contacted afterwards.
+    /// Lays a simulator over the orgs: nothing of theirs is contacted afterwards, and the listener speaks plain HTTP to it.
     pub fn talk_to_simulator(&mut self, url: &str, client_id: &str, client_secret: &str) {
+        self.server.tls = None;
         for org in self.orgs.values_mut() {
             org.region = None;
             org.api_url = Some(url.to_owned());
@@ -98,6 +120,7 @@ fn apart<T>(placed: Placed<T>) -> (BTreeMap<String, Places>, BTreeMap<String, T>
 
 struct Read {
     server: (Places, Server),
+    outgoing: (Places, Outgoing),
     orgs: Placed<OrgConfig>,
     connectors: Placed<ConnectorConfig>,
     bots: BTreeMap<String, BotConfig>,
@@ -105,7 +128,7 @@ struct Read {
 
 impl Read {
     fn from(reader: &mut Reader<'_>, mut root: Table<'_>, variables: &Variables) -> Option<Self> {
-        reader.only(&root, &["version", "server", "orgs", "connectors", "bots"]);
+        reader.only(&root, &["version", "server", "outgoing", "orgs", "connectors", "bots"]);
         variables.put_into(reader, root.entries_mut());
         match root.take("version") {
             None => reader.problem(0, format!("the file begins with `version = {VERSION}`, the version of its form")),
@@ -120,12 +143,15 @@ impl Read {
         let server = root.take("server").and_then(|server| reader.table("server", server));
         let server_places = server.as_ref().map(|server| server.places.clone()).unwrap_or_default();
         let server = server.map_or_else(|| Some(Server::default()), |server| reader.read(server));
+        let outgoing = root.take("outgoing").and_then(|outgoing| reader.table("outgoing", outgoing));
+        let outgoing_places = outgoing.as_ref().map(|outgoing| outgoing.places.clone()).unwrap_or_default();
+        let outgoing = outgoing.map_or_else(|| Some(Outgoing::default()), |outgoing| reader.read(outgoing));
         let orgs = placed(reader, "orgs", root.take("orgs"), |reader, _, table| reader.read(table));
         let connectors =
             placed(reader, "connectors", root.take("connectors"), |reader, _, table| read_connector(reader, table));
         let bots = placed(reader, "bots", root.take("bots"), BotConfig::read);
         let bots = bots.into_iter().map(|(key, (_, bot))| (key, bot)).collect();
-        Some(Self { server: (server_places, server?), orgs, connectors, bots })
+        Some(Self { server: (server_places, server?), outgoing: (outgoing_places, outgoing?), orgs, connectors, bots })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Doors authenticate, read and parse, and hand what was said to the inbox or to the core. They decide nothing that a
 //! customer sees: an answer is sealed by a step, or it is the connector's constant refusal.
 
+mod astray;
 mod engine;
 mod health;
 mod platform;
@@ -14,6 +15,7 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use model::Timestamp;
 
+use self::astray::Astray;
 use self::engine::EngineDoor;
 use self::platform::Mount;
 use crate::connector::registry::Integration;
@@ -47,6 +49,7 @@ pub struct Doors {
     /// The longest path first.
     mounts: Vec<Mount>,
     engine: EngineDoor,
+    astray: Astray,
 }
 
 impl Doors {
@@ -60,7 +63,7 @@ impl Doors {
             .collect();
         mounts.sort_by_key(|mount| std::cmp::Reverse(mount.base().len()));
         let engine = EngineDoor::new(shared.clone(), cap(limits.callback_max_bytes));
-        Arc::new(Self { shared, mounts, engine })
+        Arc::new(Self { shared, mounts, engine, astray: Astray::default() })
     }
 }
 
@@ -69,7 +72,11 @@ impl Handler for Doors {
         let path = head.uri.path();
         for mount in &self.mounts {
             if let Some(rest) = mount.rest_of(path) {
-                return mount.handle(rest, &head, body, at).await;
+                if let Some(answer) = mount.handle(rest, &head, body, at).await {
+                    return answer;
+                }
+                self.astray.tell(&head.method, path, &self.mounts, at);
+                return mount.no_such_path();
             }
         }
         if let Some(session) = engine::session_in(path) {
@@ -78,7 +85,10 @@ impl Handler for Doors {
         match path {
             health::LIVE => health::live(&head.method),
             health::READY => health::ready(&head.method, &self.shared).await,
-            _ => body::empty(StatusCode::NOT_FOUND),
+            _ => {
+                self.astray.tell(&head.method, path, &self.mounts, at);
+                body::empty(StatusCode::NOT_FOUND)
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use genesys::cloud::digital_bot_connector::{BOTS_PATH, MESSAGES_PATH};
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::body::Incoming;
-use model::Timestamp;
+use model::{ConnectorKey, Timestamp};
 use serde::Serialize;
 
 use crate::connector::registry::Integration;
@@ -90,6 +90,26 @@ impl Mount {
         &self.base
     }
 
+    pub(super) fn key(&self) -> &ConnectorKey {
+        self.connector.key()
+    }
+
+    pub(super) const fn is_v1(&self) -> bool {
+        self.pages.is_none()
+    }
+
+    /// Whether something is at this path.
+    pub(super) fn leads(&self, path: &str) -> bool {
+        self.rest_of(path).is_some_and(|rest| !matches!(self.place(rest), Place::Elsewhere))
+    }
+
+    /// Whether something would be at this path if upper and lower case letters were the same.
+    pub(super) fn leads_in_lower_case(&self, lower: &str) -> bool {
+        lower
+            .strip_prefix(&self.base.to_ascii_lowercase())
+            .is_some_and(|rest| self.leads(&format!("{}{rest}", self.base)))
+    }
+
     /// What follows the mount's path in one that lies at it or beneath it.
     pub(super) fn rest_of<'a>(&self, path: &'a str) -> Option<&'a str> {
         path.strip_prefix(self.base.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -109,14 +129,21 @@ impl Mount {
         }
     }
 
-    pub(super) async fn handle(&self, rest: &str, head: &Parts, incoming: Incoming, at: Timestamp) -> Response<Answer> {
+    /// Answers a call at this mount or beneath it; nothing when it is authentic and there is no such path.
+    pub(super) async fn handle(
+        &self,
+        rest: &str,
+        head: &Parts,
+        incoming: Incoming,
+        at: Timestamp,
+    ) -> Option<Response<Answer>> {
         if !self.credentials.verify(&head.headers) {
             self.tell_of_a_stranger();
-            return body::refused(
+            return Some(body::refused(
                 StatusCode::FORBIDDEN,
                 "credentials",
                 "a header with this integration's secret is missing or wrong",
-            );
+            ));
         }
         self.stranger_told.store(false, Ordering::Relaxed);
         let place = self.place(rest);
@@ -124,15 +151,15 @@ impl Mount {
             return self.page(&place, &head.method);
         }
         if head.method != Method::POST {
-            return body::not_allowed("POST");
+            return Some(body::not_allowed("POST"));
         }
-        match AssertUnwindSafe(self.message(head, incoming, at)).catch_unwind().await {
+        Some(match AssertUnwindSafe(self.message(head, incoming, at)).catch_unwind().await {
             Ok(answer) => answer,
             Err(_) => {
                 tracing::error!(connector = %self.connector.key(), "taking a message failed inside Cordboard; it was refused");
                 self.refused()
             }
-        }
+        })
     }
 
     /// A wrong secret is the commonest mistake of a set-up, and a stranger must not fill the log: it is told once, and
@@ -147,21 +174,24 @@ impl Mount {
         }
     }
 
-    fn page(&self, place: &Place<'_>, method: &Method) -> Response<Answer> {
+    fn page(&self, place: &Place<'_>, method: &Method) -> Option<Response<Answer>> {
         let page = match (place, &self.pages) {
             (Place::Manifest, Some(pages)) => Some(&pages.manifest),
             (Place::Bot(id), Some(pages)) => pages.bots.get(id.as_ref()),
             _ => None,
         };
-        match (page, place) {
+        Some(match (page, place) {
             (Some(page), _) if *method == Method::GET => body::json(StatusCode::OK, page.clone()),
             (Some(_), _) => body::not_allowed("GET"),
             (None, Place::Bot(_)) => body::refused(StatusCode::NOT_FOUND, "bot.unknown", "there is no bot of this id"),
-            (None, _) => {
-                let message = "this integration has no such path";
-                body::value(StatusCode::NOT_FOUND, &NoSuchPath { error: "path", message, paths: &self.known })
-            }
-        }
+            (None, _) => return None,
+        })
+    }
+
+    /// Says to an authentic call which paths there are.
+    pub(super) fn no_such_path(&self) -> Response<Answer> {
+        let message = "this integration has no such path";
+        body::value(StatusCode::NOT_FOUND, &NoSuchPath { error: "path", message, paths: &self.known })
     }
 
     async fn message(&self, head: &Parts, incoming: Incoming, at: Timestamp) -> Response<Answer> {

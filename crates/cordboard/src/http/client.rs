@@ -1,6 +1,7 @@
 //! The one outgoing client of the product: pooled, without redirects and without retries, with time-outs and bodies of
 //! bounded size. The outbox and the tokens of the orgs send through it; nothing else may open a connection.
 
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,13 +12,16 @@ use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http_body::{Frame, SizeHint};
+use secrecy::ExposeSecret as _;
 
 use super::{Call, Failed, Reply, Transport};
+use crate::config::Outgoing;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Shorter than the idle time-out of the usual servers and balancers, so that we seldom write into a closing connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 const IDLE_PER_HOST_MAX: usize = 64;
+/// A proxy cannot reach what listens on this machine alone.
+const NEVER_BY_PROXY: [&str; 3] = ["localhost", "127.0.0.0/8", "::1"];
 /// What is reserved for a reply that announces its length; longer ones grow as they come.
 const REPLY_RESERVE_BYTES: usize = 64 * 1024;
 
@@ -27,33 +31,76 @@ pub struct Client {
     inner: reqwest::Client,
 }
 
-/// The client cannot be made on this machine.
+/// Why the client cannot be made on this machine or from this configuration.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be made: {0}")]
-pub struct Unusable(#[from] reqwest::Error);
+pub enum Unusable {
+    /// The certificates that are trusted besides the system's.
+    #[error("[outgoing] ca_file {}: {what}", file.display())]
+    Authorities {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The proxy. Its address is not repeated, since it may hold a password.
+    #[error("[outgoing] proxy: this is not the address of a proxy")]
+    Proxy,
+    /// The machine has no usable trust store.
+    #[error("the HTTP client cannot be made: {0}; are the system's certificates (ca-certificates) installed?")]
+    Machine(#[from] reqwest::Error),
+}
 
 impl Client {
-    /// Makes the client, and installs the process's cryptography unless it is there.
+    /// A client that calls directly and trusts whom the system trusts.
     ///
     /// # Errors
     ///
     /// [`Unusable`] when the machine has no usable trust store.
-    #[expect(clippy::disallowed_methods, reason = "this is the one client that the ban points to")]
     pub fn new() -> Result<Self, Unusable> {
+        Self::for_calls(&Outgoing::default())
+    }
+
+    /// Makes the client, and installs the process's cryptography unless it is there. Proxies come from the configuration
+    /// alone: what the environment says of proxies was said for other programs.
+    ///
+    /// # Errors
+    ///
+    /// [`Unusable`] when the machine has no usable trust store, or the configuration names what cannot be used.
+    #[expect(clippy::disallowed_methods, reason = "this is the one client that the ban points to")]
+    pub fn for_calls(outgoing: &Outgoing) -> Result<Self, Unusable> {
         // A second installation is refused and keeps the first, which is the same one.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let inner = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder()
             .user_agent(concat!("cordboard/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
+            .no_proxy()
+            .connect_timeout(Duration::from_millis(outgoing.connect_timeout_ms))
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
-            .tcp_nodelay(true)
-            .build()?;
-        Ok(Self { inner })
+            .tcp_nodelay(true);
+        if let Some(proxy) = &outgoing.proxy {
+            let direct = NEVER_BY_PROXY.iter().copied().chain(outgoing.no_proxy.iter().map(String::as_str));
+            let direct = reqwest::NoProxy::from_string(&direct.collect::<Vec<_>>().join(","));
+            let proxy = reqwest::Proxy::all(proxy.expose_secret()).map_err(|_| Unusable::Proxy)?;
+            builder = builder.proxy(proxy.no_proxy(direct));
+        }
+        if let Some(file) = &outgoing.ca_file {
+            builder = builder.tls_certs_merge(authorities(file)?);
+        }
+        Ok(Self { inner: builder.build()? })
     }
+}
+
+fn authorities(file: &Path) -> Result<Vec<reqwest::Certificate>, Unusable> {
+    let wrong = |what: String| Unusable::Authorities { file: file.to_owned(), what };
+    let pem = std::fs::read(file).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
+    let certificates = reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default();
+    if certificates.is_empty() {
+        return Err(wrong("it holds no certificate in PEM".to_owned()));
+    }
+    Ok(certificates)
 }
 
 impl Transport for Client {

@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::body::Answer;
+use crate::config::TrustedProxies;
 use crate::runtime::Runtime;
 
 /// How long the listener rests when the process has no file descriptor left for a connection.
@@ -61,6 +63,8 @@ pub struct Limits {
     pub head_max_bytes: usize,
     /// Requests at once on one HTTP/2 connection.
     pub streams_max: u32,
+    /// Whose word about a client's address is taken.
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl Default for Limits {
@@ -71,6 +75,7 @@ impl Default for Limits {
             idle_timeout_ms: 75_000,
             head_max_bytes: 32 * 1024,
             streams_max: 256,
+            trusted_proxies: TrustedProxies::default(),
         }
     }
 }
@@ -81,6 +86,10 @@ pub trait Listener: Send {
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
     /// Waits for the next one.
     fn accept(&mut self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// Who is at the other end; nothing where that is no address.
+    fn peer(_stream: &Self::Stream) -> Option<IpAddr> {
+        None
+    }
 }
 
 impl Listener for TcpListener {
@@ -91,6 +100,10 @@ impl Listener for TcpListener {
         // Without it a small answer may wait for the acknowledgement of the one before it.
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+
+    fn peer(stream: &TcpStream) -> Option<IpAddr> {
+        stream.peer_addr().ok().map(|address| address.ip())
     }
 }
 
@@ -120,7 +133,7 @@ pub async fn serve<L: Listener, H: Handler>(
         let Some(Ok(place)) = server.stop.run_until_cancelled(places.clone().acquire_owned()).await else { break };
         let Some(accepted) = server.stop.run_until_cancelled(listener.accept()).await else { break };
         match accepted {
-            Ok(stream) => server.start(stream, (place, open.token())),
+            Ok(stream) => server.start(L::peer(&stream), stream, (place, open.token())),
             // The client was gone before it was taken.
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -135,7 +148,7 @@ pub async fn serve<L: Listener, H: Handler>(
     while let Ok(place) = places.clone().try_acquire_owned()
         && let Some(Ok(stream)) = listener.accept().now_or_never()
     {
-        server.start(stream, (place, open.token()));
+        server.start(L::peer(&stream), stream, (place, open.token()));
     }
     drop(listener);
     open.close();
@@ -214,20 +227,27 @@ impl Drop for Open {
 
 impl<H: Handler> Server<H> {
     /// Serves a connection in a task of its own, which holds `held` until it is over.
-    fn start<S>(self: &Arc<Self>, stream: S, held: impl Send + 'static)
+    fn start<S>(self: &Arc<Self>, peer: Option<IpAddr>, stream: S, held: impl Send + 'static)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let server = self.clone();
         self.runtime.spawn(async move {
-            server.serve(stream).await;
+            server.serve(peer, stream).await;
             drop(held);
         });
     }
 
-    async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S) {
+    async fn serve<S>(&self, peer: Option<IpAddr>, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let activity = Arc::new(Activity::default());
-        let service = service_fn(|request: Request<Incoming>| {
+        let service = service_fn(|mut request: Request<Incoming>| {
+            if let Some(peer) = peer {
+                let client = self.limits.trusted_proxies.client(peer, request.headers());
+                request.extensions_mut().insert(client);
+            }
             let open = Open::new(&activity);
             let (handler, at) = (self.handler.clone(), self.runtime.now());
             async move {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use genesys::cloud::oauth::{SHORTEST_LIFETIME_S, TokenRefusal, TokenReply, TokenRequest};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
-use model::Timestamp;
+use model::{OrgKey, Timestamp};
 use secrecy::ExposeSecret as _;
 use siphasher::sip::SipHasher13;
 
@@ -22,6 +22,7 @@ const LONGEST_PAUSE_MS: u64 = 60_000;
 
 /// The tokens of one org. Whoever sends shares one of these.
 pub struct Tokens {
+    org: OrgKey,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
     url: String,
@@ -40,6 +41,8 @@ struct Known {
     failures: u32,
     /// Nobody asks before this time, and everybody gets this reason.
     pause: Option<(Timestamp, Reason)>,
+    /// Since when there is trouble, and which was told last.
+    trouble: Option<(Timestamp, Reason)>,
 }
 
 #[derive(Clone)]
@@ -98,9 +101,10 @@ impl Tokens {
     #[must_use]
     pub fn new(org: &Org, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
         Self {
+            org: org.key.clone(),
             transport,
             clock,
-            url: format!("{}{}", org.login_base, TokenRequest::PATH),
+            url: org.token_url(),
             request: org.request.clone(),
             flight: tokio::sync::Mutex::new(()),
             known: Mutex::default(),
@@ -163,9 +167,9 @@ impl Tokens {
         }
         // The token's life counts from before the call, so that it never ends later here than there.
         let asked = self.clock.now();
-        let outcome = match self.transport.send(self.call()).await {
+        let outcome = match self.transport.send(token_call(&self.url, &self.request)).await {
             Ok(reply) => read(&reply),
-            Err(_) => Err((Reason::Unavailable, None)),
+            Err(_) => Err(Unread { reason: Reason::Unavailable, retry_after_ms: None, answer: None }),
         };
         let now = self.clock.now();
         let mut known = self.known();
@@ -179,16 +183,37 @@ impl Tokens {
                     renew_at: asked + reply.renew_after_s().saturating_mul(1000),
                     ends_at: asked + lifetime_s.saturating_mul(1000),
                 });
-                (known.failures, known.pause) = (0, None);
+                if let Some((since, _)) = known.trouble {
+                    tracing::info!(org = %self.org, after_s = now.ms_since(since) / 1000, "there are tokens again; pushes go on");
+                }
+                (known.failures, known.pause, known.trouble) = (0, None, None);
                 Ok(bearer)
             }
-            Err((reason, retry_after_ms)) => {
+            Err(Unread { reason, retry_after_ms, answer }) => {
+                self.tell(&mut known, now, reason, answer.as_ref());
                 known.failures = known.failures.saturating_add(1);
                 let pause_ms = self.pause_ms(&known, now).max(retry_after_ms.unwrap_or(0).min(LONGEST_PAUSE_MS));
                 known.pause = Some((now + pause_ms, reason));
                 Err(NoToken { reason, retry_after_ms: pause_ms })
             }
         }
+    }
+
+    /// Trouble is told when it begins and when it changes its kind, however many wait.
+    fn tell(&self, known: &mut Known, now: Timestamp, reason: Reason, answer: Option<&Answered>) {
+        let (since, told) = known.trouble.map_or((now, None), |(since, told)| (since, Some(told)));
+        known.trouble = Some((since, reason));
+        if told == Some(reason) {
+            return;
+        }
+        let (status, code) = answer.map_or((None, ""), |answer| (Some(answer.status), answer.code.as_str()));
+        let next = match reason {
+            Reason::Unavailable => "its pushes wait, and go on by themselves",
+            Reason::Refused | Reason::Nonsense => {
+                "its pushes fail until somebody mends it: `cordboard doctor` says what to look at"
+            }
+        };
+        tracing::warn!(org = %self.org, status, code, %reason, "no token for an org; {next}");
     }
 
     /// Doubles with every failure, up to a bound; between half of it and all of it. The spread comes from a hash of the
@@ -200,25 +225,6 @@ impl Tokens {
         (&self.url, known.failures, now).hash(&mut hasher);
         longest / 2 + hasher.finish() % (longest / 2 + 1)
     }
-
-    fn call(&self) -> Call {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(TokenRequest::CONTENT_TYPE));
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        // Base64 is always a header; without one the login host refuses, which is the honest outcome.
-        if let Ok(mut value) = HeaderValue::from_str(self.request.authorization().expose_secret()) {
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
-        Call {
-            method: Method::POST,
-            url: self.url.clone(),
-            headers,
-            body: Bytes::from_static(TokenRequest::BODY.as_bytes()),
-            timeout_ms: TIMEOUT_MS,
-            reply_max_bytes: REPLY_MAX_BYTES,
-        }
-    }
 }
 
 enum Look {
@@ -228,24 +234,67 @@ enum Look {
     Absent,
 }
 
-fn read(reply: &Reply) -> Result<(HeaderValue, TokenReply), (Reason, Option<u64>)> {
+/// The call that fetches a token.
+pub(super) fn token_call(url: &str, request: &TokenRequest) -> Call {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(TokenRequest::CONTENT_TYPE));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    // Base64 is always a header; without one the login host refuses, which is the honest outcome.
+    if let Ok(mut value) = HeaderValue::from_str(request.authorization().expose_secret()) {
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    Call {
+        method: Method::POST,
+        url: url.to_owned(),
+        headers,
+        body: Bytes::from_static(TokenRequest::BODY.as_bytes()),
+        timeout_ms: TIMEOUT_MS,
+        reply_max_bytes: REPLY_MAX_BYTES,
+    }
+}
+
+/// What came back is no token.
+pub(crate) struct Unread {
+    pub(crate) reason: Reason,
+    retry_after_ms: Option<u64>,
+    /// Nothing when nothing came back.
+    pub(crate) answer: Option<Answered>,
+}
+
+/// The refusal, without its sentence, which may repeat what was sent.
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    /// A word of the standard; empty when there is none.
+    pub(crate) code: String,
+}
+
+/// Reads what the login host answered: the header that shows the token, and the rest.
+pub(crate) fn read(reply: &Reply) -> Result<(HeaderValue, TokenReply), Unread> {
+    let unread = |reason, retry_after_ms, code| Unread {
+        reason,
+        retry_after_ms,
+        answer: Some(Answered { status: reply.status, code }),
+    };
     match reply.status {
         200..=299 => {
-            let token: TokenReply = genesys::cloud::read(&reply.body).map_err(|_| (Reason::Nonsense, None))?;
-            let mut header =
-                HeaderValue::from_str(token.authorization().expose_secret()).map_err(|_| (Reason::Nonsense, None))?;
+            let nonsense = || unread(Reason::Nonsense, None, String::new());
+            let token: TokenReply = genesys::cloud::read(&reply.body).map_err(|_| nonsense())?;
+            let mut header = HeaderValue::from_str(token.authorization().expose_secret()).map_err(|_| nonsense())?;
             header.set_sensitive(true);
             Ok((header, token))
         }
-        429 | 500..=599 | 408 => Err((Reason::Unavailable, reply.retry_after_ms())),
-        status => {
+        429 | 500..=599 | 408 => Err(unread(Reason::Unavailable, reply.retry_after_ms(), String::new())),
+        _ => {
             let refusal = TokenRefusal::read(&reply.body);
-            // The code is a word of the standard; the sentence beside it may repeat what was sent.
-            let code = refusal.error.filter(|code| code.len() <= 40).unwrap_or_default();
-            tracing::warn!(status, code, "the login host refuses the OAuth client");
-            Err((Reason::Refused, None))
+            Err(unread(Reason::Refused, None, refusal.error.filter(|code| is_code(code)).unwrap_or_default()))
         }
     }
+}
+
+/// Only a word is repeated: whatever else stands there may be what was sent.
+fn is_code(code: &str) -> bool {
+    code.len() <= 40 && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'.')
 }
 
 #[cfg(test)]

@@ -20,15 +20,15 @@ pub use item::{Item, Kind};
 pub(crate) use lanes::{LaneRow, Lanes};
 
 use crate::gateway::{Limits, Shared};
-use crate::org::{Bearer, Rate, Tokens};
+use crate::org::{Bearer, NoToken, Rate, Tokens};
 
 /// How long the step that applies an answer may take to start its push, when the process is about to stop.
 const ANSWER_TO_PUSH: Duration = Duration::from_millis(250);
 
 /// Who lets us push to an org: its bearer token and its rate.
 pub trait PushAccess: Send + Sync + 'static {
-    /// The bearer token. Errors say after how many milliseconds to ask again.
-    fn bearer(&self) -> BoxFuture<'_, Result<Bearer, u64>>;
+    /// The bearer token. Why there is none is logged already.
+    fn bearer(&self) -> BoxFuture<'_, Result<Bearer, NoToken>>;
     /// The platform did not accept this token; the next one is new.
     fn refuse(&self, bearer: &Bearer);
     /// Takes one call from the rate, when there is one now.
@@ -54,13 +54,8 @@ impl OrgAccess {
 }
 
 impl PushAccess for OrgAccess {
-    fn bearer(&self) -> BoxFuture<'_, Result<Bearer, u64>> {
-        Box::pin(async {
-            self.tokens.bearer().await.map_err(|refused| {
-                tracing::warn!(reason = %refused.reason, "no token for an org; its pushes wait");
-                refused.retry_after_ms
-            })
-        })
+    fn bearer(&self) -> BoxFuture<'_, Result<Bearer, NoToken>> {
+        Box::pin(self.tokens.bearer())
     }
 
     fn refuse(&self, bearer: &Bearer) {

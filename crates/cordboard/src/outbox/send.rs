@@ -13,6 +13,7 @@ use crate::connector::PushReading;
 use crate::engine::{Asking, Reading, Replay};
 use crate::gateway::Shared;
 use crate::http::Failed;
+use crate::org::{NoToken, Reason};
 use crate::roster::Pushing;
 use crate::runner::{Queued, Slot};
 use crate::store::{Blob, Claim, Letter, OutboxRow, OutboxSeq};
@@ -32,6 +33,8 @@ enum Attempted {
     Dead(&'static str),
     /// Again, at the earliest after this time.
     Again { after_ms: Option<u64>, pause: bool },
+    /// Nothing was attempted, since what it takes is not to be had before this time: it does not count.
+    Waits { until: Timestamp },
 }
 
 /// What a row becomes that was tried as often as it may be.
@@ -192,13 +195,21 @@ impl Shared {
                 Attempted::Again { after_ms, pause } => {
                     let wait =
                         after_ms.unwrap_or(0).max(self.backoff_ms(attempt)).max(if pause { PAUSE_MIN_MS } else { 0 });
-                    due = self.runtime.now() + wait;
-                    self.note_claimed(slot, seq, false);
-                    if let Err(error) = self.store.release(slot.id, seq, due, false).await {
-                        tracing::debug!(%error, "a claim could not be given back; it ends with its lease");
-                        due = due.max(self.runtime.now() + self.limits.lease_ms);
-                    }
+                    due = self.postpone(slot, seq, self.runtime.now() + wait, false).await;
                 }
+                Attempted::Waits { until } => due = self.postpone(slot, seq, until, true).await,
+            }
+        }
+    }
+
+    /// Gives a claim back until a time; says when the row can be claimed again.
+    async fn postpone(&self, slot: &Slot, seq: OutboxSeq, until: Timestamp, uncount: bool) -> Timestamp {
+        self.note_claimed(slot, seq, false);
+        match self.store.release(slot.id, seq, until, uncount).await {
+            Ok(()) => until,
+            Err(error) => {
+                tracing::debug!(%error, "a claim could not be given back; it ends with its lease");
+                until.max(self.runtime.now() + self.limits.lease_ms)
             }
         }
     }
@@ -416,7 +427,14 @@ impl Shared {
         for fresh in [false, true] {
             let bearer = match access.bearer().await {
                 Ok(bearer) => bearer,
-                Err(after_ms) => return again(Some(after_ms)),
+                Err(NoToken { reason: Reason::Unavailable, retry_after_ms }) => {
+                    let now = self.runtime.now();
+                    if expires <= now {
+                        return over(PushOutcome::GaveUp);
+                    }
+                    return Attempted::Waits { until: (now + retry_after_ms.max(PAUSE_MIN_MS)).min(expires) };
+                }
+                Err(NoToken { retry_after_ms, .. }) => return again(Some(retry_after_ms)),
             };
             let Some(mut call) = door.call(&item.body) else { return over(PushOutcome::Rejected) };
             bearer.authorise(&mut call);

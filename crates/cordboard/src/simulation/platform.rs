@@ -19,7 +19,7 @@ use crate::connector::{
     Arrival, Connector, LegView, Message, Parsed, PushReading, Rendered, RenderedPush, SealedReply,
 };
 use crate::http::{Call, Failed, Reply, Transport};
-use crate::org::Bearer;
+use crate::org::{Bearer, NoToken, Reason};
 use crate::outbox::PushAccess;
 use crate::runtime::Clock as _;
 
@@ -163,13 +163,17 @@ pub(super) struct SimulatedAccess {
 }
 
 impl PushAccess for SimulatedAccess {
-    fn bearer(&self) -> BoxFuture<'_, Result<Bearer, u64>> {
+    fn bearer(&self) -> BoxFuture<'_, Result<Bearer, NoToken>> {
         Box::pin(async {
             if self.calm {
                 return Ok(Bearer::new(HeaderValue::from_static("Bearer token"), 1));
             }
             self.dice.wait_up_to_ms(5).await;
-            if self.dice.once_in(50) { Err(300) } else { Ok(Bearer::new(HeaderValue::from_static("Bearer token"), 1)) }
+            if !self.dice.once_in(50) {
+                return Ok(Bearer::new(HeaderValue::from_static("Bearer token"), 1));
+            }
+            let reason = if self.dice.once_in(2) { Reason::Unavailable } else { Reason::Refused };
+            Err(NoToken { reason, retry_after_ms: 300 })
         })
     }
 

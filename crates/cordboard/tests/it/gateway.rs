@@ -55,13 +55,17 @@ pub(crate) struct World {
     questions: mpsc::UnboundedSender<Value>,
     pushes: mpsc::UnboundedSender<Value>,
     push_status: AtomicU16,
+    login_status: AtomicU16,
+    logins: watch::Sender<usize>,
 }
 
 impl World {
     async fn answer(&self, call: Call) -> (u16, Value) {
         let body = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
         if call.url.ends_with("/oauth/token") {
-            return (200, json!({"access_token": "t", "token_type": "bearer", "expires_in": 86_399}));
+            self.logins.send_modify(|logins| *logins += 1);
+            let status = self.login_status.load(Ordering::Relaxed);
+            return (status, json!({"access_token": "t", "token_type": "bearer", "expires_in": 86_399}));
         }
         if call.url.ends_with("/outgoing/messages") {
             self.pushes.send(body).unwrap();
@@ -174,8 +178,14 @@ impl Gateway {
         let (behaviour, _) = watch::channel(Behaviour::Echoes);
         let (questions_in, questions) = mpsc::unbounded_channel();
         let (pushes_in, pushes) = mpsc::unbounded_channel();
-        let world =
-            Arc::new(World { behaviour, questions: questions_in, pushes: pushes_in, push_status: AtomicU16::new(200) });
+        let world = Arc::new(World {
+            behaviour,
+            questions: questions_in,
+            pushes: pushes_in,
+            push_status: AtomicU16::new(200),
+            login_status: AtomicU16::new(200),
+            logins: watch::Sender::new(0),
+        });
         let org = org();
         let runtime = Runtime::system(Tasks::default(), [3; 32]);
         let integrations = integrations(&org, setup.soft_deadline_ms);
@@ -249,6 +259,16 @@ impl Gateway {
     /// What the platform answers to pushes from now on.
     pub(crate) fn pushes_get(&self, status: u16) {
         self.world.push_status.store(status, Ordering::Relaxed);
+    }
+
+    /// What the login host answers from now on.
+    pub(crate) fn logins_get(&self, status: u16) {
+        self.world.login_status.store(status, Ordering::Relaxed);
+    }
+
+    /// Waits until the login host was asked so often.
+    pub(crate) async fn logins(&self, times: usize) {
+        self.world.logins.subscribe().wait_for(|logins| *logins >= times).await.unwrap();
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -193,3 +193,45 @@ async fn pauses_grow_to_a_bound_and_honour_the_login_hosts_wish() {
     assert_eq!(pauses[12], (Reason::Unavailable, 60_000));
     assert_eq!([pauses[13].0, pauses[14].0, pauses[15].0], [Reason::Refused, Reason::Nonsense, Reason::Refused]);
 }
+
+/// The lines of the log while something runs on this thread.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn trouble_is_told_when_it_begins_changes_and_ends() {
+    let mut script = vec![reply(503, ""); 5];
+    script.extend([
+        Err(Failed::NotSent),
+        reply(400, r#"{"error":"invalid_client","description":"hush"}"#),
+        reply(400, r#"{"error":"Hush!"}"#),
+        granted("hush"),
+        granted("hush"),
+    ]);
+    let login = Login::answering(script);
+    let (tokens, clock) = tokens(&login);
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let log = tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _logging = tracing::subscriber::set_default(log);
+    for minute in 0..10 {
+        clock.set_s(minute * 61);
+        drop(tokens.bearer().await);
+        drop(tokens.bearer().await);
+    }
+    assert_eq!(login.calls(), 9);
+    let told = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(!told.to_lowercase().contains("hush"), "{told}");
+    insta::assert_snapshot!(told);
+}
