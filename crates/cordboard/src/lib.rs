@@ -25,4 +25,5 @@ mod simulation;
 mod step;
 pub mod store;
 pub mod stored;
+pub mod systemd;
 mod timer;

@@ -29,6 +29,7 @@ use crate::roster::Roster;
 use crate::runtime::{Points, Runtime, Tasks};
 use crate::store::sqlite::{OpenError, Settings, Sqlite};
 use crate::store::{self, Store};
+use crate::systemd;
 
 /// How often a running gateway looks whether its store still takes anything.
 const STORE_LOOK: Duration = Duration::from_secs(1);
@@ -241,14 +242,17 @@ pub async fn serve(config: Config, options: &Options, shutdown: impl Future<Outp
     if let Some(file) = &options.ready_file {
         write_whole(file, &format!("{address}\n")).map_err(|source| Error::ReadyFile { file: file.clone(), source })?;
     }
+    systemd::ready(&format!("answering on {scheme}://{address}"));
     let failed = tokio::select! {
         biased;
         () = shutdown => None,
         error = gateway.store_failed() => Some(error),
+        never = systemd::watched(gateway.shared().store().as_ref()) => match never {},
     };
     if let Some(error) = &failed {
         tracing::error!(%error, "the store takes nothing any more; stopping, so that a new start can open it again");
     }
+    systemd::stopping();
     gateway.stop().await;
     failed.map_or(Ok(()), |error| Err(error.into()))
 }

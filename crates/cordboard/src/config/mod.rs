@@ -38,7 +38,7 @@ pub(crate) use self::schema::SecretText;
 pub use self::server::Server;
 pub use self::source::{Problem, Problems};
 pub use self::variables::Variables;
-pub use self::written::Written;
+pub use self::written::{VERSION, Written};
 
 /// A checked configuration: everything that a gateway is made of, nothing of it started.
 pub struct Config {

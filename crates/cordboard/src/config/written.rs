@@ -15,7 +15,7 @@ use crate::connector::registry::ConnectorConfig;
 use crate::org::OrgConfig;
 
 /// The version of the file's form.
-const VERSION: i64 = 1;
+pub const VERSION: i64 = 1;
 const CONNECTOR_KINDS: [&str; 2] = ["digital_bot_connector", "bot_connector"];
 
 /// What a configuration file says.
