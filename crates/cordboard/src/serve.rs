@@ -31,6 +31,7 @@ use crate::roster::Roster;
 use crate::runtime::{Points, Runtime, Tasks};
 use crate::store::sqlite::{OpenError, Settings, Sqlite};
 use crate::store::{self, Store};
+use crate::systemd;
 
 /// How often a running gateway looks whether its store still takes anything.
 const STORE_LOOK: Duration = Duration::from_secs(1);
@@ -255,27 +256,33 @@ pub async fn serve(
     if let Some(file) = &options.ready_file {
         write_whole(file, &format!("{address}\n")).map_err(|source| Error::ReadyFile { file: file.clone(), source })?;
     }
+    let status = format!("answering on {scheme}://{address}");
+    systemd::ready(&status);
     let failed = tokio::select! {
         biased;
         () = shutdown => None,
         error = gateway.store_failed() => Some(error),
-        never = reload_at(hangup, gateway.reloading()) => match never {},
+        never = reload_at(hangup, gateway.reloading(), &status) => match never {},
+        never = systemd::watched(gateway.shared().store().as_ref()) => match never {},
     };
     if let Some(error) = &failed {
         tracing::error!(%error, "the store takes nothing any more; stopping, so that a new start can open it again");
     }
+    systemd::stopping();
     gateway.stop().await;
     failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Reads the configuration again at every signal.
-async fn reload_at(hangup: &mut Signal, reloading: &Reloading) -> Infallible {
+async fn reload_at(hangup: &mut Signal, reloading: &Reloading, status: &str) -> Infallible {
     loop {
         if hangup.recv().await.is_none() {
             return std::future::pending().await;
         }
+        systemd::reloading();
         // What came of it is in the log.
         drop(reloading.reload("SIGHUP").await);
+        systemd::ready(status);
     }
 }
 

@@ -40,6 +40,9 @@ use super::{
     OutboxSeq, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
 };
 
+/// The schema that this program writes; it brings an older one up to it, and refuses a newer one.
+pub const SCHEMA: usize = migrate::MIGRATIONS.len();
+
 const PAGE_BYTES: u64 = 4_096;
 
 /// How a folder is opened.

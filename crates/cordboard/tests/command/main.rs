@@ -7,6 +7,8 @@ mod doctor;
 #[cfg(test)]
 mod letters;
 #[cfg(test)]
+mod packaging;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 mod told;
