@@ -84,7 +84,9 @@ impl Effective {
             let keys: Vec<&str> = path.split('.').collect();
             let kept = keys.iter().try_fold(&old.shown, |table, key| table.get(key)).cloned();
             put(&mut self.shown, &keys, kept);
-            let below = |other: &str| other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ' ']));
+            let below = |other: &str| {
+                other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ' ']))
+            };
             self.digests.retain(|other, _| !below(other));
             let kept = old.digests.iter().filter(|(other, _)| below(other));
             self.digests.extend(kept.map(|(path, digest)| (path.clone(), *digest)));

@@ -123,12 +123,16 @@ impl Page {
 /// A table's members in the order of the commented default file.
 fn members(schema: &Value) -> Vec<(&str, &Value)> {
     let members = schema.get("properties").and_then(Value::as_object);
-    let mut members: Vec<(&str, &Value)> = members.into_iter().flatten().map(|(name, of)| (name.as_str(), of)).collect();
+    let mut members: Vec<(&str, &Value)> =
+        members.into_iter().flatten().map(|(name, of)| (name.as_str(), of)).collect();
     members.sort_by_key(|(name, _)| {
         let behind = format!("# {name} =");
         let is_it = |line: &str| {
             let is_key = line.strip_prefix(name).is_some_and(|rest| rest.starts_with(" ="));
-            let parts = line.trim_start_matches("# ").strip_prefix('[').map(|header| header.trim_matches(['[', ']']).split('.'));
+            let parts = line
+                .trim_start_matches("# ")
+                .strip_prefix('[')
+                .map(|header| header.trim_matches(['[', ']']).split('.'));
             is_key || parts.is_some_and(|mut parts| parts.any(|part| part == *name))
         };
         let commented = INIT.lines().position(|line| line.starts_with(&behind));
@@ -197,7 +201,9 @@ pub(super) fn in_large_units(number: u64) -> Option<String> {
     const HOUR_MS: u64 = 3_600_000;
     match number {
         _ if number >= HOUR_MS && number.is_multiple_of(HOUR_MS) => Some(format!("{} hours", number / HOUR_MS)),
-        _ if number >= 4096 && number.is_multiple_of(1024) && number < HOUR_MS => Some(format!("{} KiB", number / 1024)),
+        _ if number >= 4096 && number.is_multiple_of(1024) && number < HOUR_MS => {
+            Some(format!("{} KiB", number / 1024))
+        }
         _ => None,
     }
 }

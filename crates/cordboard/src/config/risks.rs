@@ -193,7 +193,9 @@ fn of_bots(written: &Written, config: &Config, risks: &mut Vec<String>) {
         }
         if let EngineConfig::Webhook(webhook) = &bot.engine {
             if is_plain_and_far(&webhook.url) {
-                risks.push(format!("bots.{key}.engine.url is http: what customers say goes there unencrypted; write https"));
+                risks.push(format!(
+                    "bots.{key}.engine.url is http: what customers say goes there unencrypted; write https"
+                ));
             }
             if webhook.secrets.is_empty() {
                 risks.push(format!(

@@ -72,7 +72,19 @@ impl Written {
         let (server_places, server) = server;
         let (org_places, orgs) = apart(orgs);
         let (connector_places, connectors) = apart(connectors);
-        Ok(Self { source, file: None, server, server_places, orgs, org_places, connectors, connector_places, bots, effective, warnings })
+        Ok(Self {
+            source,
+            file: None,
+            server,
+            server_places,
+            orgs,
+            org_places,
+            connectors,
+            connector_places,
+            bots,
+            effective,
+            warnings,
+        })
     }
 
     /// The data folder; a relative path starts at the folder of the file.

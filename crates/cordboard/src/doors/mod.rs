@@ -86,6 +86,9 @@ impl Handler for Doors {
         if let Some(session) = engine::session_in(path) {
             return self.engine.handle(session, &head, body).await;
         }
+        if let Some(mount) = mounts.iter().find(|mount| mount.is_meant_by(path)) {
+            return mount.misspelt(&head);
+        }
         match path {
             health::LIVE => health::live(&head.method),
             health::READY => health::ready(&head.method, &self.shared).await,

@@ -40,6 +40,7 @@ pub(super) struct Mount {
     shared: Arc<Shared>,
     cap: Cap,
     stranger_told: AtomicBool,
+    slash_told: AtomicBool,
 }
 
 /// What the platform reads of a v2 integration before anybody says anything.
@@ -60,7 +61,7 @@ enum Place<'a> {
 #[derive(Serialize)]
 struct NoSuchPath<'a> {
     error: &'static str,
-    message: &'static str,
+    message: &'a str,
     paths: &'a [String],
 }
 
@@ -83,6 +84,7 @@ impl Mount {
             shared,
             cap,
             stranger_told: AtomicBool::new(false),
+            slash_told: AtomicBool::new(false),
         }
     }
 
@@ -112,14 +114,15 @@ impl Mount {
     pub(super) async fn handle(&self, rest: &str, head: &Parts, incoming: Incoming, at: Timestamp) -> Response<Answer> {
         if !self.credentials.verify(&head.headers) {
             self.tell_of_a_stranger();
-            return body::refused(
-                StatusCode::FORBIDDEN,
-                "credentials",
-                "a header with this integration's secret is missing or wrong",
-            );
+            return no_credentials();
         }
         self.stranger_told.store(false, Ordering::Relaxed);
         let place = self.place(rest);
+        if matches!(place, Place::Elsewhere)
+            && without_extra_slashes(rest).is_some_and(|meant| !matches!(self.place(&meant), Place::Elsewhere))
+        {
+            return self.slash_too_many();
+        }
         if !matches!(place, Place::Messages) {
             return self.page(&place, &head.method);
         }
@@ -133,6 +136,34 @@ impl Mount {
                 self.refused()
             }
         }
+    }
+
+    /// Whether a path would lie at this mount or beneath it without the slashes that are too many.
+    pub(super) fn is_meant_by(&self, path: &str) -> bool {
+        without_extra_slashes(path).is_some_and(|meant| self.rest_of(&meant).is_some())
+    }
+
+    /// What is said to a call that [`Mount::is_meant_by`].
+    pub(super) fn misspelt(&self, head: &Parts) -> Response<Answer> {
+        if !self.credentials.verify(&head.headers) {
+            self.tell_of_a_stranger();
+            return no_credentials();
+        }
+        self.slash_too_many()
+    }
+
+    /// It was registered with a slash too many, which an administrator mends in a minute once it is said.
+    fn slash_too_many(&self) -> Response<Answer> {
+        let (key, base) = (self.connector.key(), &self.base);
+        if !self.slash_told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                connector = %key,
+                "the path of a call has a slash too many: in Genesys, let the URI of this integration end in {base}, \
+                 without a slash behind it"
+            );
+        }
+        let message = format!("this path has a slash too many; the integration's URI ends in {base}");
+        body::value(StatusCode::NOT_FOUND, &NoSuchPath { error: "path.slash", message: &message, paths: &self.known })
     }
 
     /// A wrong secret is the commonest mistake of a set-up, and a stranger must not fill the log: it is told once, and
@@ -208,6 +239,19 @@ impl Mount {
         self.shared.counts.refused.fetch_add(1, Ordering::Relaxed);
         body::sealed(self.connector.refusal(), None)
     }
+}
+
+fn no_credentials() -> Response<Answer> {
+    let message = "a header with this integration's secret is missing or wrong";
+    body::refused(StatusCode::FORBIDDEN, "credentials", message)
+}
+
+/// A path with single slashes and none at its end; nothing when it is so already.
+fn without_extra_slashes(path: &str) -> Option<String> {
+    if !path.contains("//") && !path.ends_with('/') {
+        return None;
+    }
+    Some(path.split('/').filter(|part| !part.is_empty()).map(|part| format!("/{part}")).collect())
 }
 
 fn correlation(headers: &HeaderMap) -> Option<Arc<str>> {

@@ -5,6 +5,10 @@ mod called;
 #[cfg(test)]
 mod letters;
 #[cfg(test)]
+mod reloading;
+#[cfg(test)]
+mod starting;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 mod told;

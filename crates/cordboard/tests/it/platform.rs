@@ -188,12 +188,27 @@ async fn the_pages_of_a_v2_integration() {
 #[tokio::test]
 async fn a_wrong_path_or_method_is_named_to_those_who_may_know() {
     let gateway = Gateway::start().await;
-    for path in ["", "/", "/messages/", "/bots/claims/x", "/bots/"] {
+    for path in ["", "/", "/bots/claims/x"] {
         let answer = gateway.post(&format!("{V2}{path}"), b"{}").await;
         assert_eq!((answer.status, answer.error().as_str()), (404, "path"), "{path}");
         assert_eq!(answer.json()["paths"], json!([format!("{V2}/bots"), format!("{V2}/messages")]));
     }
-    assert_eq!(gateway.get(&format!("{V1}/")).await.json()["paths"], json!([V1]));
+    let misspelt = [
+        (format!("{V2}//messages"), V2),
+        (format!("{V2}/messages/"), V2),
+        (format!("{V2}/bots/"), V2),
+        (format!("/{V2}/messages"), V2),
+        (V2.replace("/acme", "//acme") + "/messages", V2),
+        (format!("{V1}/"), V1),
+        (format!("/{V1}"), V1),
+    ];
+    for (path, base) in misspelt {
+        let answer = gateway.post(&path, b"{}").await;
+        assert_eq!((answer.status, answer.error().as_str()), (404, "path.slash"), "{path}");
+        assert!(answer.json()["message"].as_str().unwrap().ends_with(base), "{answer:?}");
+        let stranger = send(gateway.address, &request("POST", &path, &[], b"{}")).await;
+        assert_eq!(stranger.status, 403, "{path}");
+    }
     for (method, path, allowed) in [
         ("GET", format!("{V2}/messages"), "allow: post"),
         ("POST", format!("{V2}/bots"), "allow: get"),
