@@ -41,7 +41,7 @@ const TASKS_END: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The port is taken, or the address is not one of this machine.
-    #[error("cannot listen on {address}: {source}; choose another `listen` in [server]")]
+    #[error("cannot listen on {address}: {}", why_not_listen(*address, source))]
     Listen {
         /// The address asked for.
         address: SocketAddr,
@@ -241,6 +241,25 @@ pub async fn serve(
     }
     gateway.stop().await;
     failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn why_not_listen(address: SocketAddr, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another process has this port; stop it, or choose another `listen` in [server]".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; 127.0.0.1 is reached from this machine only, \
+            0.0.0.0 by every address that it has: change `listen` in [server]"
+                .to_owned()
+        }
+        io::ErrorKind::PermissionDenied if address.port() < 1024 => format!(
+            "this user may not use port {}; choose one from 1024 on as `listen` in [server], or grant the service \
+             CAP_NET_BIND_SERVICE",
+            address.port()
+        ),
+        _ => format!("{error}; choose another `listen` in [server]"),
+    }
 }
 
 /// Reads the configuration again at every signal.

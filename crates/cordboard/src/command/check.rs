@@ -65,6 +65,8 @@ struct Entry {
     url: String,
     /// The field names of the credentials.
     headers: Vec<String>,
+    /// Whether the platform has to be sent the list of bots; else it fetches it.
+    bots_are_sent: bool,
 }
 
 impl Entry {
@@ -85,6 +87,7 @@ impl Entry {
             property,
             url: format!("{host}{path}"),
             headers: integration.credentials().header_names().map(str::to_owned).collect(),
+            bots_are_sent: matches!(integration, Integration::BotConnector(_)),
         }
     }
 }
@@ -151,6 +154,13 @@ fn show(config: &Config, entries: &[Entry], host_is_known: bool, out: &mut dyn W
             writeln!(out, "  Credentials  {:width$}  {header}", "field name")?;
             writeln!(out, "               {:width$}  the secret that stands in `credentials`", "value")?;
         }
+        if entry.bots_are_sent {
+            let key = &entry.key;
+            writeln!(
+                out,
+                "  Bots         send what `cordboard bots list --door v1 --connector {key}` prints; see its --help"
+            )?;
+        }
         writeln!(out)?;
     }
     if !host_is_known {
@@ -159,7 +169,8 @@ fn show(config: &Config, entries: &[Entry], host_is_known: bool, out: &mut dyn W
     for bot in &config.bots {
         writeln!(out, "bots.{}: {} (version {})", bot.key(), bot.name(), bot.version())?;
     }
-    writeln!(out, "data folder: {}", config.server.data_dir.display())?;
+    let data_dir = &config.server.data_dir;
+    writeln!(out, "data folder: {}", std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.clone()).display())?;
     for warning in &config.warnings {
         writeln!(out, "warning: {warning}")?;
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::source::Source;
 use super::{Config, INIT, Problems, Variables, Written, reference, schema};
@@ -116,7 +116,7 @@ fn described(path: &str, schema: &Value, wrong: &mut Vec<String>) {
         schema.get(inside).into_iter().for_each(|of| described(&format!("{path}.*"), of, wrong));
     }
     let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
-    for (name, of) in schema.get("properties").and_then(Value::as_object).unwrap_or(&Map::new()) {
+    for (name, of) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let path = format!("{path}.{name}");
         described(&path, of, wrong);
         if name == "type" || of.get("properties").is_some() {

@@ -34,7 +34,13 @@ async fn by_command_and_by_signal_a_changed_file_takes_effect() {
     file(folder.path(), "cordboard.toml", &rotated.replace("127.0.0.1:0", "127.0.0.1:1"));
     let reloaded = run(&reload).await;
     assert_eq!(reloaded.status.code(), Some(0), "{reloaded:?}");
-    insta::assert_snapshot!(without_warnings(&text(&reloaded.stdout)), @"");
+    insta::assert_snapshot!(without_warnings(&text(&reloaded.stdout)), @r#"
+    in effect now:
+      connectors.web.credentials.x-key: changed
+      server.drain_ms: 300 → 301
+    not before a restart:
+      server.listen: "127.0.0.1:0" → "127.0.0.1:1"
+    "#);
     assert_eq!((status(OLD).await, status(NEW).await), (403, 400));
 
     // A bad file changes nothing, whoever asks for it.
