@@ -40,9 +40,11 @@ pub struct Reloading {
 }
 
 /// What is in effect.
-struct Running {
-    server: Server,
-    effective: Effective,
+pub(crate) struct Running {
+    pub(crate) server: Server,
+    pub(crate) effective: Effective,
+    /// What was told already.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What a reload did.
@@ -79,14 +81,8 @@ impl Refused {
 }
 
 impl Reloading {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        doors: Arc<Doors>,
-        file: Option<PathBuf>,
-        server: Server,
-        effective: Effective,
-    ) -> Self {
-        Self { shared, doors, file, running: Mutex::new(Running { server, effective }) }
+    pub(crate) fn new(shared: Arc<Shared>, doors: Arc<Doors>, file: Option<PathBuf>, running: Running) -> Self {
+        Self { shared, doors, file, running: Mutex::new(running) }
     }
 
     /// `[server]`, as it is in effect.
@@ -112,7 +108,8 @@ impl Reloading {
                 for problem in problems {
                     tracing::error!("not reloaded: {problem}");
                 }
-                tracing::info!(target: "cordboard::audit", operation = "reload", by, outcome = refused.word());
+                let outcome = refused.word();
+                tracing::info!(target: "cordboard::audit", operation = "reload", by, outcome, "the configuration stays");
             }
         }
         reloaded
@@ -126,6 +123,10 @@ impl Reloading {
         let (changed, needs_restart): (Vec<Change>, Vec<Change>) =
             changes.into_iter().partition(|change| TAKEN.iter().any(|taken| is_below(&change.path, taken)));
         let warnings = config.warnings.clone();
+        for warning in warnings.iter().filter(|warning| !running.warnings.contains(warning)) {
+            tracing::warn!("{warning}");
+        }
+        running.warnings.clone_from(&warnings);
         if !changed.is_empty() {
             running.server = Server {
                 public_url: config.server.public_url.clone(),
@@ -170,14 +171,19 @@ fn tell(reloaded: &Reloaded, by: &str) {
     for change in &reloaded.needs_restart {
         tracing::warn!("not in effect before a restart: {change}");
     }
-    for warning in &reloaded.warnings {
-        tracing::warn!("{warning}");
-    }
     if reloaded.changed.is_empty() && reloaded.needs_restart.is_empty() {
         tracing::info!("reloaded: nothing changed");
     }
     let (changed, needs_restart) = (reloaded.changed.len(), reloaded.needs_restart.len());
-    tracing::info!(target: "cordboard::audit", operation = "reload", by, outcome = "done", changed, needs_restart);
+    tracing::info!(
+        target: "cordboard::audit",
+        operation = "reload",
+        by,
+        outcome = "done",
+        changed,
+        needs_restart,
+        "the configuration was read again"
+    );
 }
 
 /// Whether a key path is another, or below it.

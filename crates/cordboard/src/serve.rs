@@ -25,7 +25,7 @@ use crate::doors::Doors;
 use crate::gateway::{Limits, Parts, Shared};
 use crate::http::{self, Transport};
 use crate::outbox::{OrgAccess, PushAccess};
-use crate::reload::Reloading;
+use crate::reload::{Reloading, Running};
 use crate::roster::Roster;
 use crate::runtime::{Points, Runtime, Tasks};
 use crate::store::sqlite::{OpenError, Settings, Sqlite};
@@ -107,7 +107,7 @@ impl Gateway {
     ///
     /// [`Error`], with nothing left running.
     pub async fn start_with(config: Config, points: Option<Arc<dyn Points>>) -> Result<Self, Error> {
-        let Config { server, orgs, connectors, engines, policies, effective, file, .. } = config;
+        let Config { server, orgs, connectors, engines, policies, effective, file, warnings, .. } = config;
         let asked = server.listen;
         let cannot_listen = |source| Error::Listen { address: asked, source };
         let listener = TcpListener::bind(asked).await.map_err(cannot_listen)?;
@@ -139,7 +139,8 @@ impl Gateway {
         let shared = Shared::start(parts).await?;
         let doors = Doors::new(shared.clone(), &integrations, &server.limits_of_doors());
         let admin = Admin::bind(shared.clone(), &server.data_dir).inspect_err(|_| shared.stop())?;
-        let reloading = Arc::new(Reloading::new(shared.clone(), doors.clone(), file, server, effective));
+        let reloading =
+            Arc::new(Reloading::new(shared.clone(), doors.clone(), file, Running { server, effective, warnings }));
         let admin = admin.with_reload(reloading.clone());
         let (listener_ends, admin_ends) = (CancellationToken::new(), CancellationToken::new());
         runtime.spawn(admin.serve(admin_ends.clone()));

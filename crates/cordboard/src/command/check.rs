@@ -1,6 +1,7 @@
 //! `cordboard check`: whether a configuration is right, and what an administrator enters in Genesys.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
@@ -137,11 +138,16 @@ fn good(config: &Config, connectors: Vec<Entry>) -> Found<'_> {
     Found {
         ok: true,
         problems: Vec::new(),
-        data_dir: Some(config.server.data_dir.display().to_string()),
+        data_dir: Some(data_dir(config).display().to_string()),
         connectors,
         bots: bots.collect(),
         warnings: &config.warnings,
     }
+}
+
+/// Whole, since an operator looks for it.
+fn data_dir(config: &Config) -> PathBuf {
+    std::path::absolute(&config.server.data_dir).unwrap_or_else(|_| config.server.data_dir.clone())
 }
 
 fn show(config: &Config, entries: &[Entry], host_is_known: bool, out: &mut dyn Write) -> Result<(), Failed> {
@@ -169,8 +175,7 @@ fn show(config: &Config, entries: &[Entry], host_is_known: bool, out: &mut dyn W
     for bot in &config.bots {
         writeln!(out, "bots.{}: {} (version {})", bot.key(), bot.name(), bot.version())?;
     }
-    let data_dir = &config.server.data_dir;
-    writeln!(out, "data folder: {}", std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.clone()).display())?;
+    writeln!(out, "data folder: {}", data_dir(config).display())?;
     for warning in &config.warnings {
         writeln!(out, "warning: {warning}")?;
     }

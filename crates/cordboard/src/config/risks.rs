@@ -67,14 +67,14 @@ fn of_the_server(written: &Written, config: &Config, risks: &mut Vec<String>) {
 }
 
 fn of_the_data_folder(folder: &Path, risks: &mut Vec<String>) {
-    let shown = folder.display();
-    if ["/etc", "/usr", "/tmp", "/var/tmp"].iter().any(|place| folder.starts_with(place)) {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let shown = absolute.display();
+    if ["/etc", "/usr", "/tmp", "/var/tmp"].iter().any(|place| absolute.starts_with(place)) {
         risks.push(format!(
             "server.data_dir is {shown}, where no service keeps what must not be lost; /var/lib/cordboard is usual"
         ));
     }
     // The folder is made at the first start, so the nearest one that is there tells.
-    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let Some(there) = absolute.ancestors().find(|folder| folder.exists()) else { return };
     if rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         risks.push(format!(
