@@ -369,3 +369,21 @@ fn what_may_go_wrong_is_told() {
     }
     insta::assert_snapshot!(told);
 }
+
+/// However a file is cut off or misspelt, it is read to its end or refused with a place in it.
+#[test]
+fn no_text_is_too_broken_to_be_told_of() {
+    let lines = GOOD.lines().count() + 1;
+    let told = |text: &str| {
+        if let Err(problems) = read(text) {
+            assert!(problems.iter().all(|problem| (1..=lines + 1).contains(&problem.place().1)), "{problems}");
+            assert!(!problems.with_excerpts().contains("hush"), "{problems}");
+        }
+    };
+    for (at, _) in GOOD.char_indices() {
+        told(&GOOD[..at]);
+        for odd in ["“", "\"", "'", "[", "]", "=", ":", ",", "\\", "\u{a0}", "\0", "\r", "\n", "${", "}", "ä"] {
+            told(&format!("{}{odd}{}", &GOOD[..at], &GOOD[at..]));
+        }
+    }
+}

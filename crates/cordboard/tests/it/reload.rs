@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use cordboard::config::Change;
+use cordboard::dead_letter::Redriven;
 use simulator::FlowSettings;
 
 use crate::gateway::KEY;
@@ -106,6 +107,25 @@ async fn a_bot_that_is_added_answers_and_one_that_is_gone_does_not() {
     helped.says("two");
     world.bot.asked().await.says("second");
     assert_eq!(helped.sees().await, "second");
+}
+
+/// What cannot be pushed because its connector is gone becomes a dead letter, and can be tried again when it is back.
+#[tokio::test]
+async fn an_answer_for_a_connector_that_is_gone_is_kept() {
+    let wishes = Wishes { digital: "soft_deadline_ms = 100\npush_after_ack_ms = 0", ..Wishes::default() };
+    let mut world = World::with(wishes).await;
+    let customer = world.v2().await;
+    customer.says("one");
+    let question = world.bot.asked().await;
+    world.no_request_is_open().await;
+    let reloaded = world.reload("[connectors.digital]", "[connectors.other]").unwrap();
+    assert_eq!(lines(&reloaded.changed), "connectors.digital: removed\nconnectors.other: added\n");
+    question.says("late");
+    let (letters, ids) = world.letters().await;
+    assert_eq!(letters, ["answer helper: rejected"]);
+    world.reload("[connectors.other]", "[connectors.digital]").unwrap();
+    assert_eq!(world.redrive(ids[0]).await, Redriven::Done);
+    assert_eq!(customer.sees().await, "late");
 }
 
 /// Tokens are few and rates are counted: an org that did not change keeps both.
