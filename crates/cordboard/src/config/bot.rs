@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use conversation::{BotPolicy, OnFailure, Texts};
+use conversation::{BotPolicy, OnFailure, Opening};
 use model::News;
 use serde::Deserialize;
 
 use super::reader::{Places, Reader, Table};
+use super::texts::WrittenTexts;
 use crate::connector::bots::BotFace;
 use crate::engine::webhook::Notify;
 use crate::engine::{EngineConfig, script, webhook};
 
 const FACE_KEYS: [&str; 5] = ["name", "version", "description", "languages", "intents"];
 const POLICY_KEYS: [&str; 7] =
-    ["hard_deadline_ms", "on_failure", "max_turns", "max_waiting_inputs", "max_holding_turns", "notify", "texts"];
+    ["hard_deadline_ms", "on_failure", "max_turns", "max_waiting_inputs", "max_holding_turns", "notify", "opening"];
 const ENGINE_KINDS: [&str; 2] = ["script", "webhook"];
 
 /// One `[bots.KEY]` table.
@@ -23,21 +24,27 @@ pub struct BotConfig {
     pub face: BotFace,
     /// What answers for it.
     pub engine: EngineConfig,
-    /// How it is held to its promises.
+    /// How it is held to its promises. Its texts and its opening are known once the file is whole and the engine built.
     pub policy: BotPolicy,
+    pub(super) opening: Option<Opening>,
+    pub(super) texts: WrittenTexts,
     pub(super) places: Places,
     pub(super) engine_at: usize,
 }
 
 impl BotConfig {
     pub(super) fn read(reader: &mut Reader<'_>, key: &str, mut table: Table<'_>) -> Option<Self> {
-        let known: Vec<&str> = FACE_KEYS.iter().chain(&POLICY_KEYS).chain(&["engine"]).copied().collect();
+        let known: Vec<&str> = FACE_KEYS.iter().chain(&POLICY_KEYS).chain(&["texts", "engine"]).copied().collect();
         reader.only(&table, &known);
         let places = table.places.clone();
         let face = table.split(&FACE_KEYS);
         let face = reader.read::<BotFace>(face);
         let policy = table.split(&POLICY_KEYS);
         let policy = reader.read::<Policy>(policy);
+        let texts = table.take("texts").map(|texts| {
+            let name = format!("bots.{key}.texts");
+            WrittenTexts::read(reader, &name, texts, true)
+        });
         let engine_at = places.of("engine");
         let engine = match table.take("engine") {
             Some(engine) => {
@@ -61,7 +68,9 @@ impl BotConfig {
                 webhook.notify.clone()
             }
         };
-        Some(Self { face, engine, policy: policy.into_policy(&notify), places, engine_at })
+        let opening = policy.opening.map(Into::into);
+        let (policy, texts) = (policy.into_policy(&notify), texts.unwrap_or_default());
+        Some(Self { face, engine, policy, opening, texts, places, engine_at })
     }
 }
 
@@ -82,7 +91,7 @@ struct Policy {
     max_waiting_inputs: u32,
     max_holding_turns: u32,
     notify: BTreeSet<Notify>,
-    texts: WrittenTexts,
+    opening: Option<WrittenOpening>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -92,15 +101,26 @@ enum WrittenOnFailure {
     HandOver,
 }
 
-/// What the gateway says; what is left out is the default, and an empty text says nothing where that is possible.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct WrittenTexts {
-    holding: Option<String>,
-    still_working: Option<String>,
-    poll_label: Option<String>,
-    fallback: Option<String>,
-    hand_over: Option<String>,
+/// How a conversation opens when the platform sends the `start_text`.
+#[derive(Clone, Copy, Debug, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum WrittenOpening {
+    /// The engine is asked for its opening turn.
+    Engine,
+    /// The greeting of the texts, without asking the engine.
+    Greeting,
+    /// Nothing is said; the customer speaks first.
+    Silent,
+}
+
+impl From<WrittenOpening> for Opening {
+    fn from(opening: WrittenOpening) -> Self {
+        match opening {
+            WrittenOpening::Engine => Self::Engine,
+            WrittenOpening::Greeting => Self::Greeting,
+            WrittenOpening::Silent => Self::Silent,
+        }
+    }
 }
 
 impl Default for Policy {
@@ -118,7 +138,7 @@ impl Default for Policy {
             max_waiting_inputs,
             max_holding_turns,
             notify: BTreeSet::new(),
-            texts: WrittenTexts::default(),
+            opening: None,
         }
     }
 }
@@ -132,28 +152,10 @@ impl Policy {
             ("max_holding_turns", self.max_holding_turns.into(), 1, 1_000),
         ];
         let outside = ranges.into_iter().filter(|(_, value, least, most)| value < least || value > most);
-        let mut wrong: Vec<String> =
-            outside.map(|(name, _, least, most)| format!("`{name}` lies between {least} and {most}")).collect();
-        let must_speak = [
-            ("still_working", &self.texts.still_working),
-            ("poll_label", &self.texts.poll_label),
-            ("fallback", &self.texts.fallback),
-        ];
-        for (name, text) in must_speak {
-            if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
-                wrong.push(format!("`texts`: {name} cannot be empty; leave it out for the usual words"));
-            }
-        }
-        wrong
+        outside.map(|(name, _, least, most)| format!("`{name}` lies between {least} and {most}")).collect()
     }
 
     fn into_policy(self, notify: &BTreeSet<Notify>) -> BotPolicy {
-        let usual = Texts::default();
-        let or_nothing = |text: Option<String>, usual: Option<String>| match text {
-            Some(text) if text.trim().is_empty() => None,
-            Some(text) => Some(text),
-            None => usual,
-        };
         BotPolicy {
             hard_deadline_ms: self.hard_deadline_ms,
             on_failure: match self.on_failure {
@@ -164,13 +166,7 @@ impl Policy {
             max_holding_turns: self.max_holding_turns,
             max_turns: self.max_turns,
             notify: notify.iter().map(news).collect(),
-            texts: Texts {
-                holding: or_nothing(self.texts.holding, usual.holding),
-                still_working: self.texts.still_working.unwrap_or(usual.still_working),
-                poll_label: self.texts.poll_label.unwrap_or(usual.poll_label),
-                fallback: self.texts.fallback.unwrap_or(usual.fallback),
-                hand_over: or_nothing(self.texts.hand_over, usual.hand_over),
-            },
+            ..BotPolicy::default()
         }
     }
 }

@@ -10,6 +10,7 @@ mod check;
 mod reader;
 mod server;
 mod source;
+mod texts;
 mod variables;
 mod written;
 
@@ -31,6 +32,7 @@ use crate::org::Org;
 pub use self::bot::BotConfig;
 pub use self::server::Server;
 pub use self::source::{Problem, Problems};
+pub use self::texts::TextsConfig;
 pub use self::variables::Variables;
 pub use self::written::Written;
 

@@ -68,7 +68,7 @@ fn a_good_file_makes_a_gateway() {
     assert_eq!(keys, ["sms", "web"]);
     let policy = config.policies.of(&"parcels".into());
     assert_eq!((policy.max_turns, policy.max_waiting_inputs), (20, 8));
-    assert_eq!((&policy.texts.hand_over, policy.notify.len()), (&None, 1));
+    assert_eq!((&policy.texts.of("en-us").hand_over, policy.notify.len()), (&None, 1));
     assert!(config.server.data_dir.ends_with("examples/data"), "{:?}", config.server.data_dir);
     assert_eq!(config.warnings, Vec::<String>::new());
 }

@@ -9,6 +9,7 @@ use super::bot::BotConfig;
 use super::reader::{Places, Reader, Table};
 use super::server::Server;
 use super::source::{Problems, Source};
+use super::texts::WrittenTexts;
 use super::variables::Variables;
 use crate::connector::registry::ConnectorConfig;
 use crate::org::OrgConfig;
@@ -32,6 +33,8 @@ pub struct Written {
     pub(super) connector_places: BTreeMap<String, Places>,
     /// `[bots.KEY]`.
     pub bots: BTreeMap<String, BotConfig>,
+    /// `[texts.LANGUAGE]`.
+    pub(super) texts: WrittenTexts,
 }
 
 impl Written {
@@ -48,11 +51,11 @@ impl Written {
         let mut reader = Reader::new(&source);
         let root = reader.root();
         let read = root.and_then(|root| Read::from(&mut reader, root, variables));
-        let Read { server, orgs, connectors, bots } = reader.end(read)?;
+        let Read { server, orgs, connectors, bots, texts } = reader.end(read)?;
         let (server_places, server) = server;
         let (org_places, orgs) = apart(orgs);
         let (connector_places, connectors) = apart(connectors);
-        Ok(Self { source, server, server_places, orgs, org_places, connectors, connector_places, bots })
+        Ok(Self { source, server, server_places, orgs, org_places, connectors, connector_places, bots, texts })
     }
 
     /// The data folder; a relative path starts at the folder of the file.
@@ -91,11 +94,12 @@ struct Read {
     orgs: Placed<OrgConfig>,
     connectors: Placed<ConnectorConfig>,
     bots: BTreeMap<String, BotConfig>,
+    texts: WrittenTexts,
 }
 
 impl Read {
     fn from(reader: &mut Reader<'_>, mut root: Table<'_>, variables: &Variables) -> Option<Self> {
-        reader.only(&root, &["version", "server", "orgs", "connectors", "bots"]);
+        reader.only(&root, &["version", "server", "orgs", "connectors", "bots", "texts"]);
         variables.put_into(reader, root.entries_mut());
         match root.take("version") {
             None => reader.problem(0, format!("the file begins with `version = {VERSION}`, the version of its form")),
@@ -115,7 +119,9 @@ impl Read {
             placed(reader, "connectors", root.take("connectors"), |reader, _, table| read_connector(reader, table));
         let bots = placed(reader, "bots", root.take("bots"), BotConfig::read);
         let bots = bots.into_iter().map(|(key, (_, bot))| (key, bot)).collect();
-        Some(Self { server: (server_places, server?), orgs, connectors, bots })
+        let texts = root.take("texts").map(|texts| WrittenTexts::read(reader, "texts", texts, false));
+        let texts = texts.unwrap_or_default();
+        Some(Self { server: (server_places, server?), orgs, connectors, bots, texts })
     }
 }
 

@@ -136,6 +136,8 @@ fn the_door_is_what_the_configuration_says() {
         retry_window_ms: 0,
         push_after_ack_ms: 0,
         follow_up_ms: 43_200_000,
+        merge_quiet_ms: 0,
+        merge_max_ms: 0,
     };
     assert_eq!((plain.door(), plain.wait_ms(), plain.refuse_after_ms()), (door, 7_000, 8_500));
     assert_eq!(utterances("late_answers = 'pending_flow'").unwrap().door().late, Late::PendingFlow);
@@ -143,6 +145,8 @@ fn the_door_is_what_the_configuration_says() {
     let mistakes = [
         ("budget_ms = 11000", "`budget_ms` lies between 1000 and 10000"),
         ("poll_text = ' '", "`poll_text`"),
+        ("start_text = '__poll__'", "`start_text` and `poll_text` are the same"),
+        ("merge_quiet_ms = 500", "unknown field"),
         ("late_answers = 'push'", "unknown variant"),
         ("soft_deadline_ms = 1", "unknown field"),
     ];

@@ -153,6 +153,8 @@ fn the_door_is_what_the_configuration_says() {
         retry_window_ms: 15_000,
         push_after_ack_ms: 100,
         follow_up_ms: 21_600_000,
+        merge_quiet_ms: 0,
+        merge_max_ms: 5_000,
     };
     assert_eq!((plain.door(), plain.wait_ms(), plain.refuse_after_ms()), (door, 8_000, 9_500));
     assert!(plain.resends_unknown() && !digital("on_unknown_send = 'drop'").unwrap().resends_unknown());
@@ -161,6 +163,7 @@ fn the_door_is_what_the_configuration_says() {
     let mistakes = [
         ("soft_deadline_ms = 55001", "`soft_deadline_ms` lies between 0 and 55000"),
         ("soft_deadline = 99", "unknown field"),
+        ("merge_quiet_ms = 6000", "`merge_max_ms` lies between 6000 and 30000"),
         ("bots = ['clams']", "there are claims, returns"),
         ("provider = ' x'", "entities[0].provider begins or ends with a blank"),
         ("on_unknown_send = 'maybe'", "unknown variant"),
