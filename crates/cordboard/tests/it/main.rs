@@ -24,6 +24,8 @@ mod races_v2;
 #[cfg(test)]
 mod raw;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 mod stories;
 #[cfg(test)]
 mod world;

@@ -67,6 +67,24 @@ fn a_poll_is_recognised_in_all_its_forms() {
 }
 
 #[test]
+fn the_start_text_is_nobodys_words() {
+    let said = |door: &BotConnector, text: &str| {
+        let first = String::from_utf8(include_bytes!("fixtures/first.json").to_vec()).unwrap();
+        read_message(door, first.replace("My windscreen broke", text).as_bytes()).input
+    };
+    let door = utterances("").unwrap();
+    assert_eq!(said(&door, " __start__ "), Input::Start);
+    assert_eq!(said(&door, "__START__"), Input::Text("__START__".to_owned()));
+    let own_text = utterances("start_text = ' beginne '").unwrap();
+    assert_eq!(said(&own_text, "beginne"), Input::Start);
+    assert_eq!(said(&own_text, "__start__"), Input::Text("__start__".to_owned()));
+    let none = utterances("start_text = ''").unwrap();
+    for text in ["", "__start__"] {
+        assert_eq!(said(&none, text), Input::Text(text.to_owned()));
+    }
+}
+
+#[test]
 fn equal_bodies_have_equal_hashes_in_every_build() {
     let door = utterances("").unwrap();
     let first = read_message(&door, include_bytes!("fixtures/first.json")).body_hash;

@@ -30,6 +30,10 @@ fn a_message_is_read_with_all_it_says() {
     };
     assert_eq!(typed, expected);
 
+    let text = String::from_utf8(include_bytes!("fixtures/text.json").to_vec()).unwrap();
+    let start = read_message(text.replace("I want to send my order back", "__start__").as_bytes());
+    assert_eq!(start.input, Input::Start);
+
     let button = read_message(include_bytes!("fixtures/button.json"));
     assert_eq!(button.input, Input::Choice { label: "Refund".to_owned(), payload: "opt-refund".to_owned() });
     assert_eq!(button.message.as_deref(), Some("7f1f2f9b-0f77-4b44-9e53-5c7a8e1d2c33"));
