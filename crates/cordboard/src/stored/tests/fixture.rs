@@ -57,7 +57,8 @@ fn policies_are_written_as_their_version_says() {
 /// Version 2 only adds. So what version 1 wrote is read, and written again as it was but for the version.
 #[test]
 fn documents_of_version_1_are_read_and_lose_nothing() {
-    let again: [(&str, fn(&[u8]) -> Vec<u8>); 4] = [
+    type ReadAndWritten = fn(&[u8]) -> Vec<u8>;
+    let again: [(&str, ReadAndWritten); 4] = [
         ("state", |bytes| encode_state(&decode_state(bytes).unwrap())),
         ("journal", |bytes| {
             let row = decode_journal(bytes).unwrap();
