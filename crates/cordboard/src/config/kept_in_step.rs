@@ -62,6 +62,8 @@ fn compare(path: &str, schema: &Value, value: &Value, active: Option<&Value>, wr
         match (members.get(name), default) {
             (None, Some(default)) => wrong.push(format!("{path} is missing: write `# {name} = {default}`")),
             (None, None) => wrong.push(format!("{path} is missing: write it, or an example of it behind a `#`")),
+            // A table of tables has no entry by default; what it shows is an example.
+            (Some(Value::Object(_)), Some(Value::Object(default))) if default.is_empty() => {}
             (Some(written), Some(default)) if *written != default && !is_in(active, name) => {
                 wrong.push(format!("{path} shows {written} and its default is {default}"));
             }

@@ -18,6 +18,7 @@ mod secret_file;
 mod server;
 mod source;
 mod syntax;
+mod texts;
 mod variables;
 mod written;
 
@@ -45,6 +46,7 @@ pub use self::network::{Outgoing, Tls, TlsVersion, TrustedProxies};
 pub(crate) use self::schema::{SecretText, schema};
 pub use self::server::Server;
 pub use self::source::{Problem, Problems};
+pub use self::texts::TextsConfig;
 pub use self::variables::Variables;
 pub use self::written::{VERSION, Written};
 

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::bot::BotTable;
 use super::network::Outgoing;
 use super::server::Server;
+use super::texts::TextsConfig;
 use crate::connector::registry::ConnectorConfig;
 use crate::org::OrgConfig;
 
@@ -39,6 +40,10 @@ struct File {
     connectors: BTreeMap<String, ConnectorConfig>,
     /// The bots.
     bots: BTreeMap<String, BotTable>,
+    /// What the gateway itself says, by language, for every bot that does not say it otherwise. English and German are
+    /// built in. Default: no table.
+    #[serde(default)]
+    texts: BTreeMap<String, TextsConfig>,
 }
 
 /// A text that is a secret: it is never shown.

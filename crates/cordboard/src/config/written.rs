@@ -11,6 +11,7 @@ use super::network::Outgoing;
 use super::reader::{Places, Reader, Table};
 use super::server::Server;
 use super::source::{Problems, Source};
+use super::texts::WrittenTexts;
 use super::variables::Variables;
 use crate::connector::registry::ConnectorConfig;
 use crate::engine::EngineConfig;
@@ -44,6 +45,8 @@ pub struct Written {
     pub effective: Effective,
     /// What an operator should know, found while reading.
     pub(super) warnings: Vec<String>,
+    /// `[texts.LANGUAGE]`.
+    pub(super) texts: WrittenTexts,
 }
 
 impl Written {
@@ -74,7 +77,7 @@ impl Written {
         let read = root.and_then(|root| Read::from(&mut reader, root, variables, &mut effective));
         let mut warnings = std::mem::take(&mut reader.warnings);
         warnings.dedup();
-        let Read { server, outgoing, orgs, connectors, bots } = reader.end(read)?;
+        let Read { server, outgoing, orgs, connectors, bots, texts } = reader.end(read)?;
         for (key, bot) in &bots {
             if let EngineConfig::Script(script) = &bot.engine
                 // A script that cannot be read is reported when the engine is built.
@@ -99,6 +102,7 @@ impl Written {
             connectors,
             connector_places,
             bots,
+            texts,
             effective,
             warnings,
         })
@@ -143,6 +147,7 @@ struct Read {
     orgs: Placed<OrgConfig>,
     connectors: Placed<ConnectorConfig>,
     bots: BTreeMap<String, BotConfig>,
+    texts: WrittenTexts,
 }
 
 impl Read {
@@ -152,7 +157,7 @@ impl Read {
         variables: &Variables,
         effective: &mut Effective,
     ) -> Option<Self> {
-        reader.only(&root, &["version", "server", "outgoing", "orgs", "connectors", "bots"]);
+        reader.only(&root, &["version", "server", "outgoing", "orgs", "connectors", "bots", "texts"]);
         variables.put_into(reader, root.entries_mut());
         *effective = Effective::of(root.to_json());
         match root.take("version") {
@@ -176,7 +181,16 @@ impl Read {
             placed(reader, "connectors", root.take("connectors"), |reader, _, table| read_connector(reader, table));
         let bots = placed(reader, "bots", root.take("bots"), BotConfig::read);
         let bots = bots.into_iter().map(|(key, (_, bot))| (key, bot)).collect();
-        Some(Self { server: (server_places, server?), outgoing: (outgoing_places, outgoing?), orgs, connectors, bots })
+        let texts = root.take("texts").map(|texts| WrittenTexts::read(reader, "texts", texts, false));
+        let texts = texts.unwrap_or_default();
+        Some(Self {
+            server: (server_places, server?),
+            outgoing: (outgoing_places, outgoing?),
+            orgs,
+            connectors,
+            bots,
+            texts,
+        })
     }
 }
 

@@ -32,6 +32,8 @@ mod reload;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 mod stories;
 #[cfg(test)]
 mod world;
