@@ -64,7 +64,7 @@ Exit codes: 0 done, 1 failed, 2 called wrongly, 78 bad configuration.";
 enum Command {
     /// Runs the gateway until SIGTERM or Ctrl-C.
     Serve(serve::Arguments),
-    /// Reads and checks a configuration, says what is wrong with it, and what to enter in Genesys.
+    /// Checks a configuration, and says what to enter in Genesys.
     Check(check::Arguments),
     /// Lets a running gateway read its configuration again.
     Reload(reload::Arguments),

@@ -436,3 +436,16 @@ fn no_text_is_too_broken_to_be_told_of() {
         }
     }
 }
+
+#[test]
+fn the_values_in_effect_show_no_secret_and_nothing_that_is_off() {
+    let text = GOOD.replacen("[orgs.acme]", "[outgoing]\nproxy = \"http://user:hush@proxy:3128\"\n\n[orgs.acme]", 1);
+    let effective = read(&text).unwrap().effective;
+    let (toml, json) = (effective.to_toml(), effective.to_json());
+    assert!(!toml.contains("hush") && !json.to_string().contains("hush"), "{toml}");
+    assert!(!toml.contains("min_version"), "TLS is off: {toml}");
+    assert_eq!(json.pointer("/connectors/web/soft_deadline_ms"), Some(&8000.into()));
+    let other = read(&text.replacen("user:hush", "user:hash", 1)).unwrap().effective;
+    let changes: Vec<String> = effective.changes_to(&other).iter().map(ToString::to_string).collect();
+    assert_eq!(changes, ["outgoing.proxy: changed"]);
+}

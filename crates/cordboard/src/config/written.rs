@@ -19,6 +19,8 @@ use crate::org::OrgConfig;
 
 /// The version of the file's form.
 pub const VERSION: i64 = 1;
+/// What stands at the top of a file; the schema has the same.
+pub(super) const TABLES: [&str; 7] = ["version", "server", "outgoing", "orgs", "connectors", "bots", "texts"];
 const CONNECTOR_KINDS: [&str; 2] = ["digital_bot_connector", "bot_connector"];
 
 /// What a configuration file says.
@@ -157,7 +159,7 @@ impl Read {
         variables: &Variables,
         effective: &mut Effective,
     ) -> Option<Self> {
-        reader.only(&root, &["version", "server", "outgoing", "orgs", "connectors", "bots", "texts"]);
+        reader.only(&root, &TABLES);
         variables.put_into(reader, root.entries_mut());
         *effective = Effective::of(root.to_json());
         match root.take("version") {
