@@ -5,7 +5,8 @@ use std::io::Write;
 use clap::Args;
 
 use super::{ConfigFile, Failed, doctor};
-use crate::config::Server;
+use crate::config::Config;
+use crate::http::Client;
 use crate::http::tls::Tls;
 use crate::runtime::{Clock as _, SystemClock};
 
@@ -30,7 +31,7 @@ pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> 
     for warning in &config.warnings {
         writeln!(out, "warning: {warning}")?;
     }
-    look_at_certificate(&config.server)?;
+    look_at_files(&config)?;
     writeln!(out, "the configuration is right")?;
     if arguments.online {
         let report = doctor::online(&config).await?;
@@ -40,9 +41,10 @@ pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> 
     Ok(())
 }
 
-/// The files of the listener's certificate are read at a start only, so a configuration is not right before they are.
-fn look_at_certificate(server: &Server) -> Result<(), Failed> {
-    let Some(files) = &server.tls else { return Ok(()) };
+/// Certificates are read at a start only, so a configuration is not right before they are.
+fn look_at_files(config: &Config) -> Result<(), Failed> {
+    Client::for_calls(&config.outgoing).map_err(Failed::because)?;
+    let Some(files) = &config.server.tls else { return Ok(()) };
     let tls = Tls::load(files).map_err(|error| Failed::because(format!("[server.tls]: {error}")))?;
     if tls.certificate().days_left(SystemClock.now()) < 0 {
         return Err(Failed::because(

@@ -5,8 +5,8 @@
 //! a secret; of an address only scheme, host and port are shown, since a path may hold one.
 
 mod address;
-mod certificate;
 mod engine;
+mod listener;
 mod org;
 mod public;
 mod report;
@@ -65,7 +65,8 @@ pub async fn examine(config: &Config, scope: Scope, clock: Arc<dyn Clock>) -> Re
         checks.extend(of_the_store);
         doctor.is_running = is_running;
     }
-    checks.extend(certificate::examine(&config.server, doctor.clock.now()));
+    checks.extend(listener::address(&config.server, doctor.is_running).await);
+    checks.extend(listener::certificate(&config.server, doctor.now()));
     let addresses = Addresses::examine(&doctor).await;
     checks.extend(addresses.checks(config.outgoing.proxy_origin().as_deref()));
     let orgs = doctor.config.orgs.values().filter(|org| doctor.asks_for(org.key()));

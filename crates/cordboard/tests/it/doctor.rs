@@ -160,6 +160,12 @@ async fn a_set_up_in_order_is_found_so() {
     let shown: Vec<&str> =
         said.lines().filter(|line| line.contains(" store ") || line.contains("public_url")).collect();
     insta::assert_snapshot!("at_rest", shown.join("\n"));
+
+    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let taken = other.local_addr().unwrap().to_string();
+    let config = set_up.config(|text| text.replacen("127.0.0.1:0", &taken, 1));
+    let (_, said) = set_up.asked(&config, Scope { store: true, org: None }, 0).await;
+    assert!(said.contains("FAILED   listen      server.listen: cannot listen on 127.0.0.1:N: Address"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
