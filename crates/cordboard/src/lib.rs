@@ -17,10 +17,12 @@ pub mod http;
 pub mod inbox;
 pub mod org;
 pub mod outbox;
+pub mod reload;
 pub mod roster;
 pub mod runner;
 pub mod runtime;
 pub mod serve;
+pub mod service;
 #[cfg(test)]
 mod simulation;
 mod step;

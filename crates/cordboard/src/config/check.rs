@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use conversation::{BotPolicy, Policies};
+use conversation::Policies;
 use model::{BotKey, ConnectorKey, OrgKey};
 
 use super::reader::{Places, Reader};
 use super::written::Written;
-use super::{Config, Problems};
+use super::{Config, Problems, risks};
 use crate::connector::Misconfigured;
 use crate::connector::bots::{Bot, Bots};
 use crate::connector::registry::Integration;
@@ -24,7 +24,8 @@ impl Written {
     /// Everything that does not fit.
     pub fn check(self) -> Result<Config, Problems> {
         let mut reader = Reader::new(&self.source);
-        let config = self.build(&mut reader);
+        let mut config = self.build(&mut reader);
+        config.warnings.extend(risks::of(&self, &config));
         reader.end(Some(config))
     }
 
@@ -59,7 +60,7 @@ impl Written {
             false => BTreeMap::new(),
         };
         self.check_paths(reader, &connectors);
-        let mut warnings = Vec::new();
+        let mut warnings = self.warnings.clone();
         for connector in connectors.values() {
             warnings.extend(connector.credentials().warnings().iter().cloned());
         }
@@ -71,7 +72,9 @@ impl Written {
             connectors,
             bots,
             engines: self.build_engines(reader),
-            policies: Policies { revision: 1, bots: policies, fallback: BotPolicy::default() },
+            policies: Policies { bots: policies, ..Policies::default() },
+            file: self.file.clone(),
+            effective: self.effective.clone(),
             warnings,
         }
     }

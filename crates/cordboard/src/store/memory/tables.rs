@@ -4,12 +4,13 @@
 //! A change checks everything before it touches anything, so a refused change leaves no trace.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
-use model::{ConversationId, RequestId, Timestamp};
+use model::{BotKey, ConversationId, RequestId, Timestamp};
 
 use super::super::{
-    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, OpenEntry, OutMark, OutboxRow,
-    OutboxSeq, Replica, Request, Step, Sweep, Swept, letter_limit, well_formed,
+    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, OpenEntry, OutMark,
+    OutOfService, OutboxRow, OutboxSeq, Replica, Request, Step, Sweep, Swept, letter_limit, well_formed,
 };
 
 struct Conversation {
@@ -47,6 +48,8 @@ pub(super) struct Tables {
     outbox: BTreeMap<(ConversationId, OutboxSeq), OutboxRow>,
     journal: BTreeMap<(ConversationId, u64), JournalRow>,
     letters: BTreeMap<u64, Letter>,
+    policies: BTreeMap<u32, Blob>,
+    out_of_service: BTreeMap<BotKey, OutOfService>,
 }
 
 impl Tables {
@@ -414,6 +417,39 @@ impl Tables {
     pub(super) fn read_journal(&self, conversation: ConversationId, from: u64, limit: u32) -> Vec<JournalRow> {
         let rows = self.journal.range((conversation, from)..=(conversation, u64::MAX));
         rows.map(|(_, row)| row.clone()).take(limit as usize).collect()
+    }
+
+    pub(super) fn enact(&mut self, policies: Blob) -> u32 {
+        if let Some((revision, newest)) = self.policies.last_key_value()
+            && *newest == policies
+        {
+            return *revision;
+        }
+        let revision = self.policies.last_key_value().map_or(0, |(revision, _)| *revision) + 1;
+        self.policies.insert(revision, policies);
+        revision
+    }
+
+    pub(super) fn policies(&self, revision: u32) -> Option<Blob> {
+        self.policies.get(&revision).cloned()
+    }
+
+    pub(super) fn disable(&mut self, bot: OutOfService) {
+        self.out_of_service.insert(bot.bot.clone(), bot);
+    }
+
+    pub(super) fn enable(&mut self, bot: &BotKey) -> bool {
+        self.out_of_service.remove(bot).is_some()
+    }
+
+    pub(super) fn out_of_service(&self) -> Vec<OutOfService> {
+        self.out_of_service.values().cloned().collect()
+    }
+
+    pub(super) fn unfinished(&self, after: ConversationId, limit: u32) -> Vec<ConversationId> {
+        let later = self.conversations.range((Bound::Excluded(after), Bound::Unbounded));
+        let open = later.filter(|(_, conversation)| !conversation.finished).map(|(id, _)| *id);
+        open.take(limit as usize).collect()
     }
 
     pub(super) fn conversations(&self, limit: u32) -> Vec<ConversationId> {
