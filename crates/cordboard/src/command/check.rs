@@ -115,7 +115,7 @@ pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> 
         .collect();
     let unusable = look_at_files(&config).err();
     let report = match (arguments.online, &unusable) {
-        (true, None) => Some(doctor::online(&config).await?),
+        (true, None) => Some(doctor::online(&config).await),
         _ => None,
     };
     match arguments.json {

@@ -93,7 +93,7 @@ file = "{script}"
 
     /// What the doctor says, without what differs from run to run.
     async fn asked(&self, config: &Config, scope: Scope, ahead_ms: i64) -> (Report, String) {
-        let report = examine(config, scope, Arc::new(Ahead(ahead_ms))).await.unwrap();
+        let report = examine(config, scope, Arc::new(Ahead(ahead_ms))).await;
         let mut bytes = Vec::new();
         report.print(&mut bytes).unwrap();
         let mut said = String::from_utf8(bytes).unwrap();
@@ -196,6 +196,7 @@ async fn each_mistake_is_named_with_what_to_do() {
         let port = format!("localhost:{}", set_up.port);
         set_up.complaints(0, move |text| text.replace(&port, "localhost:1")).await
     });
+    add("the authority's file is another", set_up.complaints(0, replaced("authority.pem", "key.pem")).await);
     add("the authority is not known", set_up.complaints(0, replaced("ca_file = \"authority.pem\"", "")).await);
     add(
         "the proxy does not run",
