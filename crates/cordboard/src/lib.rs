@@ -28,4 +28,5 @@ mod simulation;
 mod step;
 pub mod store;
 pub mod stored;
+pub mod systemd;
 mod timer;

@@ -5,16 +5,19 @@
 
 mod bots;
 mod check;
+mod completions;
 mod config;
 mod dead_letters;
 mod demo;
 mod doctor;
+mod healthcheck;
 mod log;
 mod reload;
 mod serve;
 mod signals;
 mod simulate;
 mod test;
+mod version;
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
@@ -23,14 +26,14 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, Problems, Variables, Written};
+use crate::config::{Config, Problems, Server, Variables, Written};
 
 /// `EX_CONFIG` of `sysexits.h`: service managers know it and do not restart.
 const BAD_CONFIGURATION: u8 = 78;
 
 /// Plugs any bot into Genesys Cloud.
 #[derive(Debug, Parser)]
-#[command(name = "cordboard", version, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(name = "cordboard", version = version::line(), after_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -84,6 +87,12 @@ enum Command {
     /// What could not be delivered or understood: shows it, tries it again, drops it.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
+    /// Asks whether the gateway of a configuration answers, for container engines.
+    Healthcheck(healthcheck::Arguments),
+    /// Writes the completions of a shell.
+    Completions(completions::Arguments),
+    /// Writes the man pages.
+    Man(completions::ManArguments),
 }
 
 /// Where the configuration is.
@@ -106,8 +115,17 @@ impl ConfigFile {
 
     /// For what only wants the data folder: no secret need be set.
     fn data_dir(&self) -> Result<PathBuf, Failed> {
+        Ok(self.load_without_any_secret()?.data_dir())
+    }
+
+    /// For what only wants to know where a server listens.
+    fn server(&self) -> Result<Server, Failed> {
+        Ok(self.load_without_any_secret()?.server)
+    }
+
+    fn load_without_any_secret(&self) -> Result<Written, Failed> {
         let variables = Variables::of_the_process().with_stand_ins_for_bots_too();
-        Ok(Written::load(&self.file, &variables)?.data_dir())
+        Ok(Written::load(&self.file, &variables)?)
     }
 }
 
@@ -168,6 +186,9 @@ async fn run(command: Command, out: &mut (dyn Write + Send)) -> Result<(), Faile
         Command::Test(arguments) => test::run(&arguments, out).await,
         Command::Bots(command) => bots::run(&command, out),
         Command::DeadLetters(command) => dead_letters::run(&command, out).await,
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments, out).await,
+        Command::Completions(arguments) => completions::run(&arguments, out),
+        Command::Man(arguments) => completions::man(&arguments, out),
     }
 }
 

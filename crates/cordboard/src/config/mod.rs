@@ -46,7 +46,7 @@ pub(crate) use self::schema::{SecretText, schema};
 pub use self::server::Server;
 pub use self::source::{Problem, Problems};
 pub use self::variables::Variables;
-pub use self::written::Written;
+pub use self::written::{VERSION, Written};
 
 /// The commented default file, with every key and its default.
 pub const INIT: &str = include_str!("init.toml");

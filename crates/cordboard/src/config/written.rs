@@ -17,7 +17,7 @@ use crate::engine::EngineConfig;
 use crate::org::OrgConfig;
 
 /// The version of the file's form.
-const VERSION: i64 = 1;
+pub const VERSION: i64 = 1;
 const CONNECTOR_KINDS: [&str; 2] = ["digital_bot_connector", "bot_connector"];
 
 /// What a configuration file says.
@@ -55,6 +55,16 @@ impl Written {
     pub fn load(path: &Path, variables: &Variables) -> Result<Self, Problems> {
         let written = Self::read(Source::load(path)?, variables)?;
         Ok(Self { file: Some(path.to_owned()), ..written })
+    }
+
+    /// Reads a text as the file at `path` would be: messages name it, and relative paths start at its folder.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn parse(path: &Path, text: String, variables: &Variables) -> Result<Self, Problems> {
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        Self::read(Source { file: path.display().to_string(), folder, text }, variables)
     }
 
     pub(super) fn read(source: Source, variables: &Variables) -> Result<Self, Problems> {

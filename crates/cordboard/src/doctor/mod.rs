@@ -76,8 +76,7 @@ impl Doctor<'_> {
         let addresses = Addresses::examine(self).await;
         let orgs = self.config.orgs.values().filter(|org| self.asks_for(org.key()));
         let orgs = join_all(orgs.map(|org| org::examine(self, org, &addresses)));
-        let (orgs, engines, public) =
-            tokio::join!(orgs, engine::examine(self, &addresses), public::examine(self));
+        let (orgs, engines, public) = tokio::join!(orgs, engine::examine(self, &addresses), public::examine(self));
         let mut checks = addresses.checks(self.config.outgoing.proxy_origin().as_deref());
         checks.extend(orgs.into_iter().flatten());
         checks.extend(engines);

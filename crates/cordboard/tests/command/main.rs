@@ -7,6 +7,12 @@ mod doctor;
 #[cfg(test)]
 mod letters;
 #[cfg(test)]
+mod packaging;
+#[cfg(test)]
+mod reloading;
+#[cfg(test)]
+mod starting;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 mod told;
