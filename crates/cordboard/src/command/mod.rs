@@ -50,6 +50,8 @@ Examples:
       write a configuration to start from
   cordboard check --config cordboard.toml
       is the configuration right, and what belongs where in Genesys?
+  cordboard doctor --config cordboard.toml
+      what is wrong with the set-up, and what to do?
   cordboard serve --config cordboard.toml
       run the gateway
   cordboard test conversations/answered-at-once.toml --config cordboard.toml
