@@ -10,6 +10,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::http::Transport;
 use crate::inbox::Waits;
+use crate::observe::Metrics;
 use crate::outbox::Sending;
 use crate::roster::Roster;
 use crate::runner::Slots;
@@ -29,6 +30,8 @@ pub struct Parts {
     pub roster: Roster,
     /// Limits of the whole.
     pub limits: Limits,
+    /// What is measured of it.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Limits of the whole process. At each of them we refuse early or wait; nothing grows without one.
@@ -128,6 +131,7 @@ pub struct Shared {
     pub(crate) limits: Limits,
     /// What was counted.
     pub counts: Counts,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) replica: Replica,
     hash_key: [u8; 16],
     pub(crate) waits: Waits,
@@ -155,6 +159,7 @@ impl Shared {
             roster: ArcSwap::from_pointee(parts.roster),
             limits: parts.limits,
             counts: Counts::default(),
+            metrics: parts.metrics,
             replica: started.replica,
             hash_key: started.hash_key,
             waits: Waits::default(),
@@ -164,6 +169,7 @@ impl Shared {
             drained_at_ms: AtomicI64::new(0),
             stopped: AtomicBool::new(false),
         });
+        shared.metrics.reloaded(Some(shared.runtime.now()));
         shared.start_timers();
         shared.start_sweeper();
         shared.start_heartbeat();
@@ -185,6 +191,12 @@ impl Shared {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// What is measured.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Time, tasks and ids.

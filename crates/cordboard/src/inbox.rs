@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use model::{ConversationId, Event, LegName, RequestId, Said};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::connector::{Arrival, Connector, Message, SealedReply};
 use crate::gateway::Shared;
+use crate::observe::metrics::RequestOutcome;
 use crate::runner::Queued;
 use crate::store::{self, Accept, Key};
 
@@ -200,6 +202,8 @@ impl Shared {
         message: Message,
         arrival: Arrival,
     ) -> Received {
+        let metrics = self.metrics.connector(connector.key());
+        let begun = Instant::now();
         let fresh = self.runtime.ids.request();
         let dedup = self.dedup_key(connector.as_ref(), &message, fresh);
         let (request, mut verdict) = self.waits.register(dedup, fresh);
@@ -214,6 +218,7 @@ impl Shared {
             }
         } else {
             self.counts.duplicates.fetch_add(1, Ordering::Relaxed);
+            metrics.request(RequestOutcome::Duplicate).inc();
         }
         let deadline = arrival.at + connector.refuse_after_ms();
         let left = Duration::from_millis(deadline.ms_since(self.runtime.now()));
@@ -222,6 +227,7 @@ impl Shared {
             Some(Verdict::Sealed(reply)) => reply,
             refused => {
                 self.counts.refused.fetch_add(1, Ordering::Relaxed);
+                metrics.request(RequestOutcome::Refused).inc();
                 delivery.refused = true;
                 if refused.is_none() {
                     self.tell(request, Event::Refused { request });
@@ -229,6 +235,7 @@ impl Shared {
                 connector.refusal()
             }
         };
+        metrics.reply.observe(begun.elapsed().as_secs_f64());
         Received { reply, delivery }
     }
 
@@ -327,7 +334,6 @@ impl Shared {
 
     /// A message that the store knows: its request is joined, sealed or not.
     pub(crate) fn join_stored(self: &Arc<Self>, request: RequestId, stored: &store::Request) {
-        self.counts.duplicates.fetch_add(1, Ordering::Relaxed);
         self.waits.repeats(request, stored.id);
         if let Some(reply) = stored.reply.as_ref().and_then(SealedReply::from_blob) {
             let inner = self.waits.lock();

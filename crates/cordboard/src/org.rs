@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
 pub use rate::Rate;
-pub use token::{Bearer, NoToken, Reason, Tokens};
+pub use token::{Bearer, NoToken, Reason, TokenHealth, Tokens};
 
 use crate::connector::Misconfigured;
 

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::connector::SealedReply;
 use crate::gateway::Shared;
+use crate::observe::metrics::RequestOutcome;
 use crate::outbox::Lanes;
 use crate::step::{Prepared, Unprepared};
 use crate::store::{self, Accept, Key, Letter, OutboxSeq};
@@ -90,6 +91,16 @@ pub(crate) struct Slots {
     inner: Mutex<SlotTable>,
 }
 
+/// What is on its way out of the conversations in memory.
+pub(crate) struct Outgoing {
+    /// How many conversations there are.
+    pub(crate) conversations: usize,
+    /// Rows of all lanes.
+    pub(crate) rows: usize,
+    /// Since when the oldest push may leave.
+    pub(crate) oldest_push: Option<Timestamp>,
+}
+
 #[derive(Default)]
 struct SlotTable {
     by_id: BTreeMap<ConversationId, Arc<Slot>>,
@@ -151,6 +162,18 @@ impl Slots {
     /// All conversations in memory, ascending.
     pub(crate) fn all(&self) -> Vec<ConversationId> {
         self.lock().by_id.keys().copied().collect()
+    }
+
+    /// What of them is on its way out.
+    pub(crate) fn outgoing(&self) -> Outgoing {
+        let slots: Vec<Arc<Slot>> = self.lock().by_id.values().cloned().collect();
+        let mut outgoing = Outgoing { conversations: slots.len(), rows: 0, oldest_push: None };
+        for slot in slots {
+            let (rows, oldest) = slot.lanes().outgoing();
+            outgoing.rows += rows;
+            outgoing.oldest_push = outgoing.oldest_push.into_iter().chain(oldest).min();
+        }
+        outgoing
     }
 
     /// Whether a conversation will look by itself at whatever is due of it. Being in memory is not enough: one that could
@@ -449,11 +472,18 @@ impl Shared {
             let Some(accept) = &queued.accept else { return true };
             let first = *firsts.entry(accept.key).or_insert(accept.request);
             if first != accept.request {
-                self.counts.duplicates.fetch_add(1, Ordering::Relaxed);
+                self.count_duplicate(queued);
                 self.waits.repeats(accept.request, first);
             }
             first == accept.request
         });
+    }
+
+    fn count_duplicate(&self, queued: &Queued) {
+        self.counts.duplicates.fetch_add(1, Ordering::Relaxed);
+        if let Some(Event::Said(said)) = &queued.event {
+            self.metrics.connector(&said.leg.connector).request(RequestOutcome::Duplicate).inc();
+        }
     }
 
     /// Reads back whether the commit that made `version` happened; nothing when even that is not to be known.
@@ -560,7 +590,10 @@ impl Shared {
                 Ok(Some(stored)) => match queued.told {
                     // Nobody may listen any more; then nobody needs to know.
                     Some(told) => drop(told.send(Told::Repeated)),
-                    None => self.join_stored(accept.request, &stored),
+                    None => {
+                        self.count_duplicate(&queued);
+                        self.join_stored(accept.request, &stored);
+                    }
                 },
                 Ok(None) => rest.push(queued),
                 Err(_) => self.not_stored(queued),
@@ -612,6 +645,9 @@ impl Shared {
     /// Everything that may be done only now: wake whoever waits, send what is to be sent, set the timer.
     fn after_commit(self: &Arc<Self>, slot: &Arc<Slot>, after: crate::step::After, batch: Vec<Queued>) {
         self.counts.steps.fetch_add(1, Ordering::Relaxed);
+        for counter in &after.counted {
+            counter.inc();
+        }
         for (request, reply) in &after.seals {
             self.waits.sealed(*request, reply);
         }

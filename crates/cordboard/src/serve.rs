@@ -22,6 +22,7 @@ use crate::connector::registry::Integration;
 use crate::doors::{self, Doors};
 use crate::gateway::{Limits, Parts, Shared};
 use crate::http::{self, Transport};
+use crate::observe::{Metrics, Observe, page};
 use crate::org::Tokens;
 use crate::outbox::{OrgAccess, PushAccess};
 use crate::roster::Roster;
@@ -58,6 +59,16 @@ pub enum Error {
     /// The operator's socket.
     #[error(transparent)]
     Admin(#[from] admin::Error),
+    /// The metrics page's port is taken, or the address is not one of this machine.
+    #[error(
+        "cannot listen on {address} for metrics: {source}; choose another `metrics_listen` in [observe], or leave it out"
+    )]
+    ListenMetrics {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness")]
     Randomness,
@@ -105,12 +116,15 @@ impl Gateway {
     ///
     /// [`Error`], with nothing left running.
     pub async fn start_with(config: Config, points: Option<Arc<dyn Points>>) -> Result<Self, Error> {
-        let Config { server, orgs, connectors, engines, policies, .. } = config;
+        let Config { server, observe, orgs, connectors, engines, policies, .. } = config;
         let asked = server.listen;
         let cannot_listen = |source| Error::Listen { address: asked, source };
         let listener = TcpListener::bind(asked).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
-        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&Settings::new(&server.data_dir))?);
+        let metrics_listener = listen_for_metrics(&observe).await?;
+        let metrics = Arc::new(Metrics::new());
+        let settings = Settings { metrics: metrics.store.clone(), ..Settings::new(&server.data_dir) };
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&settings)?);
         let tasks = Tasks::default();
         let runtime = Runtime { points, ..Runtime::system(tasks.clone(), seed()?) };
         let transport: Arc<dyn Transport> = Arc::new(http::Client::new()?);
@@ -134,6 +148,7 @@ impl Gateway {
                 policies: Arc::new(policies),
             },
             limits: Limits::default(),
+            metrics,
         };
         let shared = Shared::start(parts).await?;
         let body_max_bytes = usize::try_from(server.body_max_kb * 1024).unwrap_or(usize::MAX);
@@ -141,6 +156,9 @@ impl Gateway {
         let admin = Admin::bind(shared.clone(), &server.data_dir).inspect_err(|_| shared.stop())?;
         let (listener_ends, admin_ends) = (CancellationToken::new(), CancellationToken::new());
         runtime.spawn(admin.serve(admin_ends.clone()));
+        if let Some(listener) = metrics_listener {
+            runtime.spawn(page::serve(listener, shared.clone(), admin_ends.clone()));
+        }
         let listener_ended = CancellationToken::new();
         let ended = listener_ended.clone().drop_guard();
         let (stop, of_the_server) = (listener_ends.clone(), runtime.clone());
@@ -226,6 +244,16 @@ pub async fn serve(config: Config, options: &Options, shutdown: impl Future<Outp
     }
     gateway.stop().await;
     failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Binds the metrics page's own port, where one is asked for.
+async fn listen_for_metrics(observe: &Observe) -> Result<Option<TcpListener>, Error> {
+    let Some(address) = observe.metrics_listen else { return Ok(None) };
+    let listener = TcpListener::bind(address).await.map_err(|source| Error::ListenMetrics { address, source })?;
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!("metrics on http://{address}/metrics");
+    }
+    Ok(Some(listener))
 }
 
 /// The path that an administrator enters in the platform's integration, behind the public host.

@@ -7,12 +7,15 @@ use std::sync::atomic::Ordering;
 
 use conversation::{Conversation, apply};
 use model::{
-    Ask, ConversationId, Effect, Event, Fact, LegId, Notice, Push, PushNumber, Reply, RequestId, SeatId, Timestamp,
-    TurnNumber, Undelivered,
+    Ask, ConversationId, Effect, Event, Fact, Floor, Holder, LegId, Next, Notice, Push, PushNumber, Reply, RequestId,
+    SeatId, Timestamp, TurnNumber, Undelivered,
 };
+
+use prometheus_client::metrics::counter::Counter;
 
 use crate::connector::{LegView, SealedReply};
 use crate::gateway::Shared;
+use crate::observe::metrics::{EngineOutcome, RequestOutcome};
 use crate::outbox::{Item, Kind, LaneRow};
 use crate::roster::Roster;
 use crate::runner::{Held, Queued, Slot};
@@ -34,6 +37,8 @@ pub(crate) struct After {
     pub(crate) rows: Vec<LaneRow>,
     pub(crate) settled: Vec<OutboxSeq>,
     pub(crate) facts: Vec<Fact>,
+    /// What is counted of the step.
+    pub(crate) counted: Vec<Counter>,
     /// Turns of bots that are not configured any more.
     pub(crate) unaskable: Vec<(SeatId, TurnNumber)>,
     /// Pushes through connectors that are not configured any more, or cannot push.
@@ -88,6 +93,7 @@ impl Shared {
                 rows: Vec::new(),
                 settled: Vec::new(),
                 facts: Vec::new(),
+                counted: Vec::new(),
                 unaskable: Vec::new(),
                 unsendable: Vec::new(),
             },
@@ -98,6 +104,7 @@ impl Shared {
             draft.effect(effect);
         }
         draft.redrive(batch);
+        draft.count_turns(&events);
         draft.finish(first_new_leg, &events, &effects)
     }
 }
@@ -184,6 +191,42 @@ impl Draft<'_> {
                 self.after.facts.push(fact.clone());
             }
         }
+    }
+
+    /// Turns that this step ended, and conversations that it gave to humans.
+    fn count_turns(&mut self, events: &[Event]) {
+        let bot = |seat: SeatId| self.state.seat(seat).map(|seat| self.shared.metrics.bot(&seat.bot));
+        let facts = &self.after.facts;
+        let is_stale = |of: SeatId, to: TurnNumber| {
+            facts.iter().any(|fact| matches!(fact, Fact::StaleAnswer { seat, turn } if *seat == of && *turn == to))
+        };
+        let speaker = events
+            .iter()
+            .find_map(|event| match event {
+                Event::Answered { seat, .. } | Event::Pushed { seat, .. } | Event::Failed { seat, .. } => Some(*seat),
+                _ => None,
+            })
+            .or_else(|| self.state.seats.first().map(|seat| seat.id));
+        let mut counted = Vec::new();
+        for event in events {
+            if let Event::Answered { seat, turn, answer } = event
+                && answer.next != Next::More
+                && !is_stale(*seat, *turn)
+            {
+                counted.extend(bot(*seat).map(|bot| bot.turn(EngineOutcome::Answered).clone()));
+            }
+        }
+        for fact in facts {
+            counted.extend(match fact {
+                Fact::FellBack { seat, failure, .. } => bot(*seat).map(|bot| bot.turn((*failure).into()).clone()),
+                Fact::Unasked { seat, .. } => bot(*seat).map(|bot| bot.turn(EngineOutcome::Unasked).clone()),
+                Fact::Floor(Floor { holder: Holder::HandingOver, evidence, .. }) => {
+                    speaker.and_then(bot).map(|bot| bot.hand_over((*evidence).into()).clone())
+                }
+                _ => None,
+            });
+        }
+        self.after.counted.append(&mut counted);
     }
 
     fn ask(&mut self, ask: &Ask) {
@@ -275,6 +318,11 @@ impl Draft<'_> {
         let view =
             LegView { bot: &seat.bot, session: &found.name.session, address: &found.address, memory: &found.memory };
         let rendered = connector.render(reply, view);
+        let outcome = match reply {
+            Reply::Parts(parts) if !parts.is_empty() => RequestOutcome::Answered,
+            _ => RequestOutcome::Acknowledged,
+        };
+        self.after.counted.push(self.shared.metrics.connector(&found.name.connector).request(outcome).clone());
         self.remember(leg, rendered.memory, rendered.corrections);
         self.seal_bytes(request, rendered.reply);
     }

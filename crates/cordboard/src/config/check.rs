@@ -32,6 +32,9 @@ impl Written {
         for what in self.server.out_of_range() {
             reader.problem(self.server_places.named_in(&what), what);
         }
+        for what in self.observe.problems() {
+            reader.problem(self.observe_places.named_in(&what), what);
+        }
         let mut server = self.server.clone();
         server.data_dir = self.data_dir();
         for (what, count) in
@@ -56,6 +59,7 @@ impl Written {
         let policies = self.bots.iter().map(|(key, bot)| (BotKey::from(key.as_str()), bot.policy.clone())).collect();
         Config {
             server,
+            observe: self.observe.clone(),
             orgs,
             connectors,
             bots,

@@ -26,6 +26,7 @@ use model::{BotKey, ConnectorKey, OrgKey};
 use crate::connector::bots::Bots;
 use crate::connector::registry::Integration;
 use crate::engine::Engine;
+use crate::observe::Observe;
 use crate::org::Org;
 
 pub use self::bot::BotConfig;
@@ -38,6 +39,8 @@ pub use self::written::Written;
 pub struct Config {
     /// Where it listens and keeps its data.
     pub server: Server,
+    /// How it is watched.
+    pub observe: Observe,
     /// The orgs.
     pub orgs: BTreeMap<OrgKey, Org>,
     /// The doors.

@@ -11,6 +11,7 @@ use super::server::Server;
 use super::source::{Problems, Source};
 use super::variables::Variables;
 use crate::connector::registry::ConnectorConfig;
+use crate::observe::Observe;
 use crate::org::OrgConfig;
 
 /// The version of the file's form.
@@ -24,6 +25,9 @@ pub struct Written {
     /// `[server]`.
     pub server: Server,
     pub(super) server_places: Places,
+    /// `[observe]`.
+    pub observe: Observe,
+    pub(super) observe_places: Places,
     /// `[orgs.KEY]`.
     pub orgs: BTreeMap<String, OrgConfig>,
     pub(super) org_places: BTreeMap<String, Places>,
@@ -48,11 +52,23 @@ impl Written {
         let mut reader = Reader::new(&source);
         let root = reader.root();
         let read = root.and_then(|root| Read::from(&mut reader, root, variables));
-        let Read { server, orgs, connectors, bots } = reader.end(read)?;
+        let Read { server, observe, orgs, connectors, bots } = reader.end(read)?;
         let (server_places, server) = server;
+        let (observe_places, observe) = observe;
         let (org_places, orgs) = apart(orgs);
         let (connector_places, connectors) = apart(connectors);
-        Ok(Self { source, server, server_places, orgs, org_places, connectors, connector_places, bots })
+        Ok(Self {
+            source,
+            server,
+            server_places,
+            observe,
+            observe_places,
+            orgs,
+            org_places,
+            connectors,
+            connector_places,
+            bots,
+        })
     }
 
     /// The data folder; a relative path starts at the folder of the file.
@@ -63,6 +79,7 @@ impl Written {
 
     /// Lays a simulator over the orgs: nothing of theirs is contacted afterwards.
     pub fn talk_to_simulator(&mut self, url: &str, client_id: &str, client_secret: &str) {
+        (self.observe.metrics_listen, self.observe.otlp) = (None, None);
         for org in self.orgs.values_mut() {
             org.region = None;
             org.api_url = Some(url.to_owned());
@@ -88,6 +105,7 @@ fn apart<T>(placed: Placed<T>) -> (BTreeMap<String, Places>, BTreeMap<String, T>
 
 struct Read {
     server: (Places, Server),
+    observe: (Places, Observe),
     orgs: Placed<OrgConfig>,
     connectors: Placed<ConnectorConfig>,
     bots: BTreeMap<String, BotConfig>,
@@ -95,7 +113,7 @@ struct Read {
 
 impl Read {
     fn from(reader: &mut Reader<'_>, mut root: Table<'_>, variables: &Variables) -> Option<Self> {
-        reader.only(&root, &["version", "server", "orgs", "connectors", "bots"]);
+        reader.only(&root, &["version", "server", "observe", "orgs", "connectors", "bots"]);
         variables.put_into(reader, root.entries_mut());
         match root.take("version") {
             None => reader.problem(0, format!("the file begins with `version = {VERSION}`, the version of its form")),
@@ -110,12 +128,15 @@ impl Read {
         let server = root.take("server").and_then(|server| reader.table("server", server));
         let server_places = server.as_ref().map(|server| server.places.clone()).unwrap_or_default();
         let server = server.map_or_else(|| Some(Server::default()), |server| reader.read(server));
+        let observe = root.take("observe").and_then(|observe| reader.table("observe", observe));
+        let observe_places = observe.as_ref().map(|observe| observe.places.clone()).unwrap_or_default();
+        let observe = observe.map_or_else(|| Some(Observe::default()), |observe| reader.read(observe));
         let orgs = placed(reader, "orgs", root.take("orgs"), |reader, _, table| reader.read(table));
         let connectors =
             placed(reader, "connectors", root.take("connectors"), |reader, _, table| read_connector(reader, table));
         let bots = placed(reader, "bots", root.take("bots"), BotConfig::read);
         let bots = bots.into_iter().map(|(key, (_, bot))| (key, bot)).collect();
-        Some(Self { server: (server_places, server?), orgs, connectors, bots })
+        Some(Self { server: (server_places, server?), observe: (observe_places, observe?), orgs, connectors, bots })
     }
 }
 

@@ -23,7 +23,8 @@ use crate::connector::{Arrival, Connector, Parsed, SealedReply};
 use crate::dead_letter;
 use crate::gateway::Shared;
 use crate::http::Credentials;
-use crate::http::body::{self, Answer, Cap};
+use crate::http::body::{self, Answer, Cap, Unread};
+use crate::observe::metrics::{OfConnector, RequestOutcome};
 use crate::store::{Blob, Letter};
 
 /// The platform's own id of a call (`reference/digital-bot-connector.md`, section 1.1), for support cases.
@@ -39,6 +40,7 @@ pub(super) struct Mount {
     known: Vec<String>,
     shared: Arc<Shared>,
     cap: Cap,
+    metrics: Arc<OfConnector>,
     stranger_told: AtomicBool,
 }
 
@@ -80,6 +82,7 @@ impl Mount {
             connector: integration.connector(),
             pages,
             known: integration.paths(),
+            metrics: shared.metrics().connector(integration.connector().key()),
             shared,
             cap,
             stranger_told: AtomicBool::new(false),
@@ -111,6 +114,7 @@ impl Mount {
 
     pub(super) async fn handle(&self, rest: &str, head: &Parts, incoming: Incoming, at: Timestamp) -> Response<Answer> {
         if !self.credentials.verify(&head.headers) {
+            self.metrics.request(RequestOutcome::Unauthorised).inc();
             self.tell_of_a_stranger();
             return body::refused(
                 StatusCode::FORBIDDEN,
@@ -167,7 +171,12 @@ impl Mount {
     async fn message(&self, head: &Parts, incoming: Incoming, at: Timestamp) -> Response<Answer> {
         let bytes = match body::read(head, incoming, self.cap).await {
             Ok(bytes) => bytes,
-            Err(unread) => return unread.answer(),
+            Err(unread) => {
+                let is_too_large = matches!(unread, Unread::TooLarge { .. });
+                let outcome = if is_too_large { RequestOutcome::TooLarge } else { RequestOutcome::Unreadable };
+                self.metrics.request(outcome).inc();
+                return unread.answer();
+            }
         };
         match self.connector.parse(&bytes) {
             Parsed::Message(message) => {
@@ -177,6 +186,7 @@ impl Mount {
             }
             Parsed::NotUnderstood { reply, reason } => self.bury(&bytes, reason, reply, at).await,
             Parsed::NotJson => {
+                self.metrics.request(RequestOutcome::NotJson).inc();
                 body::refused(StatusCode::BAD_REQUEST, "body.not_json", "the body is not JSON; nothing was kept")
             }
         }
@@ -201,11 +211,13 @@ impl Mount {
             return self.refused();
         }
         self.shared.counts.letters.fetch_add(1, Ordering::Relaxed);
+        self.metrics.request(RequestOutcome::NotUnderstood).inc();
         body::sealed(reply, None)
     }
 
     fn refused(&self) -> Response<Answer> {
         self.shared.counts.refused.fetch_add(1, Ordering::Relaxed);
+        self.metrics.request(RequestOutcome::Refused).inc();
         body::sealed(self.connector.refusal(), None)
     }
 }

@@ -8,11 +8,14 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use model::{BotKey, ConnectorKey, Event, Failure, LegId, PushNumber, PushOutcome, SeatId, Timestamp, TurnNumber};
 
+use tokio::time::Instant;
+
 use super::{Item, Kind, LaneRow, Place};
 use crate::connector::PushReading;
 use crate::engine::{Asking, Reading, Replay};
 use crate::gateway::Shared;
 use crate::http::Failed;
+use crate::observe::metrics::{EngineOutcome, Pushed};
 use crate::roster::Pushing;
 use crate::runner::{Queued, Slot};
 use crate::store::{Blob, Claim, Letter, OutboxRow, OutboxSeq};
@@ -23,6 +26,15 @@ const NOTICE_TIMEOUT_MS: u64 = 5_000;
 const NOT_TAKEN: &str = "the engine did not take the notice";
 /// An ask without an engine's wish to be asked later, and a push that found no token, wait at least this long.
 const PAUSE_MIN_MS: u64 = 50;
+
+/// The word for what came of a call to an engine.
+fn outcome_of(reading: &Reading) -> EngineOutcome {
+    match reading {
+        Reading::Answer(_) => EngineOutcome::Answered,
+        Reading::Accepted => EngineOutcome::Accepted,
+        Reading::Later { failure, .. } | Reading::Failed(failure) => (*failure).into(),
+    }
+}
 
 /// What one attempt led to.
 enum Attempted {
@@ -159,7 +171,7 @@ impl Shared {
     }
 
     async fn send_until_over(self: &Arc<Self>, slot: &Arc<Slot>, row: LaneRow) {
-        let LaneRow { seq, item, mut due, mut attempt, mut place, .. } = row;
+        let LaneRow { seq, item, since, mut due, mut attempt, mut place, .. } = row;
         loop {
             let born_claimed = place.take();
             if born_claimed.is_none() {
@@ -183,6 +195,7 @@ impl Shared {
                 Err(_) => self.broke(&item.kind, attempt),
             };
             self.runtime.point("after_send").await;
+            self.count_push(&item.kind, &attempted, since);
             match attempted {
                 Attempted::Over(event) => return self.over(slot, seq, event, None),
                 Attempted::Dead(reason) => {
@@ -200,6 +213,21 @@ impl Shared {
                     }
                 }
             }
+        }
+    }
+
+    fn count_push(&self, kind: &Kind, attempted: &Attempted, since: Timestamp) {
+        let Kind::Push { connector, .. } = kind else { return };
+        let roster = self.roster();
+        let Some(door) = roster.connectors.get(connector) else { return };
+        let metrics = self.metrics.org(door.org());
+        match attempted {
+            Attempted::Over(Some(Event::Settled { outcome, .. })) => {
+                metrics.push((*outcome).into()).inc();
+                metrics.push_delay.observe(Duration::from_millis(self.runtime.now().ms_since(since)).as_secs_f64());
+            }
+            Attempted::Again { .. } => drop(metrics.push(Pushed::Again).inc()),
+            Attempted::Over(_) | Attempted::Dead(_) => {}
         }
     }
 
@@ -237,6 +265,12 @@ impl Shared {
             let roster = self.roster();
             let wait_ms = roster.pushing(connector).map_or(0, |pushing| pushing.access.reserve(self.runtime.now()));
             if wait_ms > 0 {
+                if let Some(pushing) = roster.pushing(connector) {
+                    self.metrics
+                        .org(pushing.door.org())
+                        .rate_wait
+                        .observe(Duration::from_millis(wait_ms).as_secs_f64());
+                }
                 tokio::time::sleep(Duration::from_millis(wait_ms)).await;
             }
         }
@@ -346,6 +380,7 @@ impl Shared {
             return failed(Failure::TimedOut);
         }
         let safe = engine.traits().replay == Replay::Safe;
+        let begun = Instant::now();
         let reading = match engine.call(&item.body, id, attempt, now, deadline.ms_since(now)) {
             Asking::Never => std::future::pending().await,
             Asking::Local { reading, delay_ms } => {
@@ -364,6 +399,7 @@ impl Shared {
                 Err(Failed::TooLarge) => Reading::Failed(Failure::Nonsense),
             },
         };
+        self.metrics.bot(bot).call(outcome_of(&reading)).observe(begun.elapsed().as_secs_f64());
         match reading {
             Reading::Answer(answer) => Attempted::Over(Some(Event::Answered { seat, turn, answer })),
             Reading::Accepted => Attempted::Over(Some(Event::Accepted { seat, turn })),

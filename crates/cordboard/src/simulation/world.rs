@@ -339,6 +339,7 @@ impl World {
                 due_poll_ms: 4_000,
                 ..Limits::default()
             },
+            metrics: Arc::default(),
         }
     }
 

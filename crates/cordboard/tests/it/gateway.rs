@@ -200,6 +200,7 @@ impl Gateway {
                 policies: Arc::default(),
             },
             limits: setup.limits,
+            metrics: Arc::default(),
         };
         let shared = Shared::start(parts).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
