@@ -11,6 +11,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 use crate::http::Transport;
 use crate::inbox::Waits;
 use crate::observe::Metrics;
+use crate::observe::trace::Traces;
 use crate::outbox::Sending;
 use crate::roster::Roster;
 use crate::runner::Slots;
@@ -32,6 +33,8 @@ pub struct Parts {
     pub limits: Limits,
     /// What is measured of it.
     pub metrics: Arc<Metrics>,
+    /// Where its spans go; nothing where they are not collected.
+    pub traces: Option<Traces>,
 }
 
 /// Limits of the whole process. At each of them we refuse early or wait; nothing grows without one.
@@ -132,6 +135,7 @@ pub struct Shared {
     /// What was counted.
     pub counts: Counts,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) traces: Option<Traces>,
     pub(crate) replica: Replica,
     hash_key: [u8; 16],
     pub(crate) waits: Waits,
@@ -160,6 +164,7 @@ impl Shared {
             limits: parts.limits,
             counts: Counts::default(),
             metrics: parts.metrics,
+            traces: parts.traces,
             replica: started.replica,
             hash_key: started.hash_key,
             waits: Waits::default(),
@@ -264,6 +269,9 @@ impl Shared {
     pub fn stop(self: &Arc<Self>) {
         self.stopped.store(true, Ordering::Release);
         self.sending.stop();
+        if let Some(traces) = &self.traces {
+            traces.stop();
+        }
         self.timers.wake();
     }
 }

@@ -204,7 +204,7 @@ impl Shared {
     ) -> Received {
         let metrics = self.metrics.connector(connector.key());
         let begun = Instant::now();
-        let fresh = self.runtime.ids.request();
+        let fresh = arrival.request.unwrap_or_else(|| self.runtime.ids.request());
         let dedup = self.dedup_key(connector.as_ref(), &message, fresh);
         let (request, mut verdict) = self.waits.register(dedup, fresh);
         self.waits.open.fetch_add(1, Ordering::Relaxed);
@@ -288,7 +288,8 @@ impl Shared {
             correlation: arrival.correlation,
             open_event: None,
         };
-        self.enqueue(conversation, key, Queued { accept: Some(accept), ..Queued::event(Event::Said(Box::new(said))) });
+        let said = Queued::event(Event::Said(Box::new(said)));
+        self.enqueue(conversation, key, Queued { accept: Some(accept), trace: arrival.trace, ..said });
         if !is_awaited {
             // The client was gone before anybody could be told. Its message counts, and its answer goes another way.
             self.tell_conversation(conversation, Event::ReplyAborted { request });

@@ -22,7 +22,7 @@ use crate::connector::registry::Integration;
 use crate::doors::{self, Doors};
 use crate::gateway::{Limits, Parts, Shared};
 use crate::http::{self, Transport};
-use crate::observe::{Metrics, Observe, page};
+use crate::observe::{Metrics, Observe, otlp, page};
 use crate::org::Tokens;
 use crate::outbox::{OrgAccess, PushAccess};
 use crate::roster::Roster;
@@ -59,6 +59,9 @@ pub enum Error {
     /// The operator's socket.
     #[error(transparent)]
     Admin(#[from] admin::Error),
+    /// The collector of spans.
+    #[error(transparent)]
+    Otlp(#[from] otlp::Unusable),
     /// The metrics page's port is taken, or the address is not one of this machine.
     #[error(
         "cannot listen on {address} for metrics: {source}; choose another `metrics_listen` in [observe], or leave it out"
@@ -128,6 +131,10 @@ impl Gateway {
         let tasks = Tasks::default();
         let runtime = Runtime { points, ..Runtime::system(tasks.clone(), seed()?) };
         let transport: Arc<dyn Transport> = Arc::new(http::Client::new()?);
+        let traces = match &observe.otlp {
+            Some(otlp) => Some(otlp::start(otlp, transport.clone(), &runtime, &metrics)?),
+            None => None,
+        };
         let mut access: BTreeMap<OrgKey, Arc<dyn PushAccess>> = BTreeMap::new();
         for (key, org) in &orgs {
             let tokens = Tokens::new(org, transport.clone(), runtime.clock.clone());
@@ -149,6 +156,7 @@ impl Gateway {
             },
             limits: Limits::default(),
             metrics,
+            traces,
         };
         let shared = Shared::start(parts).await?;
         let body_max_bytes = usize::try_from(server.body_max_kb * 1024).unwrap_or(usize::MAX);

@@ -16,6 +16,7 @@ use prometheus_client::metrics::counter::Counter;
 use crate::connector::{LegView, SealedReply};
 use crate::gateway::Shared;
 use crate::observe::metrics::{EngineOutcome, RequestOutcome};
+use crate::observe::trace::{Begun, Trace};
 use crate::outbox::{Item, Kind, LaneRow};
 use crate::roster::Roster;
 use crate::runner::{Held, Queued, Slot};
@@ -39,6 +40,8 @@ pub(crate) struct After {
     pub(crate) facts: Vec<Fact>,
     /// What is counted of the step.
     pub(crate) counted: Vec<Counter>,
+    /// Its span.
+    pub(crate) span: Option<Begun>,
     /// Turns of bots that are not configured any more.
     pub(crate) unaskable: Vec<(SeatId, TurnNumber)>,
     /// Pushes through connectors that are not configured any more, or cannot push.
@@ -76,7 +79,10 @@ impl Shared {
         let roster = self.roster();
         let events: Vec<Event> = batch.iter().filter_map(|queued| queued.event.clone()).collect();
         let now = self.runtime.now().max(held.state.now);
-        let Held { version, state, next_seq, sealed } = held;
+        let Held { version, state, next_seq, sealed, trace } = held;
+        let within = batch.iter().find_map(|queued| queued.trace).or(trace);
+        let span = self.begin(within);
+        let trace = span.as_ref().map(|span| span.trace).or(within);
         let first_new_leg = state.next_leg;
         let (state, effects) = apply(&roster.policies, state, &events, now);
         let mut draft = Draft {
@@ -87,18 +93,20 @@ impl Shared {
             step: empty_step(slot, self.replica, version, roster.policies.revision, now),
             roster,
             after: After {
-                held: Held { version: version + 1, state: Conversation::new(now), next_seq, sealed },
+                held: Held { version: version + 1, state: Conversation::new(now), next_seq, sealed, trace },
                 seals: Vec::new(),
                 refused: Vec::new(),
                 rows: Vec::new(),
                 settled: Vec::new(),
                 facts: Vec::new(),
                 counted: Vec::new(),
+                span,
                 unaskable: Vec::new(),
                 unsendable: Vec::new(),
             },
             state,
         };
+        draft.step.journal.trace = trace.map(Trace::id_bytes);
         draft.take_in(batch);
         for effect in &effects {
             draft.effect(effect);
@@ -242,7 +250,7 @@ impl Draft<'_> {
         let body = engine.ask(ask, &id);
         let kind =
             Kind::Ask { seat: ask.seat, bot: ask.bot.clone(), turn: ask.turn, id, hard_deadline: ask.hard_deadline };
-        self.add_row(Item { kind, body }, self.now);
+        self.add_row(Item { kind, body, trace: self.after.held.trace }, self.now);
     }
 
     fn notify(&mut self, notice: &Notice) {
@@ -250,7 +258,7 @@ impl Draft<'_> {
         let body = self.roster.engines.get(&notice.bot).and_then(|engine| engine.notice(notice, &id));
         if let Some(body) = body {
             let kind = Kind::Notice { seat: notice.seat, bot: notice.bot.clone(), id };
-            self.add_row(Item { kind, body }, self.now);
+            self.add_row(Item { kind, body, trace: self.after.held.trace }, self.now);
         }
     }
 
@@ -266,7 +274,7 @@ impl Draft<'_> {
         };
         self.remember(push.leg, rendered.memory, rendered.corrections);
         let kind = Kind::Push { leg: push.leg, number: push.number, connector, expires: push.expires };
-        self.add_row(Item { kind, body: rendered.body }, push.not_before);
+        self.add_row(Item { kind, body: rendered.body, trace: self.after.held.trace }, push.not_before);
     }
 
     fn remember(&mut self, leg: LegId, memory: Option<model::Opaque>, corrections: u32) {

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use genesys::cloud::digital_bot_connector::{BOTS_PATH, MESSAGES_PATH};
 use http::request::Parts;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
 use model::Timestamp;
 use serde::Serialize;
@@ -24,12 +24,10 @@ use crate::dead_letter;
 use crate::gateway::Shared;
 use crate::http::Credentials;
 use crate::http::body::{self, Answer, Cap, Unread};
+use crate::http::signature::correlation;
 use crate::observe::metrics::{OfConnector, RequestOutcome};
+use crate::observe::trace::{Hop, Trace};
 use crate::store::{Blob, Letter};
-
-/// The platform's own id of a call (`reference/digital-bot-connector.md`, section 1.1), for support cases.
-const CORRELATION_ID: &str = "inin-correlation-id";
-const CORRELATION_MAX_BYTES: usize = 100;
 
 /// One integration, ready to be called.
 pub(super) struct Mount {
@@ -180,8 +178,12 @@ impl Mount {
         };
         match self.connector.parse(&bytes) {
             Parsed::Message(message) => {
-                let arrival = Arrival { at, correlation: correlation(&head.headers) };
+                let (trace, begun) = self.shared.begin_request(Trace::of(&head.headers));
+                let request = head.extensions.get().copied();
+                let arrival = Arrival { at, correlation: correlation(&head.headers), request, trace };
                 let received = self.shared.receive(&self.connector, *message, arrival).await;
+                let failed = received.reply.status >= 500;
+                self.shared.end(begun, Hop::Request, failed, &[("cordboard.connector", self.connector.key().as_str())]);
                 body::sealed(received.reply, Some(received.delivery))
             }
             Parsed::NotUnderstood { reply, reason } => self.bury(&bytes, reason, reply, at).await,
@@ -220,12 +222,6 @@ impl Mount {
         self.metrics.request(RequestOutcome::Refused).inc();
         body::sealed(self.connector.refusal(), None)
     }
-}
-
-fn correlation(headers: &HeaderMap) -> Option<Arc<str>> {
-    let text = headers.get(CORRELATION_ID)?.to_str().ok()?;
-    // Visible ASCII, so every place in it is the edge of a character.
-    Some(text[..text.len().min(CORRELATION_MAX_BYTES)].into())
 }
 
 /// A segment of a path as it was meant; what decodes to no text is taken as it is, and names no bot then.

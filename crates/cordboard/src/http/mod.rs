@@ -6,6 +6,7 @@ mod call;
 pub mod client;
 pub mod credentials;
 pub mod server;
+pub(crate) mod signature;
 
 pub use call::{Call, Failed, Reply, Transport};
 pub use client::Client;

@@ -9,10 +9,13 @@ pub mod config;
 mod handles;
 mod measure;
 pub mod metrics;
+pub mod otlp;
 pub mod page;
 mod process;
 #[cfg(test)]
 mod tests;
+pub(crate) mod told;
+pub mod trace;
 mod words;
 
 pub use self::config::Observe;

@@ -78,7 +78,7 @@ fn a_message_that_comes_again_before_it_was_stored_is_applied_once() {
         world.start(u64::MAX).await;
         let (shared, _) = world.gateway().unwrap();
         let connector = shared.roster().connectors.get(&ConnectorKey::from("door")).unwrap().clone();
-        let arrival = Arrival { at: world.clock.now(), correlation: None };
+        let arrival = Arrival { at: world.clock.now(), correlation: None, request: None, trace: None };
         let message = || platform::request(Late::Push, 0, "s", "hello", "m1", None);
         // The first client is gone at once; both messages queue before a step takes either.
         assert!(shared.receive(&connector, message(), arrival.clone()).now_or_never().is_none());

@@ -340,6 +340,7 @@ impl World {
                 ..Limits::default()
             },
             metrics: Arc::default(),
+            traces: None,
         }
     }
 

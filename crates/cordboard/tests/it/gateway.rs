@@ -201,6 +201,7 @@ impl Gateway {
             },
             limits: setup.limits,
             metrics: Arc::default(),
+            traces: None,
         };
         let shared = Shared::start(parts).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
