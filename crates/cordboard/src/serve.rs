@@ -97,6 +97,7 @@ pub struct Gateway {
     shared: Arc<Shared>,
     server: Server,
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     tasks: Tasks,
     listener_ends: CancellationToken,
     listener_ended: CancellationToken,
@@ -124,7 +125,7 @@ impl Gateway {
         let cannot_listen = |source| Error::Listen { address: asked, source };
         let listener = TcpListener::bind(asked).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
-        let metrics_listener = listen_for_metrics(&observe).await?;
+        let (metrics_listener, metrics_address) = listen_for_metrics(&observe).await?.unzip();
         let metrics = Arc::new(Metrics::new());
         let settings = Settings { metrics: metrics.store.clone(), ..Settings::new(&server.data_dir) };
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(&settings)?);
@@ -174,13 +175,19 @@ impl Gateway {
             http::server::serve(listener, doors, http::server::Limits::default(), of_the_server, stop).await;
             drop(ended);
         });
-        Ok(Self { shared, server, address, tasks, listener_ends, listener_ended, admin_ends })
+        Ok(Self { shared, server, address, metrics_address, tasks, listener_ends, listener_ended, admin_ends })
     }
 
     /// The address it listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address of the metrics page, where there is one.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// What it is made of.
@@ -255,13 +262,13 @@ pub async fn serve(config: Config, options: &Options, shutdown: impl Future<Outp
 }
 
 /// Binds the metrics page's own port, where one is asked for.
-async fn listen_for_metrics(observe: &Observe) -> Result<Option<TcpListener>, Error> {
+async fn listen_for_metrics(observe: &Observe) -> Result<Option<(TcpListener, SocketAddr)>, Error> {
     let Some(address) = observe.metrics_listen else { return Ok(None) };
-    let listener = TcpListener::bind(address).await.map_err(|source| Error::ListenMetrics { address, source })?;
-    if let Ok(address) = listener.local_addr() {
-        tracing::info!("metrics on http://{address}/metrics");
-    }
-    Ok(Some(listener))
+    let cannot_listen = |source| Error::ListenMetrics { address, source };
+    let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
+    let address = listener.local_addr().map_err(cannot_listen)?;
+    tracing::info!("metrics on http://{address}/metrics");
+    Ok(Some((listener, address)))
 }
 
 /// The path that an administrator enters in the platform's integration, behind the public host.

@@ -16,6 +16,8 @@ mod kills;
 #[cfg(test)]
 mod listener;
 #[cfg(test)]
+mod observe;
+#[cfg(test)]
 mod platform;
 #[cfg(test)]
 mod races_v1;
