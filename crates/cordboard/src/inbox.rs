@@ -253,7 +253,7 @@ impl Shared {
         let conversation = match self.conversation_of(key).await {
             Ok(conversation) => conversation,
             Err(error) => {
-                tracing::warn!(%error, "a message was refused, because its conversation could not be looked up");
+                tracing::warn!(%error, %request, connector = %connector.key(), "a message was refused, because its conversation could not be looked up");
                 self.waits.refused(request);
                 return;
             }

@@ -15,7 +15,7 @@ use genesys::cloud::digital_bot_connector::{BOTS_PATH, MESSAGES_PATH};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
-use model::Timestamp;
+use model::{RequestId, Timestamp};
 use serde::Serialize;
 
 use crate::connector::registry::Integration;
@@ -131,7 +131,8 @@ impl Mount {
         match AssertUnwindSafe(self.message(head, incoming, at)).catch_unwind().await {
             Ok(answer) => answer,
             Err(_) => {
-                tracing::error!(connector = %self.connector.key(), "taking a message failed inside Cordboard; it was refused");
+                let request = request_id(head);
+                tracing::error!(connector = %self.connector.key(), request, "taking a message failed inside Cordboard; it was refused");
                 self.refused()
             }
         }
@@ -186,7 +187,7 @@ impl Mount {
                 self.shared.end(begun, Hop::Request, failed, &[("cordboard.connector", self.connector.key().as_str())]);
                 body::sealed(received.reply, Some(received.delivery))
             }
-            Parsed::NotUnderstood { reply, reason } => self.bury(&bytes, reason, reply, at).await,
+            Parsed::NotUnderstood { reply, reason } => self.bury(head, &bytes, reason, reply, at).await,
             Parsed::NotJson => {
                 self.metrics.request(RequestOutcome::NotJson).inc();
                 body::refused(StatusCode::BAD_REQUEST, "body.not_json", "the body is not JSON; nothing was kept")
@@ -195,9 +196,17 @@ impl Mount {
     }
 
     /// What is authentic and not understood is answered only once it is kept.
-    async fn bury(&self, raw: &Bytes, reason: Arc<str>, reply: SealedReply, at: Timestamp) -> Response<Answer> {
+    async fn bury(
+        &self,
+        head: &Parts,
+        raw: &Bytes,
+        reason: Arc<str>,
+        reply: SealedReply,
+        at: Timestamp,
+    ) -> Response<Answer> {
         let key = self.connector.key();
-        tracing::warn!(connector = %key, %reason, "a message was not understood; it is kept as a dead letter");
+        let request = request_id(head);
+        tracing::warn!(connector = %key, request, %reason, "a message was not understood; it is kept as a dead letter");
         let letter = Letter {
             id: self.shared.runtime().ids.letter(),
             conversation: None,
@@ -209,7 +218,7 @@ impl Mount {
             payload: Blob::clear(raw),
         };
         if let Err(error) = self.shared.store().bury(letter).await {
-            tracing::error!(connector = %key, %error, "a message that was not understood could not be kept; it was refused");
+            tracing::error!(connector = %key, request, %error, "a message that was not understood could not be kept; it was refused");
             return self.refused();
         }
         self.shared.counts.letters.fetch_add(1, Ordering::Relaxed);
@@ -222,6 +231,11 @@ impl Mount {
         self.metrics.request(RequestOutcome::Refused).inc();
         body::sealed(self.connector.refusal(), None)
     }
+}
+
+/// Our id of the request, which its answer names.
+fn request_id(head: &Parts) -> String {
+    head.extensions.get::<RequestId>().map(RequestId::to_string).unwrap_or_default()
 }
 
 /// A segment of a path as it was meant; what decodes to no text is taken as it is, and names no bot then.

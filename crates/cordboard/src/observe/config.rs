@@ -114,3 +114,33 @@ pub(super) fn header(name: &str, value: &SecretString) -> Option<(http::HeaderNa
     value.set_sensitive(true);
     Some((http::HeaderName::try_from(name).ok()?, value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_is_said_without_secrets() {
+        let table = [
+            ("", ""),
+            ("metrics_listen = \"127.0.0.1:9464\"\nlog = { format = \"json\", filter = \"cordboard=debug,info\" }", ""),
+            ("log.filter = \"cordboard=loud\"", "`log.filter` has the form"),
+            ("otlp = { endpoint = \"collector:4318\" }", "`otlp.endpoint` is a whole address"),
+            ("otlp = { endpoint = \"http://c:4318/v1/traces\", sample_ratio = 1.5 }", "between 0 and 1"),
+            (
+                "otlp = { endpoint = \"http://c:4318/v1/traces\", headers = { key = \"hush\\n\" } }",
+                "`otlp.headers`: key",
+            ),
+            ("otlp = { endpoint = \"http://c:4318/v1/traces\", headers = { \"a b\" = \"hush\" } }", "names are words"),
+        ];
+        for (toml, part) in table {
+            let observe: Observe = toml::from_str(toml).unwrap();
+            let problems = observe.problems().join("; ");
+            assert_eq!(problems.is_empty(), part.is_empty(), "{toml}: {problems}");
+            assert!(problems.contains(part) && !problems.contains("hush"), "{toml}: {problems}");
+            assert!(!format!("{observe:?}").contains("hush"));
+        }
+        let error = toml::from_str::<Observe>("metrics_listen = \"9464\"").unwrap_err().to_string();
+        assert!(error.contains("an IP address with a port belongs here"), "{error}");
+    }
+}

@@ -102,6 +102,38 @@ fn what_the_page_shows_is_what_the_book_says() {
     assert_eq!(shown, written);
 }
 
+/// Every field that a line of the log has, from the sources.
+fn fields_of_the_log(folder: &Path, fields: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            fields_of_the_log(&path, fields);
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for call in ["error", "warn", "info", "debug", "trace"].map(|level| format!("tracing::{level}!(")) {
+            for rest in text.split(&call).skip(1) {
+                let before_the_message = rest.split('"').next().unwrap();
+                for field in before_the_message.split(',').map(str::trim).filter(|field| !field.is_empty()) {
+                    let name = field.split('=').next().unwrap().trim().trim_start_matches(['%', '?']);
+                    fields.insert(name.rsplit('.').next().unwrap().to_owned());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_field_of_the_log_is_documented() {
+    let mut fields = BTreeSet::new();
+    fields_of_the_log(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut fields);
+    assert!(fields.contains("connector") && fields.len() > 10, "{fields:?}");
+    let page = read("reference/logs.md");
+    for field in fields {
+        assert!(page.contains(&format!("| `{field}` |")), "docs/reference/logs.md says nothing of the field {field}");
+    }
+}
+
 /// Each metric of an expression, with the labels by which it is chosen, and the labels by which sums are taken.
 fn used(expression: &str) -> (Vec<(String, Vec<String>)>, Vec<String>) {
     let (mut metrics, mut grouped) = (Vec::new(), Vec::new());

@@ -3,9 +3,16 @@
 use conversation::Conversation;
 use model::{ConversationId, Fact, Failure};
 
-/// Tells of turns that the policy answered in place of the bot, however they failed.
+use super::words::Pushed;
+
+/// Tells of turns that the policy answered in place of the bot, however they failed, and of answers that never arrived.
 pub(crate) fn facts(conversation: ConversationId, state: &Conversation, facts: &[Fact]) {
     for fact in facts {
+        if let Fact::PushEnded { leg, outcome, .. } = fact {
+            let connector = state.leg(*leg).map_or("unknown", |leg| leg.name.connector.as_str());
+            let outcome = Pushed::from(*outcome).word();
+            tracing::warn!(%conversation, connector, outcome, "an answer was not pushed; it is kept as a dead letter");
+        }
         let Fact::FellBack { seat, turn, failure } = fact else { continue };
         let bot = state.seat(*seat).map_or("unknown", |seat| seat.bot.as_str());
         tracing::warn!(

@@ -286,17 +286,21 @@ impl Shared {
 
     /// Claims the row durably, however long the store cannot; nothing when it is not ours to send any more.
     async fn claim(&self, slot: &Slot, seq: OutboxSeq) -> Option<u32> {
-        loop {
+        for tries in 0_u32.. {
             let now = self.runtime.now();
             let claim = Claim { by: self.replica, until: now + self.limits.lease_ms };
             match self.store.claim(slot.id, seq, claim, now).await {
                 Ok(claimed) => return claimed,
                 Err(error) => {
-                    tracing::warn!(%error, "an outbox row could not be claimed; it waits");
-                    tokio::time::sleep(Duration::from_millis(PAUSE_MIN_MS + self.backoff_ms(4))).await;
+                    if tries == 0 {
+                        tracing::warn!(%error, conversation = %slot.id, "an outbox row could not be claimed; it waits");
+                    }
+                    let pause_ms = PAUSE_MIN_MS + self.backoff_ms(tries.saturating_add(4).min(7));
+                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
                 }
             }
         }
+        None
     }
 
     fn note_claimed(&self, slot: &Slot, seq: OutboxSeq, claimed: bool) {
