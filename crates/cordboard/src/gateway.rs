@@ -175,6 +175,7 @@ impl Shared {
             stopped: AtomicBool::new(false),
         });
         shared.metrics.reloaded(Some(shared.runtime.now()));
+        shared.show_from_zero(&shared.roster());
         shared.start_timers();
         shared.start_sweeper();
         shared.start_heartbeat();
@@ -189,7 +190,15 @@ impl Shared {
 
     /// Puts another roster in service: the next step of every conversation goes by it.
     pub fn replace_roster(&self, roster: Roster) {
+        self.show_from_zero(&roster);
         self.roster.store(Arc::new(roster));
+    }
+
+    /// Makes the metrics of everybody in service: an increase is seen only of what was seen at zero.
+    fn show_from_zero(&self, roster: &Roster) {
+        roster.connectors.keys().for_each(|key| drop(self.metrics.connector(key)));
+        roster.engines.keys().for_each(|key| drop(self.metrics.bot(key)));
+        roster.access.keys().for_each(|key| drop(self.metrics.org(key)));
     }
 
     /// The store, for reads of operators.

@@ -10,7 +10,6 @@ use model::{
     Ask, ConversationId, Effect, Event, Fact, Floor, Holder, LegId, Next, Notice, Push, PushNumber, Reply, RequestId,
     SeatId, Timestamp, TurnNumber, Undelivered,
 };
-
 use prometheus_client::metrics::counter::Counter;
 
 use crate::connector::{LegView, SealedReply};
@@ -328,6 +327,7 @@ impl Draft<'_> {
         let rendered = connector.render(reply, view);
         let outcome = match reply {
             Reply::Parts(parts) if !parts.is_empty() => RequestOutcome::Answered,
+            Reply::Failed { .. } => RequestOutcome::Failed,
             _ => RequestOutcome::Acknowledged,
         };
         self.after.counted.push(self.shared.metrics.connector(&found.name.connector).request(outcome).clone());

@@ -92,7 +92,7 @@ async fn export(
                 Ok(()) => is_told = false,
                 Err(error) if !is_told => {
                     is_told = true;
-                    tracing::warn!(%error, "spans were not taken by the collector; they are dropped until it takes some");
+                    tracing::warn!(%error, "spans were not taken by the collector and are dropped; does `otlp.endpoint` of [observe] answer?");
                 }
                 Err(_) => {}
             }

@@ -33,6 +33,8 @@ words! {
         Answered = "answered",
         /// Its response held an acknowledgement or a holding line; the answer goes another way.
         Acknowledged = "acknowledged",
+        /// Its response said that the session is over.
+        Failed = "failed",
         /// It repeated an earlier one.
         Duplicate = "duplicate",
         /// The store was down, or we were full.

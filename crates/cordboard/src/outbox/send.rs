@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use model::{BotKey, ConnectorKey, Event, Failure, LegId, PushNumber, PushOutcome, SeatId, Timestamp, TurnNumber};
-
 use tokio::time::Instant;
 
 use super::{Item, Kind, LaneRow, Place};
@@ -233,7 +232,9 @@ impl Shared {
                 metrics.push((*outcome).into()).inc();
                 metrics.push_delay.observe(Duration::from_millis(self.runtime.now().ms_since(since)).as_secs_f64());
             }
-            Attempted::Again { .. } => drop(metrics.push(Pushed::Again).inc()),
+            Attempted::Again { .. } => {
+                metrics.push(Pushed::Again).inc();
+            }
             Attempted::Over(_) | Attempted::Dead(_) => {}
         }
     }
