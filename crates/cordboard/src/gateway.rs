@@ -10,6 +10,8 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::http::Transport;
 use crate::inbox::Waits;
+use crate::observe::Metrics;
+use crate::observe::trace::Traces;
 use crate::outbox::Sending;
 use crate::roster::Roster;
 use crate::runner::Slots;
@@ -30,6 +32,10 @@ pub struct Parts {
     pub roster: Roster,
     /// Limits of the whole.
     pub limits: Limits,
+    /// What is measured of it.
+    pub metrics: Arc<Metrics>,
+    /// Where its spans go; nothing where they are not collected.
+    pub traces: Option<Traces>,
 }
 
 /// Limits of the whole process. At each of them we refuse early or wait; nothing grows without one.
@@ -129,6 +135,8 @@ pub struct Shared {
     pub(crate) limits: Limits,
     /// What was counted.
     pub counts: Counts,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) traces: Option<Traces>,
     pub(crate) replica: Replica,
     hash_key: [u8; 16],
     pub(crate) waits: Waits,
@@ -160,6 +168,8 @@ impl Shared {
             roster: ArcSwap::from_pointee(roster),
             limits: parts.limits,
             counts: Counts::default(),
+            metrics: parts.metrics,
+            traces: parts.traces,
             replica: started.replica,
             hash_key: started.hash_key,
             waits: Waits::default(),
@@ -170,6 +180,8 @@ impl Shared {
             drained_at_ms: AtomicI64::new(0),
             stopped: AtomicBool::new(false),
         });
+        shared.metrics.reloaded(Some(shared.runtime.now()));
+        shared.show_from_zero(&shared.roster());
         shared.start_timers();
         shared.start_sweeper();
         shared.start_heartbeat();
@@ -184,13 +196,27 @@ impl Shared {
 
     /// The next step of every conversation goes by this roster. [`Shared::replace_roster`] is the way in.
     pub(crate) fn put_in_force(&self, roster: Roster) {
+        self.show_from_zero(&roster);
         self.roster.store(Arc::new(roster));
+    }
+
+    /// Makes the metrics of everybody in service: an increase is seen only of what was seen at zero.
+    fn show_from_zero(&self, roster: &Roster) {
+        roster.connectors.keys().for_each(|key| drop(self.metrics.connector(key)));
+        roster.engines.keys().for_each(|key| drop(self.metrics.bot(key)));
+        roster.access.keys().for_each(|key| drop(self.metrics.org(key)));
     }
 
     /// The store, for reads of operators.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// What is measured.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Time, tasks and ids.
@@ -258,6 +284,9 @@ impl Shared {
     pub fn stop(self: &Arc<Self>) {
         self.stopped.store(true, Ordering::Release);
         self.sending.stop();
+        if let Some(traces) = &self.traces {
+            traces.stop();
+        }
         self.timers.wake();
     }
 }

@@ -11,9 +11,11 @@ use std::time::Duration;
 
 use model::{ConversationId, Event, LegName, RequestId, Said};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::connector::{Arrival, Connector, Message, SealedReply};
 use crate::gateway::Shared;
+use crate::observe::metrics::RequestOutcome;
 use crate::runner::Queued;
 use crate::store::{self, Accept, Key};
 
@@ -200,7 +202,9 @@ impl Shared {
         message: Message,
         arrival: Arrival,
     ) -> Received {
-        let fresh = self.runtime.ids.request();
+        let metrics = self.metrics.connector(connector.key());
+        let begun = Instant::now();
+        let fresh = arrival.request.unwrap_or_else(|| self.runtime.ids.request());
         let dedup = self.dedup_key(connector.as_ref(), &message, fresh);
         let (request, mut verdict) = self.waits.register(dedup, fresh);
         self.waits.open.fetch_add(1, Ordering::Relaxed);
@@ -214,6 +218,7 @@ impl Shared {
             }
         } else {
             self.counts.duplicates.fetch_add(1, Ordering::Relaxed);
+            metrics.request(RequestOutcome::Duplicate).inc();
         }
         let deadline = arrival.at + connector.refuse_after_ms();
         let left = Duration::from_millis(deadline.ms_since(self.runtime.now()));
@@ -222,6 +227,7 @@ impl Shared {
             Some(Verdict::Sealed(reply)) => reply,
             refused => {
                 self.counts.refused.fetch_add(1, Ordering::Relaxed);
+                metrics.request(RequestOutcome::Refused).inc();
                 delivery.refused = true;
                 if refused.is_none() {
                     self.tell(request, Event::Refused { request });
@@ -229,6 +235,7 @@ impl Shared {
                 connector.refusal()
             }
         };
+        metrics.reply.observe(begun.elapsed().as_secs_f64());
         Received { reply, delivery }
     }
 
@@ -246,7 +253,7 @@ impl Shared {
         let conversation = match self.conversation_of(key).await {
             Ok(conversation) => conversation,
             Err(error) => {
-                tracing::warn!(%error, "a message was refused, because its conversation could not be looked up");
+                tracing::warn!(%error, %request, connector = %connector.key(), "a message was refused, because its conversation could not be looked up");
                 self.waits.refused(request);
                 return;
             }
@@ -281,7 +288,8 @@ impl Shared {
             correlation: arrival.correlation,
             open_event: None,
         };
-        self.enqueue(conversation, key, Queued { accept: Some(accept), ..Queued::event(Event::Said(Box::new(said))) });
+        let said = Queued::event(Event::Said(Box::new(said)));
+        self.enqueue(conversation, key, Queued { accept: Some(accept), trace: arrival.trace, ..said });
         if !is_awaited {
             // The client was gone before anybody could be told. Its message counts, and its answer goes another way.
             self.tell_conversation(conversation, Event::ReplyAborted { request });
@@ -327,7 +335,6 @@ impl Shared {
 
     /// A message that the store knows: its request is joined, sealed or not.
     pub(crate) fn join_stored(self: &Arc<Self>, request: RequestId, stored: &store::Request) {
-        self.counts.duplicates.fetch_add(1, Ordering::Relaxed);
         self.waits.repeats(request, stored.id);
         if let Some(reply) = stored.reply.as_ref().and_then(SealedReply::from_blob) {
             let inner = self.waits.lock();

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer};
 
 pub use rate::Rate;
-pub use token::{Bearer, NoToken, Reason, Tokens};
+pub use token::{Bearer, NoToken, Reason, TokenHealth, Tokens};
 
 use crate::config::SecretText;
 use crate::connector::Misconfigured;

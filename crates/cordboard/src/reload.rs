@@ -108,6 +108,7 @@ impl Reloading {
     /// [`Refused`]; then nothing has changed.
     pub async fn reload(&self, by: &str) -> Result<Reloaded, Refused> {
         let reloaded = self.read_and_replace().await;
+        self.shared.metrics().reloaded(reloaded.is_ok().then(|| self.shared.runtime().now()));
         match &reloaded {
             Ok(reloaded) => tell(reloaded, by),
             Err(refused) => {

@@ -10,10 +10,13 @@ use std::time::Duration;
 
 use conversation::Conversation;
 use model::{ConversationId, Event, Fact, Failure, RequestId, SeatId, Timestamp};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::connector::SealedReply;
 use crate::gateway::Shared;
+use crate::observe::metrics::RequestOutcome;
+use crate::observe::told;
+use crate::observe::trace::{Hop, Trace};
 use crate::outbox::Lanes;
 use crate::step::{Prepared, Unprepared};
 use crate::store::{self, Accept, Key, Letter, OutboxSeq};
@@ -24,8 +27,12 @@ use crate::timer::Timers;
 const STEP_EVENTS_MAX: usize = 32;
 /// A step that meets another writer, or was lost on the way, is repeated this often before its events wait.
 const REPEATS_MAX: u32 = 8;
-/// How long events that come from inside wait when the store takes nothing.
+/// How long events that come from inside wait when the store takes nothing, at first and at most; it doubles. A message
+/// that comes meanwhile ends the wait, since it wants to know at once.
 const STORE_PAUSE_MS: u64 = 250;
+const STORE_PAUSE_MAX_MS: u64 = 16_000;
+/// How often the store is told that a reply left, when it does not take it at first.
+const MARK_OUT_ATTEMPTS_MAX: u32 = 6;
 /// How many sealed replies a slot remembers for requests that ask the same.
 const SEALED_MAX: usize = 8;
 
@@ -43,6 +50,8 @@ pub(crate) struct Queued {
     pub(crate) letter: Option<Letter>,
     /// The letter that is redriven by it.
     pub(crate) redriven: Option<u64>,
+    /// The trace it belongs to.
+    pub(crate) trace: Option<Trace>,
     /// Whoever wants to know what the core made of it.
     pub(crate) told: Option<oneshot::Sender<Told>>,
 }
@@ -67,6 +76,7 @@ impl Queued {
             settle: None,
             letter: None,
             redriven: None,
+            trace: None,
             told: None,
         }
     }
@@ -90,6 +100,16 @@ pub(crate) struct Slots {
     inner: Mutex<SlotTable>,
 }
 
+/// What is on its way out of the conversations in memory.
+pub(crate) struct Outgoing {
+    /// How many conversations there are.
+    pub(crate) conversations: usize,
+    /// Rows of all lanes.
+    pub(crate) rows: usize,
+    /// Since when the oldest push may leave.
+    pub(crate) oldest_push: Option<Timestamp>,
+}
+
 #[derive(Default)]
 struct SlotTable {
     by_id: BTreeMap<ConversationId, Arc<Slot>>,
@@ -105,6 +125,8 @@ pub(crate) struct Slot {
     inner: Mutex<SlotInner>,
     /// What is on its way out. Kept apart from the state, which is dropped and loaded again when a commit fails.
     pub(crate) lanes: Mutex<Lanes>,
+    /// Ends a wait for the store.
+    wanted: Notify,
 }
 
 #[derive(Default)]
@@ -115,6 +137,8 @@ struct SlotInner {
     fresh: bool,
     /// The store holds something of it that cannot be read. Nothing is tried again by itself.
     damaged: bool,
+    /// How often in a row the store took nothing.
+    put_off: u32,
     /// It left memory; whoever still holds it must look the conversation up again.
     retired: bool,
     held: Option<Held>,
@@ -132,6 +156,8 @@ pub(crate) struct Held {
     pub(crate) state: Conversation,
     pub(crate) next_seq: u64,
     pub(crate) sealed: VecDeque<(RequestId, SealedReply)>,
+    /// The trace of the last step, for those that time alone brings about.
+    pub(crate) trace: Option<Trace>,
 }
 
 impl Held {
@@ -151,6 +177,18 @@ impl Slots {
     /// All conversations in memory, ascending.
     pub(crate) fn all(&self) -> Vec<ConversationId> {
         self.lock().by_id.keys().copied().collect()
+    }
+
+    /// What of them is on its way out.
+    pub(crate) fn outgoing(&self) -> Outgoing {
+        let slots: Vec<Arc<Slot>> = self.lock().by_id.values().cloned().collect();
+        let mut outgoing = Outgoing { conversations: slots.len(), rows: 0, oldest_push: None };
+        for slot in slots {
+            let (rows, oldest) = slot.lanes().outgoing();
+            outgoing.rows += rows;
+            outgoing.oldest_push = outgoing.oldest_push.into_iter().chain(oldest).min();
+        }
+        outgoing
     }
 
     /// Whether a conversation will look by itself at whatever is due of it. Being in memory is not enough: one that could
@@ -226,7 +264,7 @@ impl SlotTable {
             return slot.clone();
         }
         let inner = Mutex::new(SlotInner { fresh, ..SlotInner::default() });
-        let slot = Arc::new(Slot { id, key, inner, lanes: Mutex::default() });
+        let slot = Arc::new(Slot { id, key, inner, lanes: Mutex::default(), wanted: Notify::new() });
         self.by_id.insert(id, slot.clone());
         self.by_key.insert(key, id);
         self.order.push_back(id);
@@ -305,6 +343,9 @@ impl Shared {
             self.not_stored(queued);
             return;
         }
+        if queued.is_from_outside() && inner.put_off > 0 {
+            slot.wanted.notify_one();
+        }
         inner.queue.push_back(queued);
         self.drive_if_idle(slot, inner);
     }
@@ -372,9 +413,14 @@ impl Shared {
 
     async fn mark_out(&self, request: RequestId, mark: Option<store::OutMark>) {
         self.runtime.point("mark_out").await;
-        if let Err(error) = self.store.mark_out(request, mark).await {
-            // The reply counts as in doubt after a restart, no more.
-            tracing::debug!(%error, "a reply that left could not be noted");
+        for attempt in 1..=MARK_OUT_ATTEMPTS_MAX {
+            let Err(error) = self.store.mark_out(request, mark).await else { return };
+            if attempt == MARK_OUT_ATTEMPTS_MAX || self.is_stopped() {
+                // The reply counts as in doubt after a restart, no more.
+                tracing::debug!(%error, %request, "a reply that left could not be noted");
+                return;
+            }
+            self.sending.rest(STORE_PAUSE_MS << attempt).await;
         }
     }
 
@@ -449,11 +495,18 @@ impl Shared {
             let Some(accept) = &queued.accept else { return true };
             let first = *firsts.entry(accept.key).or_insert(accept.request);
             if first != accept.request {
-                self.counts.duplicates.fetch_add(1, Ordering::Relaxed);
+                self.count_duplicate(queued);
                 self.waits.repeats(accept.request, first);
             }
             first == accept.request
         });
+    }
+
+    fn count_duplicate(&self, queued: &Queued) {
+        self.counts.duplicates.fetch_add(1, Ordering::Relaxed);
+        if let Some(Event::Said(said)) = &queued.event {
+            self.metrics.connector(&said.leg.connector).request(RequestOutcome::Duplicate).inc();
+        }
     }
 
     /// Reads back whether the commit that made `version` happened; nothing when even that is not to be known.
@@ -477,12 +530,12 @@ impl Shared {
         let loaded = if fresh { None } else { self.store.load(slot.id).await? };
         let Some(loaded) = loaded else {
             let state = Conversation::new(self.runtime.now());
-            return Ok(Held { version: 0, state, next_seq: 1, sealed: VecDeque::new() });
+            return Ok(Held { version: 0, state, next_seq: 1, sealed: VecDeque::new(), trace: None });
         };
         let damaged = |what: &str| store::Error::Damaged(format!("conversation {}: {what}", slot.id).into());
         let payload = loaded.state.payload().ok_or_else(|| damaged("the state has an unknown envelope"))?;
         let state = stored::decode_state(&payload).map_err(|unreadable| damaged(&unreadable.to_string()))?;
-        let mut held = Held { version: loaded.version, state, next_seq: 1, sealed: VecDeque::new() };
+        let mut held = Held { version: loaded.version, state, next_seq: 1, sealed: VecDeque::new(), trace: None };
         let mut first = Vec::new();
         for request in &loaded.requests {
             if let Some(reply) = request.reply.as_ref().and_then(SealedReply::from_blob) {
@@ -527,7 +580,14 @@ impl Shared {
             return;
         }
         self.requeue_front(slot, inside);
-        tokio::time::sleep(Duration::from_millis(STORE_PAUSE_MS)).await;
+        let pause_ms = {
+            let mut inner = slot.lock();
+            let doubled = STORE_PAUSE_MS << inner.put_off.min(16);
+            inner.put_off += 1;
+            doubled.min(STORE_PAUSE_MAX_MS)
+        };
+        // Either way the store is asked again.
+        drop(tokio::time::timeout(Duration::from_millis(pause_ms), slot.wanted.notified()).await);
     }
 
     fn requeue_front(&self, slot: &Slot, batch: Vec<Queued>) {
@@ -560,7 +620,10 @@ impl Shared {
                 Ok(Some(stored)) => match queued.told {
                     // Nobody may listen any more; then nobody needs to know.
                     Some(told) => drop(told.send(Told::Repeated)),
-                    None => self.join_stored(accept.request, &stored),
+                    None => {
+                        self.count_duplicate(&queued);
+                        self.join_stored(accept.request, &stored);
+                    }
                 },
                 Ok(None) => rest.push(queued),
                 Err(_) => self.not_stored(queued),
@@ -611,13 +674,18 @@ impl Shared {
 
     /// Everything that may be done only now: wake whoever waits, send what is to be sent, set the timer.
     fn after_commit(self: &Arc<Self>, slot: &Arc<Slot>, after: crate::step::After, batch: Vec<Queued>) {
+        self.end(after.span, Hop::Step, false, &[]);
         self.counts.steps.fetch_add(1, Ordering::Relaxed);
+        for counter in &after.counted {
+            counter.inc();
+        }
         for (request, reply) in &after.seals {
             self.waits.sealed(*request, reply);
         }
         for request in &after.refused {
             self.waits.refused(*request);
         }
+        told::facts(slot.id, &after.held.state, &after.facts);
         let facts = after.facts.clone();
         for queued in batch {
             if let Some(told) = queued.told {
@@ -641,7 +709,7 @@ impl Shared {
     fn keep(&self, slot: &Slot, held: Held) {
         let mut inner = slot.lock();
         self.timers.set(slot.id, held.state.next_due_without(&requests(&inner.out)));
-        inner.damaged = false;
+        (inner.damaged, inner.put_off) = (false, 0);
         inner.held = Some(held);
     }
 

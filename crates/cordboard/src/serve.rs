@@ -25,6 +25,7 @@ use crate::doors::Doors;
 use crate::gateway::{Limits, Parts, Shared};
 use crate::http::tls::{self, Tls, TlsListener};
 use crate::http::{self, Transport};
+use crate::observe::{Metrics, Observe, otlp, page};
 use crate::outbox::{OrgAccess, PushAccess};
 use crate::reload::{Reloading, Running};
 use crate::roster::Roster;
@@ -65,6 +66,19 @@ pub enum Error {
     /// The operator's socket.
     #[error(transparent)]
     Admin(#[from] admin::Error),
+    /// The collector of spans.
+    #[error(transparent)]
+    Otlp(#[from] otlp::Unusable),
+    /// The metrics page's port is taken, or the address is not one of this machine.
+    #[error(
+        "cannot listen on {address} for metrics: {source}; choose another `metrics_listen` in [observe], or leave it out"
+    )]
+    ListenMetrics {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The operating system gives no randomness.
     #[error("the operating system gives no randomness")]
     Randomness,
@@ -90,6 +104,7 @@ pub struct Gateway {
     shared: Arc<Shared>,
     reloading: Arc<Reloading>,
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     tasks: Tasks,
     tls: Option<Arc<Tls>>,
     listener_ends: CancellationToken,
@@ -113,16 +128,25 @@ impl Gateway {
     ///
     /// [`Error`], with nothing left running.
     pub async fn start_with(config: Config, points: Option<Arc<dyn Points>>) -> Result<Self, Error> {
-        let Config { server, outgoing, orgs, connectors, engines, policies, effective, file, warnings, .. } = config;
+        let Config {
+            server, outgoing, observe, orgs, connectors, engines, policies, effective, file, warnings, ..
+        } = config;
         let asked = server.listen;
         let cannot_listen = |source| Error::Listen { address: asked, source };
         let listener = TcpListener::bind(asked).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let tls = server.tls.as_ref().map(Tls::load).transpose()?;
-        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&Settings::new(&server.data_dir))?);
+        let (metrics_listener, metrics_address) = listen_for_metrics(&observe).await?.unzip();
+        let metrics = Arc::new(Metrics::new());
+        let settings = Settings { metrics: metrics.store.clone(), ..Settings::new(&server.data_dir) };
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&settings)?);
         let tasks = Tasks::default();
         let runtime = Runtime { points, ..Runtime::system(tasks.clone(), seed()?) };
         let transport: Arc<dyn Transport> = Arc::new(http::Client::for_calls(&outgoing)?);
+        let traces = match &observe.otlp {
+            Some(otlp) => Some(otlp::start(otlp, transport.clone(), &runtime, &metrics)?),
+            None => None,
+        };
         let mut access: BTreeMap<OrgKey, Arc<dyn PushAccess>> = BTreeMap::new();
         for (key, org) in &orgs {
             access.insert(key.clone(), OrgAccess::to(org, &transport, &runtime));
@@ -142,6 +166,8 @@ impl Gateway {
                 policies: Arc::new(policies),
             },
             limits: Limits::default(),
+            metrics,
+            traces,
         };
         let shared = Shared::start(parts).await?;
         let doors = Doors::new(shared.clone(), &integrations, &server.limits_of_doors());
@@ -153,10 +179,15 @@ impl Gateway {
         let admin = admin.with_reload(reloading.clone());
         let (listener_ends, admin_ends) = (CancellationToken::new(), CancellationToken::new());
         runtime.spawn(admin.serve(admin_ends.clone()));
+        if let Some(listener) = metrics_listener {
+            runtime.spawn(page::serve(listener, shared.clone(), admin_ends.clone()));
+        }
         let listener_ended = CancellationToken::new();
         let ended = listener_ended.clone().drop_guard();
         let (stop, of_the_server) = (listener_ends.clone(), runtime.clone());
         if let Some(tls) = &tls {
+            let (certified, clock) = (tls.clone(), runtime.clock.clone());
+            shared.metrics().watch_certificate(move || Some(certified.certificate().days_left(clock.now())));
             runtime.spawn(tls.clone().watch(runtime.clone(), listener_ends.clone()));
         }
         let over_tls = tls.clone();
@@ -170,7 +201,7 @@ impl Gateway {
             }
             drop(ended);
         });
-        Ok(Self { shared, reloading, address, tasks, tls, listener_ends, listener_ended, admin_ends })
+        Ok(Self { shared, reloading, address, metrics_address, tasks, tls, listener_ends, listener_ended, admin_ends })
     }
 
     /// The certificate of the listener, when it speaks TLS.
@@ -183,6 +214,12 @@ impl Gateway {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address of the metrics page, where there is one.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// What it is made of.
@@ -304,6 +341,16 @@ async fn reload_at(hangup: &mut Signal, reloading: &Reloading, status: &str) -> 
         drop(reloading.reload("SIGHUP").await);
         systemd::ready(status);
     }
+}
+
+/// Binds the metrics page's own port, where one is asked for.
+async fn listen_for_metrics(observe: &Observe) -> Result<Option<(TcpListener, SocketAddr)>, Error> {
+    let Some(address) = observe.metrics_listen else { return Ok(None) };
+    let cannot_listen = |source| Error::ListenMetrics { address, source };
+    let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
+    let address = listener.local_addr().map_err(cannot_listen)?;
+    tracing::info!("metrics on http://{address}/metrics");
+    Ok(Some((listener, address)))
 }
 
 /// The path that an administrator enters in the platform's integration, behind the public host.

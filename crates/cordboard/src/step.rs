@@ -7,12 +7,15 @@ use std::sync::atomic::Ordering;
 
 use conversation::{Conversation, apply};
 use model::{
-    Ask, ConversationId, Effect, Event, Fact, LegId, Notice, Push, PushNumber, Reply, RequestId, SeatId, Timestamp,
-    TurnNumber, Undelivered,
+    Ask, ConversationId, Effect, Event, Fact, Floor, Holder, LegId, Next, Notice, Push, PushNumber, Reply, RequestId,
+    SeatId, Timestamp, TurnNumber, Undelivered,
 };
+use prometheus_client::metrics::counter::Counter;
 
 use crate::connector::{LegView, SealedReply};
 use crate::gateway::Shared;
+use crate::observe::metrics::{EngineOutcome, RequestOutcome};
+use crate::observe::trace::{Begun, Trace};
 use crate::outbox::{Item, Kind, LaneRow};
 use crate::roster::Roster;
 use crate::runner::{Held, Queued, Slot};
@@ -34,6 +37,10 @@ pub(crate) struct After {
     pub(crate) rows: Vec<LaneRow>,
     pub(crate) settled: Vec<OutboxSeq>,
     pub(crate) facts: Vec<Fact>,
+    /// What is counted of the step.
+    pub(crate) counted: Vec<Counter>,
+    /// Its span.
+    pub(crate) span: Option<Begun>,
     /// Turns of bots that are not configured any more.
     pub(crate) unaskable: Vec<(SeatId, TurnNumber)>,
     /// Pushes through connectors that are not configured any more, or cannot push.
@@ -71,7 +78,10 @@ impl Shared {
         let roster = self.roster();
         let events: Vec<Event> = batch.iter().filter_map(|queued| queued.event.clone()).collect();
         let now = self.runtime.now().max(held.state.now);
-        let Held { version, state, next_seq, sealed } = held;
+        let Held { version, state, next_seq, sealed, trace } = held;
+        let within = batch.iter().find_map(|queued| queued.trace).or(trace);
+        let span = self.begin(within);
+        let trace = span.as_ref().map(|span| span.trace).or(within);
         let first_new_leg = state.next_leg;
         let (state, effects) = apply(&roster.policies, state, &events, now);
         let mut draft = Draft {
@@ -82,22 +92,26 @@ impl Shared {
             step: empty_step(slot, self.replica, version, roster.policies.revision, now),
             roster,
             after: After {
-                held: Held { version: version + 1, state: Conversation::new(now), next_seq, sealed },
+                held: Held { version: version + 1, state: Conversation::new(now), next_seq, sealed, trace },
                 seals: Vec::new(),
                 refused: Vec::new(),
                 rows: Vec::new(),
                 settled: Vec::new(),
                 facts: Vec::new(),
+                counted: Vec::new(),
+                span,
                 unaskable: Vec::new(),
                 unsendable: Vec::new(),
             },
             state,
         };
+        draft.step.journal.trace = trace.map(Trace::id_bytes);
         draft.take_in(batch);
         for effect in &effects {
             draft.effect(effect);
         }
         draft.redrive(batch);
+        draft.count_turns(&events);
         draft.finish(first_new_leg, &events, &effects)
     }
 }
@@ -186,6 +200,42 @@ impl Draft<'_> {
         }
     }
 
+    /// Turns that this step ended, and conversations that it gave to humans.
+    fn count_turns(&mut self, events: &[Event]) {
+        let bot = |seat: SeatId| self.state.seat(seat).map(|seat| self.shared.metrics.bot(&seat.bot));
+        let facts = &self.after.facts;
+        let is_stale = |of: SeatId, to: TurnNumber| {
+            facts.iter().any(|fact| matches!(fact, Fact::StaleAnswer { seat, turn } if *seat == of && *turn == to))
+        };
+        let speaker = events
+            .iter()
+            .find_map(|event| match event {
+                Event::Answered { seat, .. } | Event::Pushed { seat, .. } | Event::Failed { seat, .. } => Some(*seat),
+                _ => None,
+            })
+            .or_else(|| self.state.seats.first().map(|seat| seat.id));
+        let mut counted = Vec::new();
+        for event in events {
+            if let Event::Answered { seat, turn, answer } = event
+                && answer.next != Next::More
+                && !is_stale(*seat, *turn)
+            {
+                counted.extend(bot(*seat).map(|bot| bot.turn(EngineOutcome::Answered).clone()));
+            }
+        }
+        for fact in facts {
+            counted.extend(match fact {
+                Fact::FellBack { seat, failure, .. } => bot(*seat).map(|bot| bot.turn((*failure).into()).clone()),
+                Fact::Unasked { seat, .. } => bot(*seat).map(|bot| bot.turn(EngineOutcome::Unasked).clone()),
+                Fact::Floor(Floor { holder: Holder::HandingOver, evidence, .. }) => {
+                    speaker.and_then(bot).map(|bot| bot.hand_over((*evidence).into()).clone())
+                }
+                _ => None,
+            });
+        }
+        self.after.counted.append(&mut counted);
+    }
+
     fn ask(&mut self, ask: &Ask) {
         let Some(engine) = self.roster.engines.get(&ask.bot).cloned() else {
             self.after.unaskable.push((ask.seat, ask.turn));
@@ -199,7 +249,7 @@ impl Draft<'_> {
         let body = engine.ask(ask, &id);
         let kind =
             Kind::Ask { seat: ask.seat, bot: ask.bot.clone(), turn: ask.turn, id, hard_deadline: ask.hard_deadline };
-        self.add_row(Item { kind, body }, self.now);
+        self.add_row(Item { kind, body, trace: self.after.held.trace }, self.now);
     }
 
     fn notify(&mut self, notice: &Notice) {
@@ -207,7 +257,7 @@ impl Draft<'_> {
         let body = self.roster.engines.get(&notice.bot).and_then(|engine| engine.notice(notice, &id));
         if let Some(body) = body {
             let kind = Kind::Notice { seat: notice.seat, bot: notice.bot.clone(), id };
-            self.add_row(Item { kind, body }, self.now);
+            self.add_row(Item { kind, body, trace: self.after.held.trace }, self.now);
         }
     }
 
@@ -223,7 +273,7 @@ impl Draft<'_> {
         };
         self.remember(push.leg, rendered.memory, rendered.corrections);
         let kind = Kind::Push { leg: push.leg, number: push.number, connector, expires: push.expires };
-        self.add_row(Item { kind, body: rendered.body }, push.not_before);
+        self.add_row(Item { kind, body: rendered.body, trace: self.after.held.trace }, push.not_before);
     }
 
     fn remember(&mut self, leg: LegId, memory: Option<model::Opaque>, corrections: u32) {
@@ -275,6 +325,12 @@ impl Draft<'_> {
         let view =
             LegView { bot: &seat.bot, session: &found.name.session, address: &found.address, memory: &found.memory };
         let rendered = connector.render(reply, view);
+        let outcome = match reply {
+            Reply::Parts(parts) if !parts.is_empty() => RequestOutcome::Answered,
+            Reply::Failed { .. } => RequestOutcome::Failed,
+            _ => RequestOutcome::Acknowledged,
+        };
+        self.after.counted.push(self.shared.metrics.connector(&found.name.connector).request(outcome).clone());
         self.remember(leg, rendered.memory, rendered.corrections);
         self.seal_bytes(request, rendered.reply);
     }

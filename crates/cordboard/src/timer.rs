@@ -67,7 +67,8 @@ impl Timers {
         taken
     }
 
-    fn next(&self) -> Option<Timestamp> {
+    /// The earliest time at which a conversation in memory wants to be looked at.
+    pub(crate) fn earliest(&self) -> Option<Timestamp> {
         self.lock().in_order.first().map(|(at, _)| *at)
     }
 }
@@ -78,7 +79,7 @@ impl Shared {
         self.runtime.spawn(async move {
             while !shared.is_stopped() {
                 shared.fire();
-                let next = shared.timers.next();
+                let next = shared.timers.earliest();
                 let wait = next.map_or(60_000, |at| at.ms_since(shared.runtime.now()));
                 let changed = shared.timers.changed.notified();
                 // Either way something may be due.

@@ -106,6 +106,15 @@ impl Client {
         self.call(Method::GET, "/v1/counts").await
     }
 
+    /// The metrics, in the OpenMetrics text form.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn metrics(&self) -> Result<String, Error> {
+        let body = self.whole(Method::GET, "/v1/metrics").await?;
+        String::from_utf8(body.into()).map_err(|_| Error::Unreadable)
+    }
+
     /// Ends a conversation.
     ///
     /// # Errors
@@ -115,10 +124,15 @@ impl Client {
     }
 
     async fn call<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Error> {
+        let body = self.whole(method, path).await?;
+        serde_json::from_slice(&body).map_err(|_| Error::Unreadable)
+    }
+
+    async fn whole(&self, method: Method, path: &str) -> Result<Bytes, Error> {
         let called = tokio::time::timeout(CALL_TIMEOUT, self.exchange(method, path)).await;
         let (status, body) = called.map_err(|_| Error::Gone("time-out".to_owned()))??;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|_| Error::Unreadable);
+            return Ok(body);
         }
         let refused: ErrorView = serde_json::from_slice(&body).map_err(|_| Error::Unreadable)?;
         Err(Error::Refused { status: status.as_u16(), error: refused.error, message: refused.message })

@@ -7,6 +7,7 @@
 //! | `POST /v1/dead-letters/{id}/retry?dry_run=` | tries it again, or says what that would do |
 //! | `DELETE /v1/dead-letters/{id}` | drops it |
 //! | `GET /v1/counts` | what was counted since the start |
+//! | `GET /v1/metrics` | the metrics, in the OpenMetrics text form |
 //! | `POST /v1/conversations/{id}/end` | ends a conversation |
 //! | `POST /v1/reload` | reads the configuration again |
 //!
@@ -43,6 +44,7 @@ use crate::dead_letter::Redriven;
 use crate::gateway::Shared;
 use crate::http::body::{self, Answer, Cap};
 use crate::http::server::{self, Handler};
+use crate::observe::page;
 use crate::reload::Reloading;
 use crate::runner::Told;
 use crate::store::{self, LetterQuery};
@@ -145,6 +147,7 @@ impl Operator {
             (&Method::DELETE, ["v1", "dead-letters", id]) => self.drop_letter(letter_id(id)?).await,
             (&Method::POST, ["v1", "dead-letters", id, "retry"]) => self.retry(letter_id(id)?, query, head, body).await,
             (&Method::GET, ["v1", "counts"]) => Ok(body::value(StatusCode::OK, &CountsView::of(&self.shared))),
+            (&Method::GET, ["v1", "metrics"]) => Ok(page::answer(&self.shared).await),
             (&Method::POST, ["v1", "conversations", id, "end"]) => {
                 options::<NoOptions>(head, body).await?;
                 self.end(conversation_id(id)?).await
@@ -153,7 +156,7 @@ impl Operator {
                 options::<NoOptions>(head, body).await?;
                 self.reload().await
             }
-            (_, ["v1", "dead-letters"] | ["v1", "counts"]) => Ok(body::not_allowed("GET")),
+            (_, ["v1", "dead-letters" | "counts" | "metrics"]) => Ok(body::not_allowed("GET")),
             (_, ["v1", "dead-letters", _]) => Ok(body::not_allowed("GET, DELETE")),
             (_, ["v1", "dead-letters", _, "retry"] | ["v1", "conversations", _, "end"] | ["v1", "reload"]) => {
                 Ok(body::not_allowed("POST"))

@@ -12,6 +12,7 @@ mod demo;
 mod doctor;
 mod healthcheck;
 mod log;
+mod metrics;
 mod reload;
 mod serve;
 mod signals;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, Problems, Server, Variables, Written};
+use crate::observe::config::LogFormat;
 
 /// `EX_CONFIG` of `sysexits.h`: service managers know it and do not restart.
 const BAD_CONFIGURATION: u8 = 78;
@@ -37,9 +39,9 @@ const BAD_CONFIGURATION: u8 = 78;
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// How log lines are written to standard error.
-    #[arg(long, global = true, value_enum, default_value_t = log::Format::Human)]
-    log_format: log::Format,
+    /// How log lines are written to standard error; `serve` takes it from the configuration when it is not given.
+    #[arg(long, global = true, value_enum)]
+    log_format: Option<LogFormat>,
 }
 
 const EXAMPLES: &str = "\
@@ -84,6 +86,8 @@ enum Command {
     /// What the platform has to know of the bots.
     #[command(subcommand)]
     Bots(bots::Command),
+    /// Shows the running gateway's metrics.
+    Metrics(metrics::Arguments),
     /// What could not be delivered or understood: shows it, tries it again, drops it.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
@@ -163,20 +167,22 @@ impl From<io::Error> for Failed {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log::start(cli.log_format, matches!(cli.command, Command::Serve(_)));
+    if !matches!(cli.command, Command::Serve(_)) {
+        log::start(cli.log_format, None);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return ended(Err(Failed::because(format!("cannot start: {error}")))),
     };
-    let outcome = runtime.block_on(run(cli.command, &mut io::stdout()));
+    let outcome = runtime.block_on(run(cli.command, cli.log_format, &mut io::stdout()));
     // A reader that blocks must not keep the process.
     runtime.shutdown_background();
     ended(outcome)
 }
 
-async fn run(command: Command, out: &mut (dyn Write + Send)) -> Result<(), Failed> {
+async fn run(command: Command, log_format: Option<LogFormat>, out: &mut (dyn Write + Send)) -> Result<(), Failed> {
     match command {
-        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Serve(arguments) => serve::run(arguments, log_format).await,
         Command::Check(arguments) => check::run(&arguments, out).await,
         Command::Reload(arguments) => reload::run(&arguments, out).await,
         Command::Config(command) => config::run(&command, out),
@@ -185,6 +191,7 @@ async fn run(command: Command, out: &mut (dyn Write + Send)) -> Result<(), Faile
         Command::Simulate(arguments) => simulate::run(arguments, out).await,
         Command::Test(arguments) => test::run(&arguments, out).await,
         Command::Bots(command) => bots::run(&command, out),
+        Command::Metrics(arguments) => metrics::run(&arguments, out).await,
         Command::DeadLetters(command) => dead_letters::run(&command, out).await,
         Command::Healthcheck(arguments) => healthcheck::run(&arguments, out).await,
         Command::Completions(arguments) => completions::run(&arguments, out),

@@ -6,7 +6,8 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::signals::{Signals, hangup};
-use super::{ConfigFile, Failed};
+use super::{ConfigFile, Failed, log};
+use crate::observe::config::LogFormat;
 use crate::serve::{Options, serve};
 
 #[derive(Debug, Args)]
@@ -26,10 +27,11 @@ pub(super) struct Arguments {
     ready_file: Option<PathBuf>,
 }
 
-pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
+pub(super) async fn run(arguments: Arguments, log_format: Option<LogFormat>) -> Result<(), Failed> {
     let mut signals = Signals::new()?;
     let mut hangup = hangup()?;
     let config = arguments.config.load()?;
+    log::start(log_format, Some(&config.observe.log));
     let options = Options { ready_file: arguments.ready_file };
     let stop = CancellationToken::new();
     let twice = async {

@@ -43,6 +43,9 @@ impl Written {
         for what in self.outgoing.problems() {
             reader.problem(self.outgoing_places.named_in(&what), what);
         }
+        for what in self.observe.problems() {
+            reader.problem(self.observe_places.named_in(&what), what);
+        }
         let mut server = self.server.clone();
         server.data_dir = self.data_dir();
         if let Some(tls) = &mut server.tls {
@@ -83,6 +86,7 @@ impl Written {
         Config {
             server,
             outgoing: self.outgoing.clone().below(&self.source.folder),
+            observe: self.observe.clone(),
             orgs,
             connectors,
             bots,

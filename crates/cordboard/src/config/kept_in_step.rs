@@ -8,13 +8,14 @@ use serde_json::Value;
 use super::source::Source;
 use super::{Config, INIT, Problems, Variables, Written, reference, schema};
 
-const VARIABLES: [(&str, &str); 6] = [
+const VARIABLES: [(&str, &str); 7] = [
     ("GENESYS_CLIENT_ID", "id"),
     ("GENESYS_CLIENT_SECRET", "a-secret-of-some-length"),
     ("DIGITAL_KEY", "a-secret-of-some-length"),
     ("CLASSIC_KEY", "another-secret-of-some-length"),
     ("BOT_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ("BOT_TOKEN", "a-token"),
+    ("OTLP_KEY", "a-key"),
 ];
 
 fn check(text: &str) -> Result<Config, Problems> {

@@ -37,6 +37,7 @@ use model::{BotKey, ConnectorKey, OrgKey};
 use crate::connector::bots::Bots;
 use crate::connector::registry::Integration;
 use crate::engine::Engine;
+use crate::observe::Observe;
 use crate::org::Org;
 
 pub use self::bot::BotConfig;
@@ -59,6 +60,8 @@ pub struct Config {
     pub server: Server,
     /// How it calls out.
     pub outgoing: Outgoing,
+    /// How it is watched.
+    pub observe: Observe,
     /// The orgs.
     pub orgs: BTreeMap<OrgKey, Org>,
     /// The doors.

@@ -16,6 +16,7 @@ use super::network::Outgoing;
 use super::server::Server;
 use super::texts::TextsConfig;
 use crate::connector::registry::ConnectorConfig;
+use crate::observe::Observe;
 use crate::org::OrgConfig;
 
 /// Where the schema lies, for editors.
@@ -35,6 +36,9 @@ struct File {
     /// Every call that Cordboard makes, to the platform and to engines.
     #[serde(default)]
     outgoing: Outgoing,
+    /// How the gateway is watched.
+    #[serde(default)]
+    observe: Observe,
     /// The instances of Genesys Cloud.
     orgs: BTreeMap<String, OrgConfig>,
     /// The integrations of the orgs.

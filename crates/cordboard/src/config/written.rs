@@ -15,12 +15,14 @@ use super::texts::WrittenTexts;
 use super::variables::Variables;
 use crate::connector::registry::ConnectorConfig;
 use crate::engine::EngineConfig;
+use crate::observe::Observe;
 use crate::org::OrgConfig;
 
 /// The version of the file's form.
 pub const VERSION: i64 = 1;
 /// What stands at the top of a file; the schema has the same.
-pub(super) const TABLES: [&str; 7] = ["version", "server", "outgoing", "orgs", "connectors", "bots", "texts"];
+pub(super) const TABLES: [&str; 8] =
+    ["version", "server", "outgoing", "observe", "orgs", "connectors", "bots", "texts"];
 const CONNECTOR_KINDS: [&str; 2] = ["digital_bot_connector", "bot_connector"];
 
 /// What a configuration file says.
@@ -35,6 +37,9 @@ pub struct Written {
     /// `[outgoing]`.
     pub outgoing: Outgoing,
     pub(super) outgoing_places: Places,
+    /// `[observe]`.
+    pub observe: Observe,
+    pub(super) observe_places: Places,
     /// `[orgs.KEY]`.
     pub orgs: BTreeMap<String, OrgConfig>,
     pub(super) org_places: BTreeMap<String, Places>,
@@ -79,7 +84,7 @@ impl Written {
         let read = root.and_then(|root| Read::from(&mut reader, root, variables, &mut effective));
         let mut warnings = std::mem::take(&mut reader.warnings);
         warnings.dedup();
-        let Read { server, outgoing, orgs, connectors, bots, texts } = reader.end(read)?;
+        let Read { server, observe, outgoing, orgs, connectors, bots, texts } = reader.end(read)?;
         for (key, bot) in &bots {
             if let EngineConfig::Script(script) = &bot.engine
                 // A script that cannot be read is reported when the engine is built.
@@ -90,6 +95,7 @@ impl Written {
         }
         let (server_places, server) = server;
         let (outgoing_places, outgoing) = outgoing;
+        let (observe_places, observe) = observe;
         let (org_places, orgs) = apart(orgs);
         let (connector_places, connectors) = apart(connectors);
         Ok(Self {
@@ -99,6 +105,8 @@ impl Written {
             server_places,
             outgoing,
             outgoing_places,
+            observe,
+            observe_places,
             orgs,
             org_places,
             connectors,
@@ -120,6 +128,7 @@ impl Written {
     pub fn talk_to_simulator(&mut self, url: &str, client_id: &str, client_secret: &str) {
         self.server.tls = None;
         self.file = None;
+        (self.observe.metrics_listen, self.observe.otlp) = (None, None);
         for org in self.orgs.values_mut() {
             org.region = None;
             org.api_url = Some(url.to_owned());
@@ -146,6 +155,7 @@ fn apart<T>(placed: Placed<T>) -> (BTreeMap<String, Places>, BTreeMap<String, T>
 struct Read {
     server: (Places, Server),
     outgoing: (Places, Outgoing),
+    observe: (Places, Observe),
     orgs: Placed<OrgConfig>,
     connectors: Placed<ConnectorConfig>,
     bots: BTreeMap<String, BotConfig>,
@@ -178,6 +188,9 @@ impl Read {
         let outgoing = root.take("outgoing").and_then(|outgoing| reader.table("outgoing", outgoing));
         let outgoing_places = outgoing.as_ref().map(|outgoing| outgoing.places.clone()).unwrap_or_default();
         let outgoing = outgoing.map_or_else(|| Some(Outgoing::default()), |outgoing| reader.read(outgoing));
+        let observe = root.take("observe").and_then(|observe| reader.table("observe", observe));
+        let observe_places = observe.as_ref().map(|observe| observe.places.clone()).unwrap_or_default();
+        let observe = observe.map_or_else(|| Some(Observe::default()), |observe| reader.read(observe));
         let orgs = placed(reader, "orgs", root.take("orgs"), |reader, _, table| reader.read(table));
         let connectors =
             placed(reader, "connectors", root.take("connectors"), |reader, _, table| read_connector(reader, table));
@@ -187,6 +200,7 @@ impl Read {
         let texts = texts.unwrap_or_default();
         Some(Self {
             server: (server_places, server?),
+            observe: (observe_places, observe?),
             outgoing: (outgoing_places, outgoing?),
             orgs,
             connectors,

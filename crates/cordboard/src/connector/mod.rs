@@ -18,9 +18,12 @@ mod tests;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use model::{Attributes, BotKey, ConnectorKey, Door, Input, Opaque, OrgKey, Part, Poll, PushOutcome, Reply, Timestamp};
+use model::{
+    Attributes, BotKey, ConnectorKey, Door, Input, Opaque, OrgKey, Part, Poll, PushOutcome, Reply, RequestId, Timestamp,
+};
 
 use crate::http;
+use crate::observe::trace::Trace;
 use crate::store::Blob;
 
 /// One configured integration.
@@ -175,6 +178,10 @@ pub struct Arrival {
     pub at: Timestamp,
     /// The platform's correlation id.
     pub correlation: Option<Arc<str>>,
+    /// Our id of the request, where the listener gave it one.
+    pub request: Option<RequestId>,
+    /// The trace it belongs to.
+    pub trace: Option<Trace>,
 }
 
 impl SealedReply {

@@ -19,17 +19,20 @@ const PROBE: Duration = Duration::from_secs(1);
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
+    /// Why not, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
 }
 
-fn health(status: StatusCode, word: &'static str) -> Response<Answer> {
-    body::value(status, &Health { status: word })
+fn health(status: StatusCode, word: &'static str, message: Option<String>) -> Response<Answer> {
+    body::value(status, &Health { status: word, message })
 }
 
 pub(super) fn live(method: &Method) -> Response<Answer> {
     if !is_read(method) {
         return body::not_allowed("GET");
     }
-    health(StatusCode::OK, "alive")
+    health(StatusCode::OK, "alive", None)
 }
 
 pub(super) async fn ready(method: &Method, shared: &Shared) -> Response<Answer> {
@@ -37,12 +40,21 @@ pub(super) async fn ready(method: &Method, shared: &Shared) -> Response<Answer> 
         return body::not_allowed("GET");
     }
     if shared.is_draining() || shared.is_stopped() {
-        return health(StatusCode::SERVICE_UNAVAILABLE, "draining");
+        return not_ready("draining", "the process is about to stop".to_owned());
+    }
+    // A store that takes no writes may still be read.
+    if let Some(error) = shared.store().failed() {
+        return not_ready("store", error.to_string());
     }
     match tokio::time::timeout(PROBE, shared.store().find(Key([0; 16]))).await {
-        Ok(Ok(_)) => health(StatusCode::OK, "ready"),
-        Ok(Err(_)) | Err(_) => health(StatusCode::SERVICE_UNAVAILABLE, "store"),
+        Ok(Ok(_)) => health(StatusCode::OK, "ready", None),
+        Ok(Err(error)) => not_ready("store", error.to_string()),
+        Err(_) => not_ready("store", "the store does not answer in time".to_owned()),
     }
+}
+
+fn not_ready(word: &'static str, message: String) -> Response<Answer> {
+    health(StatusCode::SERVICE_UNAVAILABLE, word, Some(message))
 }
 
 fn is_read(method: &Method) -> bool {

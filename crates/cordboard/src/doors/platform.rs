@@ -13,22 +13,21 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use genesys::cloud::digital_bot_connector::{BOTS_PATH, MESSAGES_PATH};
 use http::request::Parts;
-use http::{HeaderMap, Method, Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
-use model::{ConnectorKey, Timestamp};
+use model::{ConnectorKey, RequestId, Timestamp};
 use serde::Serialize;
 
 use crate::connector::registry::Integration;
 use crate::connector::{Arrival, Connector, Parsed, SealedReply};
 use crate::dead_letter;
 use crate::gateway::Shared;
-use crate::http::body::{self, Answer, Cap};
+use crate::http::body::{self, Answer, Cap, Unread};
+use crate::http::signature::correlation;
 use crate::http::{ClientAddress, Credentials};
+use crate::observe::metrics::{OfConnector, RequestOutcome};
+use crate::observe::trace::{Hop, Trace};
 use crate::store::{Blob, Letter};
-
-/// The platform's own id of a call (`reference/digital-bot-connector.md`, section 1.1), for support cases.
-const CORRELATION_ID: &str = "inin-correlation-id";
-const CORRELATION_MAX_BYTES: usize = 100;
 
 /// One integration, ready to be called.
 pub(super) struct Mount {
@@ -39,6 +38,7 @@ pub(super) struct Mount {
     known: Vec<String>,
     shared: Arc<Shared>,
     cap: Cap,
+    metrics: Arc<OfConnector>,
     stranger_told: AtomicBool,
 }
 
@@ -80,6 +80,7 @@ impl Mount {
             connector: integration.connector(),
             pages,
             known: integration.paths(),
+            metrics: shared.metrics().connector(integration.connector().key()),
             shared,
             cap,
             stranger_told: AtomicBool::new(false),
@@ -138,6 +139,7 @@ impl Mount {
         at: Timestamp,
     ) -> Option<Response<Answer>> {
         if !self.credentials.verify(&head.headers) {
+            self.metrics.request(RequestOutcome::Unauthorised).inc();
             self.tell_of_a_stranger(head);
             return Some(body::refused(
                 StatusCode::FORBIDDEN,
@@ -156,7 +158,8 @@ impl Mount {
         Some(match AssertUnwindSafe(self.message(head, incoming, at)).catch_unwind().await {
             Ok(answer) => answer,
             Err(_) => {
-                tracing::error!(connector = %self.connector.key(), "taking a message failed inside Cordboard; it was refused");
+                let request = request_id(head);
+                tracing::error!(connector = %self.connector.key(), request, "taking a message failed inside Cordboard; it was refused");
                 self.refused()
             }
         })
@@ -198,25 +201,43 @@ impl Mount {
     async fn message(&self, head: &Parts, incoming: Incoming, at: Timestamp) -> Response<Answer> {
         let bytes = match body::read(head, incoming, self.cap).await {
             Ok(bytes) => bytes,
-            Err(unread) => return unread.answer(),
+            Err(unread) => {
+                let is_too_large = matches!(unread, Unread::TooLarge { .. });
+                let outcome = if is_too_large { RequestOutcome::TooLarge } else { RequestOutcome::Unreadable };
+                self.metrics.request(outcome).inc();
+                return unread.answer();
+            }
         };
         match self.connector.parse(&bytes) {
             Parsed::Message(message) => {
-                let arrival = Arrival { at, correlation: correlation(&head.headers) };
+                let (trace, begun) = self.shared.begin_request(Trace::of(&head.headers));
+                let request = head.extensions.get().copied();
+                let arrival = Arrival { at, correlation: correlation(&head.headers), request, trace };
                 let received = self.shared.receive(&self.connector, *message, arrival).await;
+                let failed = received.reply.status >= 500;
+                self.shared.end(begun, Hop::Request, failed, &[("cordboard.connector", self.connector.key().as_str())]);
                 body::sealed(received.reply, Some(received.delivery))
             }
-            Parsed::NotUnderstood { reply, reason } => self.bury(&bytes, reason, reply, at).await,
+            Parsed::NotUnderstood { reply, reason } => self.bury(head, &bytes, reason, reply, at).await,
             Parsed::NotJson => {
+                self.metrics.request(RequestOutcome::NotJson).inc();
                 body::refused(StatusCode::BAD_REQUEST, "body.not_json", "the body is not JSON; nothing was kept")
             }
         }
     }
 
     /// What is authentic and not understood is answered only once it is kept.
-    async fn bury(&self, raw: &Bytes, reason: Arc<str>, reply: SealedReply, at: Timestamp) -> Response<Answer> {
+    async fn bury(
+        &self,
+        head: &Parts,
+        raw: &Bytes,
+        reason: Arc<str>,
+        reply: SealedReply,
+        at: Timestamp,
+    ) -> Response<Answer> {
         let key = self.connector.key();
-        tracing::warn!(connector = %key, %reason, "a message was not understood; it is kept as a dead letter");
+        let request = request_id(head);
+        tracing::warn!(connector = %key, request, %reason, "a message was not understood; it is kept as a dead letter");
         let letter = Letter {
             id: self.shared.runtime().ids.letter(),
             conversation: None,
@@ -228,23 +249,24 @@ impl Mount {
             payload: Blob::clear(raw),
         };
         if let Err(error) = self.shared.store().bury(letter).await {
-            tracing::error!(connector = %key, %error, "a message that was not understood could not be kept; it was refused");
+            tracing::error!(connector = %key, request, %error, "a message that was not understood could not be kept; it was refused");
             return self.refused();
         }
         self.shared.counts.letters.fetch_add(1, Ordering::Relaxed);
+        self.metrics.request(RequestOutcome::NotUnderstood).inc();
         body::sealed(reply, None)
     }
 
     fn refused(&self) -> Response<Answer> {
         self.shared.counts.refused.fetch_add(1, Ordering::Relaxed);
+        self.metrics.request(RequestOutcome::Refused).inc();
         body::sealed(self.connector.refusal(), None)
     }
 }
 
-fn correlation(headers: &HeaderMap) -> Option<Arc<str>> {
-    let text = headers.get(CORRELATION_ID)?.to_str().ok()?;
-    // Visible ASCII, so every place in it is the edge of a character.
-    Some(text[..text.len().min(CORRELATION_MAX_BYTES)].into())
+/// Our id of the request, which its answer names.
+fn request_id(head: &Parts) -> String {
+    head.extensions.get::<RequestId>().map(RequestId::to_string).unwrap_or_default()
 }
 
 /// A segment of a path as it was meant; what decodes to no text is taken as it is, and names no bot then.

@@ -172,13 +172,15 @@ where
 pub struct Answer {
     frame: Option<Bytes>,
     delivery: Option<Delivery>,
+    /// The bytes were decided by a step or a connector; nothing is added to them.
+    is_sealed: bool,
 }
 
 impl Answer {
     /// A body that nobody asks about.
     #[must_use]
     pub fn plain(bytes: Bytes) -> Self {
-        Self { frame: Some(bytes).filter(|bytes| !bytes.is_empty()), delivery: None }
+        Self { frame: Some(bytes).filter(|bytes| !bytes.is_empty()), ..Self::default() }
     }
 
     /// A body whose delivery is told.
@@ -189,7 +191,23 @@ impl Answer {
             // Nothing will be asked for, so there is nothing that could fail to leave.
             delivery.out();
         }
-        Self { frame, delivery: Some(delivery) }
+        Self { frame, delivery: Some(delivery), is_sealed: true }
+    }
+
+    /// Adds the ids of its call to an error's body.
+    pub(super) fn name_call(&mut self, request: &str, correlation: Option<&str>) {
+        let Some(frame) = self.frame.as_ref().filter(|_| !self.is_sealed) else { return };
+        let Ok(mut error) = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(frame) else { return };
+        if !error.contains_key("error") {
+            return;
+        }
+        error.insert("request_id".to_owned(), request.into());
+        if let Some(correlation) = correlation {
+            error.insert("correlation_id".to_owned(), correlation.into());
+        }
+        if let Ok(bytes) = serde_json::to_vec(&error) {
+            self.frame = Some(bytes.into());
+        }
     }
 }
 
@@ -253,7 +271,7 @@ pub fn sealed(reply: SealedReply, delivery: Option<Delivery>) -> Response<Answer
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let answer = match delivery {
         Some(delivery) => Answer::tracked(reply.body, delivery),
-        None => Answer::plain(reply.body),
+        None => Answer { is_sealed: true, ..Answer::plain(reply.body) },
     };
     let mut response = of_json(status, answer);
     if let Some(seconds) = reply.retry_after_s {

@@ -8,6 +8,7 @@ pub mod client;
 pub mod credentials;
 pub mod seldom;
 pub mod server;
+pub(crate) mod signature;
 pub mod tls;
 pub mod trouble;
 

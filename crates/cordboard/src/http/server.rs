@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::body::Answer;
+use super::signature::Signature;
 use crate::config::TrustedProxies;
 use crate::runtime::Runtime;
 
@@ -40,7 +41,8 @@ const FIRST_HEAD_AT_THE_END_MS: u64 = 200;
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
-    /// Answers one request. `at` is when its head was read. The future is dropped when the client goes away.
+    /// Answers one request. `at` is when its head was read; its [`RequestId`](model::RequestId) is among the head's
+    /// extensions. The future is dropped when the client goes away.
     fn handle(
         self: Arc<Self>,
         head: Parts,
@@ -249,12 +251,14 @@ impl<H: Handler> Server<H> {
                 request.extensions_mut().insert(client);
             }
             let open = Open::new(&activity);
-            let (handler, at) = (self.handler.clone(), self.runtime.now());
+            let (handler, ids, at) = (self.handler.clone(), self.runtime.ids.clone(), self.runtime.now());
             async move {
-                let (head, body) = request.into_parts();
+                let (mut head, body) = request.into_parts();
+                let signature = Signature::of(ids.request(), &head.headers);
+                head.extensions.insert(signature.request);
                 let answer = guarded(handler.handle(head, body, at)).await;
                 drop(open);
-                Ok::<_, Infallible>(answer)
+                Ok::<_, Infallible>(signature.sign(answer))
             }
         });
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(stream), service));
@@ -297,7 +301,8 @@ async fn guarded(answer: impl Future<Output = Response<Answer>>) -> Response<Ans
         Ok(answer) => answer,
         Err(_) => {
             tracing::error!("answering a request failed inside Cordboard");
-            super::body::empty(StatusCode::INTERNAL_SERVER_ERROR)
+            let message = "answering failed inside Cordboard; the log has more";
+            super::body::refused(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
         }
     }
 }

@@ -37,6 +37,8 @@ struct Known {
     token: Option<Token>,
     /// Counts the tokens, so that a late refusal of an old one costs nothing.
     fetched: u64,
+    /// How often fetching failed since the start.
+    failed: u64,
     /// How often in a row the fetching failed.
     failures: u32,
     /// Nobody asks before this time, and everybody gets this reason.
@@ -70,6 +72,17 @@ impl Bearer {
     pub fn authorise(&self, call: &mut Call) {
         call.headers.insert(AUTHORIZATION, self.header.clone());
     }
+}
+
+/// How it goes with the tokens of an org.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenHealth {
+    /// How many were fetched.
+    pub fetched: u64,
+    /// How often fetching failed.
+    pub failed: u64,
+    /// What is left of the current one.
+    pub left_ms: i64,
 }
 
 /// There is no token now.
@@ -141,6 +154,18 @@ impl Tokens {
         }
     }
 
+    /// What is known now, for whoever watches.
+    #[must_use]
+    pub fn health(&self, now: Timestamp) -> TokenHealth {
+        let known = self.known();
+        let left_ms = known.token.as_ref().map_or(0, |token| token.ends_at.ms_since(now));
+        TokenHealth {
+            fetched: known.fetched,
+            failed: known.failed,
+            left_ms: i64::try_from(left_ms).unwrap_or(i64::MAX),
+        }
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -192,6 +217,7 @@ impl Tokens {
             Err(Unread { reason, retry_after_ms, answer }) => {
                 self.tell(&mut known, now, reason, answer.as_ref());
                 known.failures = known.failures.saturating_add(1);
+                known.failed += 1;
                 let pause_ms = self.pause_ms(&known, now).max(retry_after_ms.unwrap_or(0).min(LONGEST_PAUSE_MS));
                 known.pause = Some((now + pause_ms, reason));
                 Err(NoToken { reason, retry_after_ms: pause_ms })

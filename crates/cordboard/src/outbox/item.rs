@@ -4,6 +4,8 @@ use bytes::Bytes;
 use model::{BotKey, ConnectorKey, LegId, PushNumber, SeatId, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
 
+use crate::observe::trace::Trace;
+
 /// A rendered message on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
@@ -11,6 +13,8 @@ pub struct Item {
     pub kind: Kind,
     /// The rendered bytes, the same for every attempt.
     pub body: Bytes,
+    /// The trace it belongs to.
+    pub trace: Option<Trace>,
 }
 
 /// What is sent, and to whom.
@@ -66,8 +70,17 @@ impl Kind {
 
 /// The stored head of an item, one JSON line before the body.
 #[derive(Serialize, Deserialize)]
+struct Head {
+    #[serde(flatten)]
+    kind: HeadKind,
+    /// The trace, in the text form of `traceparent`.
+    #[serde(rename = "tp", default, skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
 #[serde(tag = "k")]
-enum Head {
+enum HeadKind {
     #[serde(rename = "a")]
     Ask { s: u8, b: String, t: u32, i: String, d: i64 },
     #[serde(rename = "n")]
@@ -80,15 +93,16 @@ impl Item {
     /// The stored form: the head, a line break, the body.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let head = match &self.kind {
+        let kind = match &self.kind {
             Kind::Ask { seat, bot, turn, id, hard_deadline } => {
-                Head::Ask { s: seat.0, b: bot.as_str().into(), t: turn.0, i: id.clone(), d: hard_deadline.0 }
+                HeadKind::Ask { s: seat.0, b: bot.as_str().into(), t: turn.0, i: id.clone(), d: hard_deadline.0 }
             }
-            Kind::Notice { seat, bot, id } => Head::Notice { s: seat.0, b: bot.as_str().into(), i: id.clone() },
+            Kind::Notice { seat, bot, id } => HeadKind::Notice { s: seat.0, b: bot.as_str().into(), i: id.clone() },
             Kind::Push { leg, number, connector, expires } => {
-                Head::Push { l: leg.0, n: number.0, c: connector.as_str().into(), x: expires.0 }
+                HeadKind::Push { l: leg.0, n: number.0, c: connector.as_str().into(), x: expires.0 }
             }
         };
+        let head = Head { kind, trace: self.trace.map(Trace::text) };
         let mut bytes = serde_json::to_vec(&head).unwrap_or_default();
         bytes.push(b'\n');
         bytes.extend_from_slice(&self.body);
@@ -99,16 +113,18 @@ impl Item {
     #[must_use]
     pub fn decode(bytes: &Bytes) -> Option<Self> {
         let end = bytes.iter().position(|byte| *byte == b'\n')?;
-        let kind = match serde_json::from_slice::<Head>(&bytes[..end]).ok()? {
-            Head::Ask { s, b, t, i, d } => {
+        let head: Head = serde_json::from_slice(&bytes[..end]).ok()?;
+        let kind = match head.kind {
+            HeadKind::Ask { s, b, t, i, d } => {
                 Kind::Ask { seat: SeatId(s), bot: b.into(), turn: TurnNumber(t), id: i, hard_deadline: Timestamp(d) }
             }
-            Head::Notice { s, b, i } => Kind::Notice { seat: SeatId(s), bot: b.into(), id: i },
-            Head::Push { l, n, c, x } => {
+            HeadKind::Notice { s, b, i } => Kind::Notice { seat: SeatId(s), bot: b.into(), id: i },
+            HeadKind::Push { l, n, c, x } => {
                 Kind::Push { leg: LegId(l), number: PushNumber(n), connector: c.into(), expires: Timestamp(x) }
             }
         };
-        Some(Self { kind, body: bytes.slice(end + 1..) })
+        let trace = head.trace.as_deref().and_then(Trace::parse);
+        Some(Self { kind, body: bytes.slice(end + 1..), trace })
     }
 }
 
@@ -130,8 +146,10 @@ mod tests {
             Kind::Push { leg: LegId(4), number: PushNumber(5), connector: "c".into(), expires: Timestamp(6) },
         ];
         for kind in kinds {
-            let item = Item { kind, body: Bytes::from_static(b"{\n}") };
-            assert_eq!(Item::decode(&item.encode().into()), Some(item));
+            for trace in [None, Some(Trace { id: 1 << 100, span: 7, sampled: true })] {
+                let item = Item { kind: kind.clone(), body: Bytes::from_static(b"{\n}"), trace };
+                assert_eq!(Item::decode(&item.encode().into()), Some(item));
+            }
         }
         assert_eq!(Item::decode(&Bytes::from_static(b"no head")), None);
     }

@@ -15,6 +15,8 @@ pub(crate) struct LaneRow {
     pub(crate) seq: OutboxSeq,
     pub(crate) item: Arc<Item>,
     pub(crate) due: Timestamp,
+    /// When it may leave for the first time, as far as this process knows; attempts move `due`, not this.
+    pub(crate) since: Timestamp,
     pub(crate) attempt: u32,
     /// Set while the row is born claimed and not yet being sent.
     pub(crate) place: Option<Arc<Place>>,
@@ -29,6 +31,7 @@ impl LaneRow {
             seq,
             item: Arc::new(item),
             due,
+            since: due,
             attempt,
             place: place.map(Arc::new),
             cancel: CancellationToken::new(),
@@ -46,6 +49,12 @@ pub(crate) struct Lanes {
 impl Lanes {
     pub(crate) fn is_empty(&self) -> bool {
         self.lanes.is_empty()
+    }
+
+    /// How many rows there are, and since when the oldest push may leave.
+    pub(crate) fn outgoing(&self) -> (usize, Option<Timestamp>) {
+        let pushes = self.lanes.values().flatten().filter(|row| matches!(row.item.kind, Kind::Push { .. }));
+        (self.lanes.values().map(VecDeque::len).sum(), pushes.map(|row| row.since).min())
     }
 
     pub(crate) fn is_free(&self, lane: u32) -> bool {

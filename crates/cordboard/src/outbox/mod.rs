@@ -21,7 +21,7 @@ pub(crate) use lanes::{LaneRow, Lanes};
 
 use crate::gateway::{Limits, Shared};
 use crate::http::Transport;
-use crate::org::{Bearer, NoToken, Org, Rate, Tokens};
+use crate::org::{Bearer, NoToken, Org, Rate, TokenHealth, Tokens};
 use crate::runtime::Runtime;
 
 /// How long the step that applies an answer may take to start its push, when the process is about to stop.
@@ -39,6 +39,10 @@ pub trait PushAccess: Send + Sync + 'static {
     fn reserve(&self, now: Timestamp) -> u64;
     /// The platform wants no call before this time.
     fn pause_until(&self, until: Timestamp);
+    /// What is known of the tokens, for whoever watches.
+    fn tokens(&self, _now: Timestamp) -> Option<TokenHealth> {
+        None
+    }
 }
 
 /// The token and the rate of an org.
@@ -80,6 +84,10 @@ impl PushAccess for OrgAccess {
 
     fn pause_until(&self, until: Timestamp) {
         self.rate.pause_until(until);
+    }
+
+    fn tokens(&self, now: Timestamp) -> Option<TokenHealth> {
+        Some(self.tokens.health(now))
     }
 }
 

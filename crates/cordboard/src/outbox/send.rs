@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use model::{BotKey, ConnectorKey, Event, Failure, LegId, PushNumber, PushOutcome, SeatId, Timestamp, TurnNumber};
+use tokio::time::Instant;
 
 use super::{Item, Kind, LaneRow, Place};
 use crate::connector::PushReading;
 use crate::engine::{Asking, Reading, Replay};
 use crate::gateway::Shared;
-use crate::http::Failed;
+use crate::http::{Call, Failed};
+use crate::observe::metrics::{EngineOutcome, Pushed};
+use crate::observe::trace::{self, Begun, Hop, Trace};
 use crate::org::{NoToken, Reason};
 use crate::roster::Pushing;
 use crate::runner::{Queued, Slot};
@@ -24,6 +27,21 @@ const NOTICE_TIMEOUT_MS: u64 = 5_000;
 const NOT_TAKEN: &str = "the engine did not take the notice";
 /// An ask without an engine's wish to be asked later, and a push that found no token, wait at least this long.
 const PAUSE_MIN_MS: u64 = 50;
+
+/// The call with the trace of its span, or else of what it belongs to.
+fn traced(mut call: Call, span: Option<&Begun>, item: &Item) -> Call {
+    trace::put_on(&mut call, span.map(|span| span.trace).or(item.trace));
+    call
+}
+
+/// The word for what came of a call to an engine.
+fn outcome_of(reading: &Reading) -> EngineOutcome {
+    match reading {
+        Reading::Answer(_) => EngineOutcome::Answered,
+        Reading::Accepted => EngineOutcome::Accepted,
+        Reading::Later { failure, .. } | Reading::Failed(failure) => (*failure).into(),
+    }
+}
 
 /// What one attempt led to.
 enum Attempted {
@@ -162,7 +180,7 @@ impl Shared {
     }
 
     async fn send_until_over(self: &Arc<Self>, slot: &Arc<Slot>, row: LaneRow) {
-        let LaneRow { seq, item, mut due, mut attempt, mut place, .. } = row;
+        let LaneRow { seq, item, since, mut due, mut attempt, mut place, .. } = row;
         loop {
             let born_claimed = place.take();
             if born_claimed.is_none() {
@@ -186,11 +204,12 @@ impl Shared {
                 Err(_) => self.broke(&item.kind, attempt),
             };
             self.runtime.point("after_send").await;
+            self.count_push(&item.kind, &attempted, since);
             match attempted {
-                Attempted::Over(event) => return self.over(slot, seq, event, None),
+                Attempted::Over(event) => return self.over(slot, seq, event, None, item.trace),
                 Attempted::Dead(reason) => {
                     let letter = self.notice_letter(slot, &item, attempt, reason);
-                    return self.over(slot, seq, None, Some(letter));
+                    return self.over(slot, seq, None, Some(letter), item.trace);
                 }
                 Attempted::Again { after_ms, pause } => {
                     let wait =
@@ -211,6 +230,23 @@ impl Shared {
                 tracing::debug!(%error, "a claim could not be given back; it ends with its lease");
                 until.max(self.runtime.now() + self.limits.lease_ms)
             }
+        }
+    }
+
+    fn count_push(&self, kind: &Kind, attempted: &Attempted, since: Timestamp) {
+        let Kind::Push { connector, .. } = kind else { return };
+        let roster = self.roster();
+        let Some(door) = roster.connectors.get(connector) else { return };
+        let metrics = self.metrics.org(door.org());
+        match attempted {
+            Attempted::Over(Some(Event::Settled { outcome, .. })) => {
+                metrics.push((*outcome).into()).inc();
+                metrics.push_delay.observe(Duration::from_millis(self.runtime.now().ms_since(since)).as_secs_f64());
+            }
+            Attempted::Again { .. } => {
+                metrics.push(Pushed::Again).inc();
+            }
+            Attempted::Over(_) | Attempted::Dead(_) | Attempted::Waits { .. } => {}
         }
     }
 
@@ -248,6 +284,12 @@ impl Shared {
             let roster = self.roster();
             let wait_ms = roster.pushing(connector).map_or(0, |pushing| pushing.access.reserve(self.runtime.now()));
             if wait_ms > 0 {
+                if let Some(pushing) = roster.pushing(connector) {
+                    self.metrics
+                        .org(pushing.door.org())
+                        .rate_wait
+                        .observe(Duration::from_millis(wait_ms).as_secs_f64());
+                }
                 tokio::time::sleep(Duration::from_millis(wait_ms)).await;
             }
         }
@@ -256,17 +298,21 @@ impl Shared {
 
     /// Claims the row durably, however long the store cannot; nothing when it is not ours to send any more.
     async fn claim(&self, slot: &Slot, seq: OutboxSeq) -> Option<u32> {
-        loop {
+        for tries in 0_u32.. {
             let now = self.runtime.now();
             let claim = Claim { by: self.replica, until: now + self.limits.lease_ms };
             match self.store.claim(slot.id, seq, claim, now).await {
                 Ok(claimed) => return claimed,
                 Err(error) => {
-                    tracing::warn!(%error, "an outbox row could not be claimed; it waits");
-                    tokio::time::sleep(Duration::from_millis(PAUSE_MIN_MS + self.backoff_ms(4))).await;
+                    if tries == 0 {
+                        tracing::warn!(%error, conversation = %slot.id, "an outbox row could not be claimed; it waits");
+                    }
+                    let pause_ms = PAUSE_MIN_MS + self.backoff_ms(tries.saturating_add(4).min(7));
+                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
                 }
             }
         }
+        None
     }
 
     fn note_claimed(&self, slot: &Slot, seq: OutboxSeq, claimed: bool) {
@@ -298,8 +344,15 @@ impl Shared {
         });
     }
 
-    fn over(self: &Arc<Self>, slot: &Arc<Slot>, seq: OutboxSeq, event: Option<Event>, letter: Option<Letter>) {
-        self.enqueue_in(slot, Queued { event, settle: Some(seq), letter, ..Queued::event(Event::TimePassed) });
+    fn over(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        seq: OutboxSeq,
+        event: Option<Event>,
+        letter: Option<Letter>,
+        trace: Option<Trace>,
+    ) {
+        self.enqueue_in(slot, Queued { event, settle: Some(seq), letter, trace, ..Queued::event(Event::TimePassed) });
     }
 
     fn notice_letter(&self, slot: &Slot, item: &Item, attempts: u32, reason: &str) -> Letter {
@@ -347,16 +400,14 @@ impl Shared {
         deadline: Timestamp,
         attempt: u32,
     ) -> Attempted {
-        let failed = |failure: Failure| {
-            tracing::warn!(%bot, failure = failure.word(), attempts = attempt, "a bot did not answer a turn; {}", next_step(failure));
-            Attempted::Over(Some(Event::Failed { seat, turn, failure }))
-        };
+        let failed = |failure: Failure| Attempted::Over(Some(Event::Failed { seat, turn, failure }));
         let now = self.runtime.now();
         let Some(engine) = self.roster().engines.get(bot).cloned() else { return failed(Failure::NoBot) };
         if deadline <= now {
             return failed(Failure::TimedOut);
         }
         let safe = engine.traits().replay == Replay::Safe;
+        let (begun, span) = (Instant::now(), self.begin(item.trace));
         let reading = match engine.call(&item.body, id, attempt, now, deadline.ms_since(now)) {
             Asking::Never => std::future::pending().await,
             Asking::Local { reading, delay_ms } => {
@@ -366,7 +417,7 @@ impl Shared {
                 }
                 reading
             }
-            Asking::Call(call) => match self.transport.send(call).await {
+            Asking::Call(call) => match self.transport.send(traced(call, span.as_ref(), item)).await {
                 Ok(reply) => engine.read(&reply),
                 Err(Failed::NotSent) => Reading::Later { after_ms: None, failure: Failure::Unreachable },
                 Err(Failed::TimedOut) => Reading::Failed(Failure::TimedOut),
@@ -375,6 +426,11 @@ impl Shared {
                 Err(Failed::TooLarge) => Reading::Failed(Failure::Nonsense),
             },
         };
+        let outcome = outcome_of(&reading);
+        self.metrics.bot(bot).call(outcome).observe(begun.elapsed().as_secs_f64());
+        let failed_call = matches!(reading, Reading::Later { .. } | Reading::Failed(_));
+        let attributes = [("cordboard.bot", bot.as_str()), ("cordboard.outcome", outcome.word())];
+        self.end(span, Hop::EngineCall, failed_call, &attributes);
         match reading {
             Reading::Answer(answer) => Attempted::Over(Some(Event::Answered { seat, turn, answer })),
             Reading::Accepted => Attempted::Over(Some(Event::Accepted { seat, turn })),
@@ -395,7 +451,7 @@ impl Shared {
         let reading = match engine.call(&item.body, id, attempt, self.runtime.now(), NOTICE_TIMEOUT_MS) {
             Asking::Local { .. } => return Attempted::Over(None),
             Asking::Never => return Attempted::Dead(NOT_TAKEN),
-            Asking::Call(call) => self.transport.send(call).await.map(|reply| engine.read(&reply)),
+            Asking::Call(call) => self.transport.send(traced(call, None, item)).await.map(|reply| engine.read(&reply)),
         };
         let after_ms = match reading {
             Ok(Reading::Failed(Failure::Refused | Failure::OutcomeUnknown)) => return Attempted::Dead(NOT_TAKEN),
@@ -438,7 +494,11 @@ impl Shared {
             };
             let Some(mut call) = door.call(&item.body) else { return over(PushOutcome::Rejected) };
             bearer.authorise(&mut call);
-            let reading = match self.transport.send(call).await {
+            let span = self.begin(item.trace);
+            let sent = self.transport.send(traced(call, span.as_ref(), item)).await;
+            let attributes = [("cordboard.connector", connector.as_str())];
+            self.end(span, Hop::Push, !matches!(&sent, Ok(reply) if reply.status < 400), &attributes);
+            let reading = match sent {
                 Ok(reply) => door.read_push(&reply),
                 Err(Failed::NotSent) => PushReading::NotTaken { after_ms: None },
                 Err(Failed::TimedOut | Failed::Broken | Failed::TooLarge) => PushReading::Unknown,
@@ -465,19 +525,5 @@ impl Shared {
             }
         }
         again(None)
-    }
-}
-
-/// What an operator can do about a failed turn.
-const fn next_step(failure: Failure) -> &'static str {
-    match failure {
-        Failure::Unreachable => "does it run, and is its engine's address right?",
-        Failure::TimedOut => "it took longer than `hard_deadline_ms`",
-        Failure::Refused => "its engine refused the question: compare address and secrets, and look into its log",
-        Failure::Unavailable => "its engine was down or overloaded: look into its log",
-        Failure::Nonsense => "what its engine answered cannot be read: compare it with the engine's contract",
-        Failure::OutcomeUnknown => "its engine may have got the question, and `replay` forbids to ask twice",
-        Failure::Internal => "asking failed inside Cordboard; please report it",
-        Failure::NoBot => "it is not configured any more",
     }
 }

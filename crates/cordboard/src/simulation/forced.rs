@@ -78,7 +78,7 @@ fn a_message_that_comes_again_before_it_was_stored_is_applied_once() {
         world.start(u64::MAX).await;
         let (shared, _) = world.gateway().unwrap();
         let connector = shared.roster().connectors.get(&ConnectorKey::from("door")).unwrap().clone();
-        let arrival = Arrival { at: world.clock.now(), correlation: None };
+        let arrival = Arrival { at: world.clock.now(), correlation: None, request: None, trace: None };
         let message = || platform::request(Late::Push, 0, "s", "hello", "m1", None);
         // The first client is gone at once; both messages queue before a step takes either.
         assert!(shared.receive(&connector, message(), arrival.clone()).now_or_never().is_none());
@@ -127,6 +127,53 @@ fn a_first_step_of_unknown_outcome_does_not_lock_its_conversation_out() {
         assert!(says(&world, "hello").await.is_some());
         says(&world, "still there?").await.unwrap();
         ms(30_000).await;
+        assert_eq!(seen(&world), ["answer to hello", "answer to still there?"]);
+    });
+}
+
+/// Without it, a restart would take the reply for one that may not have left, and say it again.
+#[test]
+fn the_news_that_a_reply_left_is_told_until_the_store_takes_it() {
+    let down = Switch::default();
+    let hook = down.clone();
+    let memory = memory().with_faults(Arc::new(move |write| {
+        if write == Write::MarkOut && hook.is_on() { Fault::Refused } else { Fault::None }
+    }));
+    calm(Late::Push, 300, memory, async |world| {
+        world.start(u64::MAX).await;
+        down.set(true);
+        says(&world, "hello").await.unwrap();
+        ms(1_000).await;
+        let unmarked =
+            async || world.memory.load(the_conversation(&world).await).await.unwrap().unwrap().requests.len();
+        assert_eq!(unmarked().await, 1);
+        down.set(false);
+        ms(5_000).await;
+        assert_eq!(unmarked().await, 0);
+    });
+}
+
+#[test]
+fn a_store_that_takes_nothing_is_asked_ever_less_often_but_at_once_for_a_message() {
+    let (down, commits) = (Switch::default(), Arc::new(AtomicU64::new(0)));
+    let (hook, count) = (down.clone(), commits.clone());
+    let memory = memory().with_faults(Arc::new(move |write| {
+        if write != Write::Commit || !hook.is_on() {
+            return Fault::None;
+        }
+        count.fetch_add(1, Ordering::Relaxed);
+        Fault::Refused
+    }));
+    calm(Late::Push, 3_000, memory, async |world| {
+        world.start(u64::MAX).await;
+        assert_eq!(says(&world, "hello").await.unwrap(), "", "acknowledged at the soft deadline");
+        down.set(true);
+        ms(60_000).await;
+        let tries = commits.load(Ordering::Relaxed);
+        assert!((5..=15).contains(&tries), "{tries}");
+        down.set(false);
+        assert!(says(&world, "still there?").await.is_some(), "a message does not wait for the pause to end");
+        ms(20_000).await;
         assert_eq!(seen(&world), ["answer to hello", "answer to still there?"]);
     });
 }

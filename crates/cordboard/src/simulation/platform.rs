@@ -529,7 +529,7 @@ pub(super) async fn call(
     let (shared, life) = world.gateway()?;
     let connector = shared.roster().connectors.get(&ConnectorKey::from("door"))?.clone();
     let request = request(world.late, customer, session, said, message, poll);
-    let arrival = Arrival { at: world.clock.now(), correlation: None };
+    let arrival = Arrival { at: world.clock.now(), correlation: None, request: None, trace: None };
     if world.has_faults() && world.late == Late::Push && world.dice.once_in(30) {
         // Both copies of a duplicate delivery come at once; without message ids they would be two honest messages.
         let (twice, connector, copy, arrival) = (shared.clone(), connector.clone(), request.clone(), arrival.clone());

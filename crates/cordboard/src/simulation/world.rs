@@ -346,6 +346,8 @@ impl World {
                 due_poll_ms: 4_000,
                 ..Limits::default()
             },
+            metrics: Arc::default(),
+            traces: None,
         }
     }
 

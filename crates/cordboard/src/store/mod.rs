@@ -389,6 +389,19 @@ pub struct OutOfService {
     pub who: String,
 }
 
+/// How full a store is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measures {
+    /// Conversations that are not over.
+    pub open_conversations: u64,
+    /// Dead letters.
+    pub dead_letters: u64,
+    /// The size of the write-ahead log.
+    pub wal_bytes: u64,
+    /// What is free on its disk.
+    pub disk_free_bytes: u64,
+}
+
 /// What a verb gives back.
 pub type Reply<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
@@ -464,6 +477,10 @@ pub trait Store: Send + Sync + 'static {
     /// attempt to make the same pages durable may succeed although the first one's are lost.
     fn failed(&self) -> Option<Error> {
         None
+    }
+    /// How full it is, for whoever watches. A store that cannot say reports nothing.
+    fn measures(&self) -> Reply<'_, Measures> {
+        Box::pin(std::future::ready(Ok(Measures::default())))
     }
     /// Conversations, the latest first, at most `limit`: for operators and tests.
     fn conversations(&self, limit: u32) -> Reply<'_, Vec<ConversationId>>;

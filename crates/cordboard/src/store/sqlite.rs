@@ -36,14 +36,17 @@ use self::reserve::Reserve;
 use self::rows::{Failure, Rows, words};
 use self::writer::{Change, Job, Writer};
 use super::{
-    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, OutMark, OutOfService,
-    OutboxSeq, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
+    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, Measures, OutMark,
+    OutOfService, OutboxSeq, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
 };
+use crate::observe::metrics::StoreMetrics;
 
 /// The schema that this program writes; it brings an older one up to it, and refuses a newer one.
 pub const SCHEMA: usize = migrate::MIGRATIONS.len();
 
 const PAGE_BYTES: u64 = 4_096;
+/// The database in the folder; its log lies beside it.
+const FILE: &str = "cordboard.sqlite";
 
 /// How a folder is opened.
 #[derive(Clone, Debug)]
@@ -66,6 +69,8 @@ pub struct Settings {
     pub disk_reserve_mb: u64,
     /// The page cache of the writer; a reader has a quarter of it.
     pub cache_mb: u64,
+    /// Where commits are measured.
+    pub metrics: StoreMetrics,
 }
 
 impl Settings {
@@ -82,6 +87,7 @@ impl Settings {
             wal_max_mb: 64,
             disk_reserve_mb: 128,
             cache_mb: 8,
+            metrics: StoreMetrics::default(),
         }
     }
 }
@@ -210,6 +216,7 @@ pub struct Sqlite {
     reads: Option<SyncSender<Read>>,
     threads: Vec<JoinHandle<()>>,
     shared: Arc<Shared>,
+    folder: PathBuf,
     /// Held, not read: the lock ends with it. The last field, so that it is dropped last.
     _lock: File,
 }
@@ -244,6 +251,7 @@ impl Sqlite {
             checkpointer,
             shared: Arc::clone(&shared),
             reserve: Arc::clone(&reserve),
+            metrics: settings.metrics.clone(),
         };
         let checkpointer = Checkpointer {
             connection: connect(settings, 1)?,
@@ -263,7 +271,7 @@ impl Sqlite {
         }
         threads.push(spawn("store-writer", move || writer.run()).map_err(spawn_failed)?);
         threads.push(spawn("store-checkpoint", move || checkpointer.run()).map_err(spawn_failed)?);
-        Ok(Self { writes: Some(writes), reads: Some(reads), threads, shared, _lock: lock })
+        Ok(Self { writes: Some(writes), reads: Some(reads), threads, shared, folder: folder.clone(), _lock: lock })
     }
 
     fn write<T, F>(&self, takes_input: bool, change: F) -> Reply<'_, T>
@@ -358,7 +366,7 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
 /// A connection of one thread; no mutex of SQLite's own is needed.
 fn connect(settings: &Settings, cache_mb: u64) -> Result<Connection, rusqlite::Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(settings.folder.join("cordboard.sqlite"), flags)?;
+    let connection = Connection::open_with_flags(settings.folder.join(FILE), flags)?;
     // The checkpoint at closing would repeat a failed fsync and then drop the WAL.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.busy_timeout(Duration::from_secs(5))?;
@@ -488,6 +496,17 @@ impl Store for Sqlite {
 
     fn failed(&self) -> Option<Error> {
         self.shared.failed()
+    }
+
+    fn measures(&self) -> Reply<'_, Measures> {
+        let wal = self.folder.join(format!("{FILE}-wal"));
+        let folder = self.folder.clone();
+        self.read(move |connection| {
+            let (open_conversations, dead_letters) = reads::measures(connection)?;
+            let free = rustix::fs::statvfs(&folder).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+            let wal_bytes = std::fs::metadata(&wal).map_or(0, |metadata| metadata.len());
+            Ok(Measures { open_conversations, dead_letters, wal_bytes, disk_free_bytes: free.unwrap_or(0) })
+        })
     }
 
     fn conversations(&self, limit: u32) -> Reply<'_, Vec<ConversationId>> {

@@ -183,6 +183,7 @@ async fn socket_and_token_are_the_owners_and_of_this_run() {
     let (stop, closed) = Office::serve(&office.gateway, &office.folder);
     assert_ne!(office.token(), first);
     assert!(office.client().await.counts().await.is_ok());
+    assert!(office.client().await.metrics().await.unwrap().ends_with("# EOF\n"));
     stop.cancel();
     closed.cancelled().await;
     assert_eq!(std::fs::read_dir(office.folder.path()).unwrap().count(), 0);

@@ -210,6 +210,8 @@ impl Gateway {
                 policies: Arc::default(),
             },
             limits: setup.limits,
+            metrics: Arc::default(),
+            traces: None,
         };
         let shared = Shared::start(parts).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

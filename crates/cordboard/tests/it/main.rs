@@ -20,6 +20,8 @@ mod listener;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod observe;
+#[cfg(test)]
 mod platform;
 #[cfg(test)]
 mod races_v1;

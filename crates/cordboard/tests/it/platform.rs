@@ -268,7 +268,7 @@ async fn an_answer_that_the_http_layer_never_took_goes_by_a_push() {
         else {
             panic!("a message")
         };
-        let arrival = Arrival { at: gateway.shared.runtime().now(), correlation: None };
+        let arrival = Arrival { at: gateway.shared.runtime().now(), correlation: None, request: None, trace: None };
         let received = gateway.shared.receive(&gateway.v2, *message, arrival).await;
         let answer = body::sealed(received.reply, Some(received.delivery));
         if taken {

@@ -115,11 +115,16 @@ impl World {
     }
 
     pub(crate) async fn with(wishes: Wishes) -> Self {
+        Self::with_more(wishes, "").await
+    }
+
+    /// With more tables than those of the tests.
+    pub(crate) async fn with_more(wishes: Wishes, more: &str) -> Self {
         let simulator = Simulator::start(Settings::default()).await.unwrap();
         let bot = Bot::start().await;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("cordboard.toml");
-        std::fs::write(&file, configuration(wishes, &simulator.url(), &bot.url())).unwrap();
+        std::fs::write(&file, configuration(wishes, &simulator.url(), &bot.url()) + more).unwrap();
         std::fs::create_dir(folder.path().join("data")).unwrap();
         File::create(folder.path().join("data/reserve")).unwrap().set_len(RESERVE_BYTES).unwrap();
         let (name, secret) = KEY;
@@ -150,7 +155,7 @@ impl World {
         self.start().await;
     }
 
-    fn gateway(&self) -> &Gateway {
+    pub(crate) fn gateway(&self) -> &Gateway {
         self.running.as_ref().and_then(|running| running.gateway.as_ref()).unwrap()
     }
 
@@ -188,7 +193,12 @@ impl World {
 
     /// Posts a body at a customer's door as the platform would; gives the status and the body of the answer.
     pub(crate) async fn posts(&self, customer: &Customer, body: &Value) -> (u16, String) {
-        let answer = self.simulator.post_raw(customer.door(), &[KEY], body.to_string()).await;
+        self.posts_with(customer, &[KEY], &body.to_string()).await
+    }
+
+    /// The same with these headers and a body that may be anything.
+    pub(crate) async fn posts_with(&self, customer: &Customer, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+        let answer = self.simulator.post_raw(customer.door(), headers, body.to_owned()).await;
         let (status, body) = answer.unwrap();
         (status, String::from_utf8(body.to_vec()).unwrap())
     }

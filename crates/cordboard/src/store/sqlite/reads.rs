@@ -184,6 +184,14 @@ pub(super) fn out_of_service(connection: &Connection) -> Found<Vec<OutOfService>
     statement.query_map([], read)?.collect()
 }
 
+/// Conversations that are not over, and dead letters. Both are counted on indexes.
+pub(super) fn measures(connection: &Connection) -> Found<(u64, u64)> {
+    let count = |sql: &str| connection.prepare_cached(sql)?.query_row([], |row| number(row, 0));
+    let all = count("SELECT COUNT(*) FROM conversation")?;
+    let finished = count("SELECT COUNT(*) FROM conversation WHERE finished = 1")?;
+    Ok((all.saturating_sub(finished), count("SELECT COUNT(*) FROM dead_letter")?))
+}
+
 fn conversation(row: &Row<'_>, index: usize) -> Found<ConversationId> {
     number(row, index).map(ConversationId)
 }

@@ -14,10 +14,12 @@ use std::sync::{Arc, PoisonError};
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::super::Error;
 use super::rows::{Failure, Rows, words};
 use super::{Shared, reserve::Reserve};
+use crate::observe::metrics::StoreMetrics;
 
 /// Free pages that are left to be used again before any are given back to the file system.
 const FREE_PAGES_KEPT: i64 = 2_048;
@@ -99,6 +101,7 @@ pub(super) struct Writer {
     pub(super) checkpointer: SyncSender<()>,
     pub(super) shared: Arc<Shared>,
     pub(super) reserve: Arc<Reserve>,
+    pub(super) metrics: StoreMetrics,
 }
 
 impl Writer {
@@ -174,8 +177,11 @@ impl Writer {
             };
             return self.roll_back(attempt);
         }
+        let begun = Instant::now();
         match self.shared.before_commit().and_then(|()| self.execute("COMMIT")) {
             Ok(()) => {
+                self.metrics.commit.observe(begun.elapsed().as_secs_f64());
+                self.metrics.batch.observe(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
                 self.shared.commits.fetch_add(1, Ordering::Relaxed);
                 Attempt::Committed
             }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -33,6 +33,7 @@ struct Desk {
 /// One question. Dropped without an answer, it is never answered.
 pub(crate) struct Question {
     body: Value,
+    trace: Option<String>,
     answer: oneshot::Sender<(u16, String)>,
 }
 
@@ -85,7 +86,7 @@ impl Bot {
     }
 }
 
-async fn hear(State(desk): State<Arc<Desk>>, body: Bytes) -> Response {
+async fn hear(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap();
     if body.get("turn").is_none() {
         desk.notices.send(body["input"]["kind"].as_str().unwrap().to_owned()).unwrap();
@@ -96,9 +97,10 @@ async fn hear(State(desk): State<Arc<Desk>>, body: Bytes) -> Response {
     if desk.echoes.load(Ordering::SeqCst) {
         return json!({"text": format!("You said {words}.")}).to_string().into_response();
     }
+    let trace = headers.get("traceparent").map(|value| value.to_str().unwrap().to_owned());
     let (answer, answered) = oneshot::channel();
     // A test that is over hears no more questions.
-    drop(desk.questions.send(Question { body, answer }));
+    drop(desk.questions.send(Question { body, trace, answer }));
     match answered.await {
         Ok((status, body)) => (StatusCode::from_u16(status).unwrap(), body).into_response(),
         Err(_) => std::future::pending().await,
@@ -115,6 +117,11 @@ impl Question {
     /// What the customer said.
     pub(crate) fn words(&self) -> String {
         words(&self.body)
+    }
+
+    /// The trace context that came with it.
+    pub(crate) fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
     }
 
     pub(crate) fn body(&self) -> &Value {
