@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::files;
-use super::view::{CountsView, EndView, ErrorView, LetterPage, LetterView, RetryView};
+use super::view::{CountsView, EndView, ErrorView, LetterPage, LetterView, ReloadView, RetryView};
 
 /// A page of letters is far smaller.
 const ANSWER_MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -88,6 +88,14 @@ impl Client {
     /// See [`Error`]; 404 when it is not there.
     pub async fn drop_letter(&self, id: u64) -> Result<RetryView, Error> {
         self.call(Method::DELETE, &format!("/v1/dead-letters/{id}")).await
+    }
+
+    /// Lets the server read its configuration again.
+    ///
+    /// # Errors
+    /// See [`Error`]; 422 when the configuration is bad, with everything that is wrong in the message.
+    pub async fn reload(&self) -> Result<ReloadView, Error> {
+        self.call(Method::POST, "/v1/reload").await
     }
 
     /// What was counted since the server's start.

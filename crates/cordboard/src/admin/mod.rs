@@ -8,6 +8,7 @@
 //! | `DELETE /v1/dead-letters/{id}` | drops it |
 //! | `GET /v1/counts` | what was counted since the start |
 //! | `POST /v1/conversations/{id}/end` | ends a conversation |
+//! | `POST /v1/reload` | reads the configuration again |
 //!
 //! Whoever may open the socket and read the token beside it is the operator: both are for the owner of the data folder
 //! alone, and the token is a new one at every start. The command line talks through [`client`].
@@ -36,12 +37,13 @@ use tokio_util::sync::CancellationToken;
 pub use files::Error;
 use files::Files;
 use query::Query;
-use view::{CountsView, EndView, LetterPage, LetterView, RetryView};
+use view::{CountsView, EndView, LetterPage, LetterView, ReloadView, RetryView};
 
 use crate::dead_letter::Redriven;
 use crate::gateway::Shared;
 use crate::http::body::{self, Answer, Cap};
 use crate::http::server::{self, Handler};
+use crate::reload::Reloading;
 use crate::runner::Told;
 use crate::store::{self, LetterQuery};
 
@@ -56,7 +58,7 @@ const CONNECTIONS_MAX: usize = 64;
 /// The admin API, bound and not served yet.
 pub struct Admin {
     listener: UnixListener,
-    operator: Arc<Operator>,
+    operator: Operator,
     files: Files,
 }
 
@@ -70,16 +72,22 @@ impl Admin {
         let (files, listener, token) = Files::create(data_dir)?;
         Ok(Self {
             listener,
-            operator: Arc::new(Operator { shared, token: digest(token.expose_secret().as_bytes()) }),
+            operator: Operator { shared, token: digest(token.expose_secret().as_bytes()), reloading: None },
             files,
         })
+    }
+
+    /// Lets an operator put a changed configuration into effect.
+    #[must_use]
+    pub fn with_reload(self, reloading: Arc<Reloading>) -> Self {
+        Self { operator: Operator { reloading: Some(reloading), ..self.operator }, ..self }
     }
 
     /// Serves until `stop`; then the socket and the token are gone.
     pub async fn serve(self, stop: CancellationToken) {
         let limits = server::Limits { connections_max: CONNECTIONS_MAX, ..server::Limits::default() };
         let runtime = self.operator.shared.runtime().clone();
-        server::serve(self.listener, self.operator, limits, runtime, stop).await;
+        server::serve(self.listener, Arc::new(self.operator), limits, runtime, stop).await;
         drop(self.files);
     }
 }
@@ -88,6 +96,7 @@ impl Admin {
 struct Operator {
     shared: Arc<Shared>,
     token: [u8; 32],
+    reloading: Option<Arc<Reloading>>,
 }
 
 fn digest(bytes: &[u8]) -> [u8; 32] {
@@ -140,9 +149,13 @@ impl Operator {
                 options::<NoOptions>(head, body).await?;
                 self.end(conversation_id(id)?).await
             }
+            (&Method::POST, ["v1", "reload"]) => {
+                options::<NoOptions>(head, body).await?;
+                self.reload().await
+            }
             (_, ["v1", "dead-letters"] | ["v1", "counts"]) => Ok(body::not_allowed("GET")),
             (_, ["v1", "dead-letters", _]) => Ok(body::not_allowed("GET, DELETE")),
-            (_, ["v1", "dead-letters", _, "retry"] | ["v1", "conversations", _, "end"]) => {
+            (_, ["v1", "dead-letters", _, "retry"] | ["v1", "conversations", _, "end"] | ["v1", "reload"]) => {
                 Ok(body::not_allowed("POST"))
             }
             _ => Ok(body::refused(StatusCode::NOT_FOUND, "path", "there is no such path")),
@@ -202,6 +215,19 @@ impl Operator {
             Redriven::NotThere => *no_letter(),
             Redriven::NotPossible(why) => body::refused(StatusCode::UNPROCESSABLE_ENTITY, "letter.not_possible", &why),
         })
+    }
+
+    async fn reload(&self) -> Result<Response<Answer>, Ended> {
+        let Some(reloading) = &self.reloading else {
+            return Err(not_understood("this gateway was not started from a file".to_owned()));
+        };
+        match reloading.reload("operator").await {
+            Ok(reloaded) => Ok(body::value(StatusCode::OK, &ReloadView::of(&reloaded))),
+            Err(refused) => {
+                let message = refused.to_string();
+                Err(Box::new(body::refused(StatusCode::UNPROCESSABLE_ENTITY, refused.word(), &message)))
+            }
+        }
     }
 
     async fn end(&self, id: ConversationId) -> Result<Response<Answer>, Ended> {

@@ -6,10 +6,13 @@
 mod bots;
 mod check;
 mod completions;
+mod config;
 mod dead_letters;
 mod demo;
+mod doctor;
 mod healthcheck;
 mod log;
+mod reload;
 mod serve;
 mod signals;
 mod simulate;
@@ -17,7 +20,7 @@ mod test;
 mod version;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -43,8 +46,10 @@ const EXAMPLES: &str = "\
 Examples:
   cordboard demo
       see everything at work, without Genesys
+  cordboard config init
+      write a configuration to start from
   cordboard check --config cordboard.toml
-      is the configuration right?
+      is the configuration right, and what belongs where in Genesys?
   cordboard serve --config cordboard.toml
       run the gateway
   cordboard test conversations/answered-at-once.toml --config cordboard.toml
@@ -59,8 +64,15 @@ Exit codes: 0 done, 1 failed, 2 called wrongly, 78 bad configuration.";
 enum Command {
     /// Runs the gateway until SIGTERM or Ctrl-C.
     Serve(serve::Arguments),
-    /// Reads and checks a configuration, and says what is wrong with it.
+    /// Reads and checks a configuration, says what is wrong with it, and what to enter in Genesys.
     Check(check::Arguments),
+    /// Lets a running gateway read its configuration again.
+    Reload(reload::Arguments),
+    /// Writes a configuration to start from, prints its schema, or the values in effect.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Finds out what is wrong with a set-up, and says what to do: store, network, clock, tokens, permissions, engines.
+    Doctor(doctor::Arguments),
     /// Plays everything that can happen against a simulated Genesys Cloud, and shows it.
     Demo(demo::Arguments),
     /// Runs a simulated Genesys Cloud alone, to be led over HTTP.
@@ -120,6 +132,8 @@ impl ConfigFile {
 enum Failed {
     /// The configuration is wrong.
     Misconfigured(Problems),
+    /// A running gateway found it wrong, and said why.
+    BadThere(String),
     /// Something else, in words for the operator; empty when everything was said already.
     Because(String),
 }
@@ -161,7 +175,10 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, out: &mut (dyn Write + Send)) -> Result<(), Failed> {
     match command {
         Command::Serve(arguments) => serve::run(arguments).await,
-        Command::Check(arguments) => check::run(&arguments, out),
+        Command::Check(arguments) => check::run(&arguments, out).await,
+        Command::Reload(arguments) => reload::run(&arguments, out).await,
+        Command::Config(command) => config::run(&command, out),
+        Command::Doctor(arguments) => doctor::run(&arguments, out).await,
         Command::Demo(arguments) => demo::run(&arguments, out).await,
         Command::Simulate(arguments) => simulate::run(arguments, out).await,
         Command::Test(arguments) => test::run(&arguments, out).await,
@@ -178,7 +195,16 @@ fn ended(outcome: Result<(), Failed>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed::Misconfigured(problems)) => {
-            eprintln!("{problems}");
+            // Lines of the file are for a person who looks at it, not for a log.
+            match io::stderr().is_terminal() {
+                _ if problems.iter().next().is_none() => {}
+                true => eprintln!("{}", problems.with_excerpts()),
+                false => eprintln!("{problems}"),
+            }
+            ExitCode::from(BAD_CONFIGURATION)
+        }
+        Err(Failed::BadThere(said)) => {
+            eprintln!("{said}");
             ExitCode::from(BAD_CONFIGURATION)
         }
         Err(Failed::Because(reason)) => {

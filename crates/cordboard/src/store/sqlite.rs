@@ -7,6 +7,7 @@
 //! The folder is locked while it is open, so whoever holds it knows that every earlier run is dead.
 
 mod checkpoint;
+mod look;
 mod migrate;
 mod reads;
 mod reserve;
@@ -30,6 +31,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use self::checkpoint::Checkpointer;
+pub use self::look::{Found, Resting, look};
 use self::reserve::Reserve;
 use self::rows::{Failure, Rows, words};
 use self::writer::{Change, Job, Writer};

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod called;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod letters;
 #[cfg(test)]
 mod packaging;

@@ -8,6 +8,8 @@ mod corpus;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
 mod gateway;
