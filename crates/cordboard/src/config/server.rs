@@ -18,7 +18,7 @@ pub struct Server {
     #[schemars(with = "String")]
     pub listen: SocketAddr,
     /// The folder of the store, used by one process at a time. A relative path starts at the folder of the configuration
-    /// file. Its whole path must be shorter than about 90 bytes, because the operator's socket is in it. Default "data".
+    /// file. Its whole path has at most 96 bytes, because the operator's socket is in it. Default "data".
     pub data_dir: PathBuf,
     /// How long requests are still answered after the signal to stop, 0 to 600000. Default 5000.
     pub drain_ms: u64,

@@ -9,6 +9,10 @@ mod letters;
 #[cfg(test)]
 mod packaging;
 #[cfg(test)]
+mod reloading;
+#[cfg(test)]
+mod starting;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 mod told;
