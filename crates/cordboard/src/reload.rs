@@ -18,6 +18,7 @@ use crate::gateway::Shared;
 use crate::outbox::{OrgAccess, PushAccess};
 use crate::roster::Roster;
 use crate::store;
+use crate::systemd;
 
 /// The tables that a reload puts into effect, and the keys of `[server]`; everything else needs a restart.
 const TAKEN: [&str; 8] = [
@@ -107,8 +108,13 @@ impl Reloading {
     ///
     /// [`Refused`]; then nothing has changed.
     pub async fn reload(&self, by: &str) -> Result<Reloaded, Refused> {
+        systemd::reloading();
         let reloaded = self.read_and_replace().await;
         self.shared.metrics().reloaded(reloaded.is_ok().then(|| self.shared.runtime().now()));
+        systemd::ready(match reloaded {
+            Ok(_) => "answering, with the configuration read again",
+            Err(_) => "answering, with the earlier configuration; the log says what is wrong with the new one",
+        });
         match &reloaded {
             Ok(reloaded) => tell(reloaded, by),
             Err(refused) => {

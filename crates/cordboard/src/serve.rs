@@ -294,13 +294,12 @@ pub async fn serve(
     if let Some(file) = &options.ready_file {
         write_whole(file, &format!("{address}\n")).map_err(|source| Error::ReadyFile { file: file.clone(), source })?;
     }
-    let status = format!("answering on {scheme}://{address}");
-    systemd::ready(&status);
+    systemd::ready(&format!("answering on {scheme}://{address}"));
     let failed = tokio::select! {
         biased;
         () = shutdown => None,
         error = gateway.store_failed() => Some(error),
-        never = reload_at(hangup, gateway.reloading(), &status) => match never {},
+        never = reload_at(hangup, gateway.reloading()) => match never {},
         never = systemd::watched(gateway.shared().store().as_ref()) => match never {},
     };
     if let Some(error) = &failed {
@@ -331,15 +330,13 @@ fn why_not_listen(address: SocketAddr, error: &io::Error) -> String {
 }
 
 /// Reads the configuration again at every signal.
-async fn reload_at(hangup: &mut Signal, reloading: &Reloading, status: &str) -> Infallible {
+async fn reload_at(hangup: &mut Signal, reloading: &Reloading) -> Infallible {
     loop {
         if hangup.recv().await.is_none() {
             return std::future::pending().await;
         }
-        systemd::reloading();
-        // What came of it is in the log.
+        // What came of it is in the log, and told to the service manager.
         drop(reloading.reload("SIGHUP").await);
-        systemd::ready(status);
     }
 }
 

@@ -86,7 +86,10 @@ impl<'a> Life<'a> {
         let checked = checked.and_then(|()| self.ledger.observe(&effects));
         assert_eq!(checked, Ok(()), "{events:?}\n{effects:?}");
         self.kept(&events[0], &effects);
-        is_kept(&after, &events, &effects);
+        // What came before the last step is a life of its own, and is looked at there.
+        if self.bytes.is_empty() {
+            is_kept(&after, &events, &effects);
+        }
         after
     }
 

@@ -1,6 +1,7 @@
 //! The corpus on stable: no input that was ever worth keeping breaks a promise, and together they still reach everything.
 
 use std::collections::BTreeSet;
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
 use fuzzing::TARGETS;
@@ -10,8 +11,9 @@ fn fuzz() -> PathBuf {
 }
 
 fn names(folder: &Path) -> BTreeSet<String> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    let entries = std::fs::read_dir(folder).expect("the folder is there");
+    let name = |entry: std::io::Result<DirEntry>| entry.expect("it can be listed").file_name();
+    entries.map(|entry| name(entry).into_string().expect("names are texts")).collect()
 }
 
 #[test]

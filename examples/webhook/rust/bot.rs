@@ -24,8 +24,8 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 static SECRET: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let secret = std::env::var("CORDBOARD_SECRET").expect("set CORDBOARD_SECRET, the same here and for Cordboard");
-    BASE64_STANDARD.decode(secret.trim_start_matches("whsec_")).expect("CORDBOARD_SECRET is whsec_ and Base64")
+    let secret = std::env::var("CORDBOARD_SECRET").unwrap_or_default();
+    BASE64_STANDARD.decode(secret.trim_start_matches("whsec_")).unwrap_or_default()
 });
 
 /// So many turns are remembered. A bot that acts on something keeps them in its database.
@@ -144,7 +144,12 @@ async fn answer(State(answered): State<Arc<Mutex<Answered>>>, headers: HeaderMap
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    LazyLock::force(&SECRET);
+    if SECRET.is_empty() {
+        eprintln!(
+            "set CORDBOARD_SECRET, the same here and for Cordboard: export CORDBOARD_SECRET=\"whsec_$(openssl rand -base64 32)\""
+        );
+        std::process::exit(1);
+    }
     let _already_there = rustls::crypto::ring::default_provider().install_default();
     let port = std::env::args().nth(1).and_then(|port| port.parse().ok()).unwrap_or(9000);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::net::UnixDatagram;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 use crate::called::{Served, cordboard, file, run, text};
 use crate::stopping::gateway_file;
@@ -21,6 +21,21 @@ async fn told(socket: &UnixDatagram) -> String {
     let mut message = [0; 1024];
     let length = tokio::time::timeout(PATIENCE, socket.recv(&mut message)).await.expect("the manager is told").unwrap();
     text(&message[..length])
+}
+
+/// The next message that is not only a sign of life.
+async fn news(socket: &UnixDatagram) -> String {
+    loop {
+        let message = told(socket).await;
+        if message != "WATCHDOG=1\n" {
+            return message;
+        }
+    }
+}
+
+async fn signal(child: &Child, name: &str) {
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args([name, &pid]).status().await.unwrap().success());
 }
 
 #[tokio::test]
@@ -42,13 +57,16 @@ async fn a_service_manager_is_told_of_the_start_the_life_and_the_end() {
     for _ in 0..3 {
         assert_eq!(told(&socket).await, "WATCHDOG=1\n");
     }
-    let pid = child.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
-    let mut last = told(&socket).await;
-    while last == "WATCHDOG=1\n" {
-        last = told(&socket).await;
-    }
-    assert!(last.starts_with("STOPPING=1\n"), "{last}");
+    signal(&child, "-HUP").await;
+    let reloading = news(&socket).await;
+    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    assert_eq!(news(&socket).await, "READY=1\nSTATUS=answering, with the configuration read again\n");
+    std::fs::write(&config, "version = 1\n[sever]\n").unwrap();
+    signal(&child, "-HUP").await;
+    assert!(news(&socket).await.starts_with("RELOADING=1\n"));
+    assert!(news(&socket).await.starts_with("READY=1\nSTATUS=answering, with the earlier configuration"));
+    signal(&child, "-TERM").await;
+    assert!(news(&socket).await.starts_with("STOPPING=1\n"));
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
 }
 
