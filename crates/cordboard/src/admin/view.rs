@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::audit::Entry;
+use crate::doors::calls::Call;
 use crate::gateway::Shared;
 use crate::store::Letter;
 
@@ -139,6 +141,74 @@ impl CountsView {
             draining: shared.is_draining(),
         }
     }
+}
+
+/// A call of a platform or an engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallView {
+    /// Ascending in the order in which calls ended.
+    pub number: u64,
+    /// When it came, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// Until its answer was decided.
+    pub took_ms: u64,
+    /// From where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// Its method.
+    pub method: String,
+    /// Its path without the query, cut to 200 characters.
+    pub path: String,
+    /// The connector it reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connector: Option<String>,
+    /// The status of the answer; nothing when the client went away before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The word for why it was refused, or taken and not understood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What is wrong and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+    /// The platform's own id of the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+}
+
+impl From<Call> for CallView {
+    fn from(call: Call) -> Self {
+        let (reason, advice) = call.reason.map(|reason| (reason.word, reason.advice)).unzip();
+        Self {
+            number: call.number,
+            at_ms: call.at.0,
+            took_ms: call.took_ms,
+            client: call.client.map(|client| client.to_string()),
+            method: call.method,
+            path: call.path,
+            connector: call.place,
+            status: call.status,
+            reason,
+            advice: advice.filter(|advice| !advice.is_empty()),
+            correlation_id: call.correlation,
+        }
+    }
+}
+
+/// The latest calls, in the order in which they ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallPage {
+    /// They.
+    pub requests: Vec<CallView>,
+    /// What to ask for next.
+    pub after: u64,
+}
+
+/// What operators did, ascending.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditPage {
+    /// The latest entries.
+    pub entries: Vec<Entry>,
 }
 
 /// A refusal of the API.

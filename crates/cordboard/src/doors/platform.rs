@@ -29,6 +29,8 @@ use crate::store::{Blob, Letter};
 /// The platform's own id of a call (`reference/digital-bot-connector.md`, section 1.1), for support cases.
 const CORRELATION_ID: &str = "inin-correlation-id";
 const CORRELATION_MAX_BYTES: usize = 100;
+/// What an operator is told of the constant refusal.
+const REFUSED: &str = "the store did not decide in time or takes nothing, or too many requests are open; see the log";
 
 /// One integration, ready to be called.
 pub(super) struct Mount {
@@ -139,11 +141,12 @@ impl Mount {
     ) -> Option<Response<Answer>> {
         if !self.credentials.verify(&head.headers) {
             self.tell_of_a_stranger();
-            return Some(body::refused(
+            let refused = body::refused(
                 StatusCode::FORBIDDEN,
                 "credentials",
                 "a header with this integration's secret is missing or wrong",
-            ));
+            );
+            return Some(body::because(refused, "credentials", &self.credentials.explain(&head.headers)));
         }
         self.stranger_told.store(false, Ordering::Relaxed);
         let place = self.place(rest);
@@ -203,7 +206,9 @@ impl Mount {
             Parsed::Message(message) => {
                 let arrival = Arrival { at, correlation: correlation(&head.headers) };
                 let received = self.shared.receive(&self.connector, *message, arrival).await;
-                body::sealed(received.reply, Some(received.delivery))
+                let is_refusal = received.delivery.is_refusal();
+                let answer = body::sealed(received.reply, Some(received.delivery));
+                if is_refusal { body::because(answer, "refused", REFUSED) } else { answer }
             }
             Parsed::NotUnderstood { reply, reason } => self.bury(&bytes, reason, reply, at).await,
             Parsed::NotJson => {
@@ -221,7 +226,7 @@ impl Mount {
             conversation: None,
             kind: dead_letter::INPUT.into(),
             place: key.0.clone(),
-            reason,
+            reason: reason.clone(),
             attempts: 1,
             died: at,
             payload: Blob::clear(raw),
@@ -231,16 +236,16 @@ impl Mount {
             return self.refused();
         }
         self.shared.counts.letters.fetch_add(1, Ordering::Relaxed);
-        body::sealed(reply, None)
+        body::because(body::sealed(reply, None), "not_understood", &reason)
     }
 
     fn refused(&self) -> Response<Answer> {
         self.shared.counts.refused.fetch_add(1, Ordering::Relaxed);
-        body::sealed(self.connector.refusal(), None)
+        body::because(body::sealed(self.connector.refusal(), None), "refused", REFUSED)
     }
 }
 
-fn correlation(headers: &HeaderMap) -> Option<Arc<str>> {
+pub(super) fn correlation(headers: &HeaderMap) -> Option<Arc<str>> {
     let text = headers.get(CORRELATION_ID)?.to_str().ok()?;
     // Visible ASCII, so every place in it is the edge of a character.
     Some(text[..text.len().min(CORRELATION_MAX_BYTES)].into())
