@@ -10,7 +10,7 @@ use model::{
 };
 
 use crate::state::{HELD_PARTS_MAX, Leg, OpenRequest, PUSHES_MAX, UNCONFIRMED_MAX, Unconfirmed, UnderWay, Wants};
-use crate::{Conversation, Step};
+use crate::{Conversation, Step, turn};
 
 impl Step<'_> {
     pub(crate) fn leg_mut(&mut self, id: LegId) -> Option<&mut Leg> {
@@ -135,13 +135,7 @@ impl Step<'_> {
     /// The session of the platform ends with a part that closes it.
     fn close_with(&mut self, id: LegId, parts: &[Part]) {
         let Some(last) = parts.last().filter(|part| part.outcome.closes()) else { return };
-        let evidence = match (&last.outcome, last.by_policy) {
-            (Outcome::HandOver(_), true) => Evidence::PolicyHandedOver,
-            (Outcome::HandOver(_), false) => Evidence::BotHandedOver,
-            (Outcome::Done | Outcome::Open, true) => Evidence::Operator,
-            (Outcome::Done | Outcome::Open, false) => Evidence::BotEnded,
-        };
-        self.close_leg(id, evidence);
+        self.close_leg(id, turn::evidence_of(last));
     }
 
     pub(crate) fn close_leg(&mut self, id: LegId, evidence: Evidence) {
@@ -199,7 +193,7 @@ impl Step<'_> {
                 leg.open[index].wants = Wants::Whatever;
             }
             self.record(Fact::HoldingLimit);
-            self.call_a_human(seat, "engine_slow");
+            self.call_a_human(seat, "engine_slow", None);
             return;
         }
         let (line, label) = (policy.texts.still_working.clone(), policy.texts.poll_label.clone());

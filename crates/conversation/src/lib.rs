@@ -76,6 +76,7 @@ impl Step<'_> {
             Event::Draining => self.draining(),
             Event::FloorSeen { holder } => self.floor_seen(*holder),
             Event::EndedByOperator => self.ended_by_operator(),
+            Event::HandedOverByOperator { bot, reason } => self.handed_over_by_operator(bot, reason),
             Event::Redriven { seat, part } => self.redriven(*seat, part),
         }
     }

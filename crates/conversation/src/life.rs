@@ -1,9 +1,12 @@
 //! Deadlines, the floor, and how sessions end.
 
-use model::{Evidence, Fact, Failure, Floor, Holder, LegId, News, Outcome, RequestId, SeatId, Undelivered};
+use model::{
+    BotKey, Evidence, Fact, Failure, Floor, HandOver, Holder, LegId, News, Outcome, RequestId, SeatId, SeatKind,
+    Undelivered,
+};
 
 use crate::turn::policy_part;
-use crate::{Leg, Step};
+use crate::{Leg, Seat, Step};
 
 impl Step<'_> {
     pub(crate) fn move_floor(&mut self, holder: Holder, evidence: Evidence) {
@@ -158,6 +161,14 @@ impl Step<'_> {
         for seat in seats {
             self.end_session(seat, news);
         }
+    }
+
+    /// An operator takes a bot out of service now: its running turn is over, and a human takes over.
+    pub(crate) fn handed_over_by_operator(&mut self, bot: &BotKey, reason: &str) -> bool {
+        let sits = |seat: &&Seat| seat.session.is_some() && seat.bot == *bot && seat.kind == SeatKind::Front;
+        let Some(seat) = self.state.seats.iter().find(sits).map(|seat| seat.id) else { return false };
+        self.call_a_human(seat, HandOver::BY_OPERATOR, Some(reason));
+        true
     }
 
     /// An operator ends the conversation: the platform's session is closed by the path of a bot that is done.

@@ -13,6 +13,8 @@ pub struct Policies {
     pub bots: BTreeMap<BotKey, BotPolicy>,
     /// For a bot that is not configured any more.
     pub fallback: BotPolicy,
+    /// Bots that an operator took out of service, each with the reason that agents read.
+    pub out_of_service: BTreeMap<BotKey, String>,
 }
 
 impl Policies {
@@ -20,6 +22,12 @@ impl Policies {
     #[must_use]
     pub fn of(&self, bot: &BotKey) -> &BotPolicy {
         self.bots.get(bot).unwrap_or(&self.fallback)
+    }
+
+    /// Why a bot is out of service: its new turns ask no engine and go to a human.
+    #[must_use]
+    pub fn out_of_service(&self, bot: &BotKey) -> Option<&str> {
+        self.out_of_service.get(bot).map(String::as_str)
     }
 }
 

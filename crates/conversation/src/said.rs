@@ -347,7 +347,7 @@ impl Step<'_> {
             let turn = self.number_turn(seat);
             self.record(Fact::TurnLimit);
             self.record(Fact::Unasked { seat, turn });
-            self.call_a_human(seat, "turn_limit");
+            self.call_a_human(seat, "turn_limit", None);
             return Wants::Turn(turn);
         }
         Wants::Turn(self.take_turn(seat, &said.input, &said.language))
@@ -358,7 +358,7 @@ impl Step<'_> {
     fn empty_poll(&mut self, said: &Said, seat: SeatId) -> Wants {
         self.record(Fact::EmptyPoll);
         if said.door.late == Late::PendingFlow {
-            self.call_a_human(seat, "answer_lost");
+            self.call_a_human(seat, "answer_lost", None);
         }
         Wants::Whatever
     }
@@ -396,9 +396,10 @@ impl Step<'_> {
     }
 
     /// The policy calls a human: the hand-over text, and the end of the session.
-    pub(crate) fn call_a_human(&mut self, seat: SeatId, reason: &str) {
+    pub(crate) fn call_a_human(&mut self, seat: SeatId, reason: &str, note: Option<&str>) {
         let text = self.state.seat(seat).and_then(|seat| self.policies.of(&seat.bot).texts.hand_over.clone());
-        let part = turn::policy_part(text, Outcome::HandOver(HandOver { reason: reason.into(), note: None }));
+        let hand_over = HandOver { reason: reason.into(), note: note.map(Into::into) };
+        let part = turn::policy_part(text, Outcome::HandOver(hand_over));
         self.say_of_own_accord(seat, part);
     }
 }

@@ -27,6 +27,10 @@ impl Step<'_> {
             return;
         }
         let Some(next) = sitting.waiting.pop_front() else { return };
+        if let Some(reason) = self.policies.out_of_service(&sitting.bot) {
+            let reason = reason.to_owned();
+            return self.turn_away(seat, next.number, &reason);
+        }
         let time_ms = self.policies.of(&sitting.bot).hard_deadline_ms;
         let hard_deadline = now + time_ms;
         sitting.turn = Some(Turn { number: next.number, hard_deadline, parts: 0, accepted: false });
@@ -50,6 +54,16 @@ impl Step<'_> {
         }
         self.state.turns += 1;
         self.effects.push(Effect::Ask(Box::new(ask)));
+    }
+
+    /// The bot is out of service: no engine is asked, a human takes over.
+    fn turn_away(&mut self, seat: SeatId, turn: TurnNumber, reason: &str) {
+        let Some(sitting) = self.state.seat(seat) else { return };
+        let text = self.policies.of(&sitting.bot).texts.hand_over.clone();
+        let hand_over = HandOver { reason: HandOver::OUT_OF_SERVICE.into(), note: Some(reason.into()) };
+        let part = policy_part(text, Outcome::HandOver(hand_over));
+        self.record(Fact::OutOfService { seat, turn });
+        self.say(seat, Part { turn: Some(turn), number: 1, ..part });
     }
 
     /// The engine took the turn and will answer by a callback; the deadlines stand.
@@ -215,7 +229,7 @@ impl Step<'_> {
             return;
         };
         let outcome = part.outcome.clone();
-        let by_policy = part.by_policy;
+        let evidence = evidence_of(&part);
         self.hold(leg, part);
         match outcome {
             Outcome::Open => {
@@ -232,14 +246,11 @@ impl Step<'_> {
             }
             Outcome::HandOver(_) => {
                 self.end_session(seat, News::HandedOver);
-                self.move_floor(
-                    Holder::HandingOver,
-                    if by_policy { Evidence::PolicyHandedOver } else { Evidence::BotHandedOver },
-                );
+                self.move_floor(Holder::HandingOver, evidence);
             }
             Outcome::Done => {
                 self.end_session(seat, News::Ended);
-                self.move_floor(Holder::Ended, if by_policy { Evidence::Operator } else { Evidence::BotEnded });
+                self.move_floor(Holder::Ended, evidence);
             }
         }
     }
@@ -284,6 +295,20 @@ pub(crate) fn policy_part(text: Option<String>, outcome: Outcome) -> Part {
         slots: Slots::new(),
         attributes: Attributes::new(),
         by_policy: true,
+    }
+}
+
+/// What a part that closes the session shows: who closed it, and why.
+pub(crate) fn evidence_of(part: &Part) -> Evidence {
+    match (&part.outcome, part.by_policy) {
+        (Outcome::HandOver(hand_over), true) => match hand_over.reason.as_str() {
+            HandOver::BY_OPERATOR => Evidence::Operator,
+            HandOver::OUT_OF_SERVICE => Evidence::OutOfService,
+            _ => Evidence::PolicyHandedOver,
+        },
+        (Outcome::HandOver(_), false) => Evidence::BotHandedOver,
+        (Outcome::Done | Outcome::Open, true) => Evidence::Operator,
+        (Outcome::Done | Outcome::Open, false) => Evidence::BotEnded,
     }
 }
 

@@ -15,6 +15,7 @@ use crate::outbox::Sending;
 use crate::roster::Roster;
 use crate::runner::Slots;
 use crate::runtime::Runtime;
+use crate::service::in_force;
 use crate::store::{self, Key, Replica, Store};
 use crate::timer::Timers;
 
@@ -141,6 +142,8 @@ pub struct Shared {
     pub calls: Calls,
     /// Told after every commit, for those who follow conversations.
     pub(crate) committed: tokio::sync::Notify,
+    /// Held while the roster in force is changed, so that no change is lost.
+    pub(crate) changing: tokio::sync::Mutex<()>,
     drained_at_ms: AtomicI64,
     stopped: AtomicBool,
 }
@@ -152,12 +155,14 @@ impl Shared {
     /// When the store cannot be used.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, store::Error> {
         let started = parts.store.start().await?;
+        let out_of_service = parts.store.out_of_service().await?;
+        let roster = in_force(parts.roster, &out_of_service);
         let shared = Arc::new(Self {
             sending: Sending::new(&parts.limits),
             store: parts.store,
             runtime: parts.runtime,
             transport: parts.transport,
-            roster: ArcSwap::from_pointee(parts.roster),
+            roster: ArcSwap::from_pointee(roster),
             limits: parts.limits,
             counts: Counts::default(),
             replica: started.replica,
@@ -168,6 +173,7 @@ impl Shared {
             redriving: tokio::sync::Mutex::default(),
             calls: Calls::default(),
             committed: tokio::sync::Notify::new(),
+            changing: tokio::sync::Mutex::default(),
             drained_at_ms: AtomicI64::new(0),
             stopped: AtomicBool::new(false),
         });
@@ -183,8 +189,8 @@ impl Shared {
         self.roster.load_full()
     }
 
-    /// Puts another roster in service: the next step of every conversation goes by it.
-    pub fn replace_roster(&self, roster: Roster) {
+    /// The next step of every conversation goes by this roster. [`Shared::replace_roster`] is the way in.
+    pub(crate) fn put_in_force(&self, roster: Roster) {
         self.roster.store(Arc::new(roster));
     }
 

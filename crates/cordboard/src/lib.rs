@@ -20,6 +20,7 @@ pub mod roster;
 pub mod runner;
 pub mod runtime;
 pub mod serve;
+pub mod service;
 #[cfg(test)]
 mod simulation;
 mod step;

@@ -9,12 +9,14 @@ pub(crate) mod token;
 use genesys::cloud::oauth::TokenRequest;
 use genesys::cloud::region::Region;
 use model::OrgKey;
-use secrecy::SecretString;
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer};
 
 pub use rate::Rate;
 pub use token::{Bearer, NoToken, Reason, Tokens};
 
+use crate::config::SecretText;
 use crate::connector::Misconfigured;
 use crate::http::Call;
 
@@ -22,24 +24,27 @@ use crate::http::Call;
 const REQUESTS_PER_MINUTE: u32 = 300;
 
 /// One `[orgs.KEY]` table of the configuration.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrgConfig {
-    /// The region: its domain (`mypurecloud.de`), an address below it, or its AWS name (`eu-central-1`).
+    /// The region: its domain (`mypurecloud.de`), an address below it, or its AWS name (`eu-central-1`). It is needed unless
+    /// both of the next two are there. Default: none.
     #[serde(default)]
     pub region: Option<String>,
-    /// Where the API answers, instead of the region's address.
+    /// Where the API answers, such as the address of a simulator. Default: of the region.
     #[serde(default)]
     pub api_url: Option<String>,
-    /// Where tokens are fetched, instead of the region's address.
+    /// Where tokens are fetched. Default: of the region.
     #[serde(default)]
     pub login_url: Option<String>,
     /// The id of the OAuth client (grant: client credentials; role with `integration:botconnector:send`).
     pub client_id: String,
-    /// Its secret.
+    /// The secret of the OAuth client.
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "SecretText")]
     pub client_secret: SecretString,
-    /// How many requests a minute the org may get from us. Default 300.
+    /// How many requests a minute the org may get from us, 10 to 100000. The platform's usual limit is 300 for each OAuth
+    /// client. Default 300.
     #[serde(default = "requests_per_minute")]
     pub requests_per_minute: u32,
 }
@@ -71,15 +76,28 @@ impl Org {
     pub fn new(key: OrgKey, config: &OrgConfig) -> Result<Self, Misconfigured> {
         let place = format!("orgs.{key}");
         let wrong = |what: String| Misconfigured(format!("{place}: {what}"));
-        let region =
-            config.region.as_deref().map(Region::parse).transpose().map_err(|error| wrong(error.to_string()))?;
+        let region = config
+            .region
+            .as_deref()
+            .map(Region::parse)
+            .transpose()
+            .map_err(|error| wrong(format!("region: {error}")))?;
         let base = |name: &str, given: &Option<String>, of_region: fn(Region) -> &'static str| match (given, region) {
             (Some(url), _) => base_url(url).map_err(|what| wrong(format!("{name} {what}"))),
             (None, Some(region)) => Ok(of_region(region).to_owned()),
             (None, None) => Err(wrong(format!("write `region`, such as \"mypurecloud.de\", or `{name}`"))),
         };
-        if !(10..=100_000).contains(&config.requests_per_minute) {
-            return Err(wrong("requests_per_minute lies between 10 and 100000".to_owned()));
+        if !(10..=10_000_000).contains(&config.requests_per_minute) {
+            return Err(wrong("requests_per_minute lies between 10 and 10000000".to_owned()));
+        }
+        let secret = config.client_secret.expose_secret();
+        if secret.is_empty() {
+            return Err(wrong("`client_secret` is empty; write the secret of the OAuth client".to_owned()));
+        }
+        if secret.trim() != secret || secret.contains(char::is_control) {
+            let what =
+                "`client_secret` begins or ends with a blank or a line break, or has one inside; write it on one line";
+            return Err(wrong(what.to_owned()));
         }
         let request = TokenRequest::new(config.client_id.clone(), config.client_secret.clone())
             .map_err(|error| wrong(format!("client_id: {error}")))?;

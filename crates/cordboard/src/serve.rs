@@ -145,6 +145,9 @@ impl Gateway {
         let body_max_bytes = usize::try_from(server.body_max_kb * 1024).unwrap_or(usize::MAX);
         let doors = Doors::new(shared.clone(), &integrations, &doors::Limits { body_max_bytes, ..Default::default() });
         let admin = Admin::bind(shared.clone(), &server.data_dir).inspect_err(|_| shared.stop())?;
+        if server.group_may_read {
+            admin.let_group_read().inspect_err(|_| shared.stop())?;
+        }
         let (listener_ends, admin_ends) = (CancellationToken::new(), CancellationToken::new());
         runtime.spawn(admin.serve(admin_ends.clone()));
         let listener_ended = CancellationToken::new();
@@ -235,6 +238,13 @@ pub async fn serve(config: Config, options: &Options, shutdown: impl Future<Outp
         config.connectors.iter().map(|(key, integration)| (key.to_string(), path_of(integration).to_owned())).collect();
     let gateway = Gateway::start(config).await?;
     let address = gateway.address();
+    for service in gateway.shared().out_of_service().await? {
+        tracing::warn!(
+            bot = %service.bot, reason = service.reason, who = service.who,
+            "a bot is out of service and its turns go to humans; `cordboard bots enable {}` puts it in again",
+            service.bot
+        );
+    }
     let scheme = if gateway.tls().is_some() { "https" } else { "http" };
     let doors: Vec<String> = doors.iter().map(|(key, path)| format!("{key} at {scheme}://{address}{path}")).collect();
     tracing::info!("ready on {scheme}://{address}: {}", doors.join("; "));

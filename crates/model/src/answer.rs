@@ -59,6 +59,13 @@ pub struct HandOver {
     pub note: Option<String>,
 }
 
+impl HandOver {
+    /// The reason of a hand-over that an operator ordered.
+    pub const BY_OPERATOR: &str = "operator";
+    /// The reason of a hand-over because the bot is out of service.
+    pub const OUT_OF_SERVICE: &str = "out_of_service";
+}
+
 /// Something that was cut to a limit or degraded, so that nothing is lost silently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cut {

@@ -318,6 +318,13 @@ pub enum Fact {
         /// Why.
         evidence: Evidence,
     },
+    /// The bot is out of service: the turn asked no engine and went to a human.
+    OutOfService {
+        /// Whose.
+        seat: SeatId,
+        /// Which.
+        turn: TurnNumber,
+    },
     /// The cap on turns of one conversation was reached.
     TurnLimit,
     /// Holding turns were used up.

@@ -81,6 +81,13 @@ pub enum Event {
     },
     /// An operator ends the conversation.
     EndedByOperator,
+    /// An operator takes a bot out of service now: where it sits in front, a human takes over.
+    HandedOverByOperator {
+        /// Which bot; a conversation that another one holds stays as it is.
+        bot: BotKey,
+        /// Why, for the agent.
+        reason: String,
+    },
     /// An operator sends an undelivered answer again.
     Redriven {
         /// The seat it came from.

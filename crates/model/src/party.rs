@@ -64,6 +64,8 @@ pub enum Evidence {
     BotHandedOver,
     /// The policy asked for a human: a failure, a limit.
     PolicyHandedOver,
+    /// The bot is out of service, so the policy asked for a human.
+    OutOfService,
     /// The bot ended.
     BotEnded,
     /// The session's lifetime was over.
@@ -87,6 +89,7 @@ impl Evidence {
             Self::Returned => "returned",
             Self::BotHandedOver => "bot_handed_over",
             Self::PolicyHandedOver => "policy_handed_over",
+            Self::OutOfService => "out_of_service",
             Self::BotEnded => "bot_ended",
             Self::SessionExpired => "session_expired",
             Self::FollowUpExpired => "follow_up_expired",

@@ -120,7 +120,7 @@ impl Entry {
 }
 
 /// The name of a user in the machine's own list.
-fn name_of(uid: u32) -> Option<String> {
+pub(super) fn name_of(uid: u32) -> Option<String> {
     let list = fs::read_to_string("/etc/passwd").ok()?;
     let uid = uid.to_string();
     let of_user = |line: &&str| line.split(':').nth(2) == Some(uid.as_str());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderValue, Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 use model::ConversationId;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -18,7 +18,9 @@ use super::Role;
 use super::files;
 use super::look::{self, Hops, Wanted};
 use super::query::encoded;
-use super::view::{AuditPage, CallPage, CountsView, EndView, ErrorView, LetterPage, LetterView, RetryView};
+use super::view::{
+    AuditPage, BotPage, CallPage, CountsView, EndView, ErrorView, LetterPage, LetterView, RetryView, ServiceView,
+};
 
 /// A page of letters is far smaller.
 const ANSWER_MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -217,8 +219,37 @@ impl Client {
         self.call(Method::GET, &format!("/v1/audit?limit={limit}")).await
     }
 
+    /// The bots.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn bots(&self) -> Result<BotPage, Error> {
+        self.call(Method::GET, "/v1/bots").await
+    }
+
+    /// Takes a bot out of service.
+    ///
+    /// # Errors
+    /// See [`Error`]; 404 when there is no such bot, 422 without a reason.
+    pub async fn disable(&self, bot: &str, reason: &str, now: bool) -> Result<ServiceView, Error> {
+        let options = serde_json::json!({ "reason": reason, "now": now }).to_string();
+        self.call_with(Method::POST, &format!("/v1/bots/{}/disable", encoded(bot)), options).await
+    }
+
+    /// Puts a bot in service again.
+    ///
+    /// # Errors
+    /// See [`Error`]; 404 when there is no such bot.
+    pub async fn enable(&self, bot: &str) -> Result<ServiceView, Error> {
+        self.call(Method::POST, &format!("/v1/bots/{}/enable", encoded(bot))).await
+    }
+
     async fn call<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Error> {
-        let called = tokio::time::timeout(CALL_TIMEOUT, self.exchange(method, path)).await;
+        self.call_with(method, path, String::new()).await
+    }
+
+    async fn call_with<T: DeserializeOwned>(&self, method: Method, path: &str, body: String) -> Result<T, Error> {
+        let called = tokio::time::timeout(CALL_TIMEOUT, self.exchange(method, path, body)).await;
         let (status, body) = called.map_err(|_| Error::Gone("time-out".to_owned()))??;
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|_| Error::Unreadable);
@@ -227,7 +258,7 @@ impl Client {
         Err(Error::Refused { status: status.as_u16(), error: refused.error, message: refused.message })
     }
 
-    async fn exchange(&self, method: Method, path: &str) -> Result<(StatusCode, Bytes), Error> {
+    async fn exchange(&self, method: Method, path: &str, body: String) -> Result<(StatusCode, Bytes), Error> {
         let stream = files::connect(&self.data_dir).await.map_err(|error| Error::Gone(error.to_string()))?;
         let gone = |error: hyper::Error| Error::Gone(error.to_string());
         let (mut sender, connection) =
@@ -237,7 +268,7 @@ impl Client {
             .uri(path)
             .header(HOST, "cordboard")
             .header(AUTHORIZATION, self.authorization.clone())
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(Bytes::from(body)))
             .map_err(|error| Error::Gone(error.to_string()))?;
         let mut exchange = pin!(async move {
             let response = sender.send_request(request).await.map_err(gone)?;

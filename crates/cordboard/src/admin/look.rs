@@ -1,5 +1,7 @@
 //! What operators see of conversations. Read from the store alone, so that it is the same whether a server runs or not.
 
+use std::collections::BTreeMap;
+
 use conversation::{Conversation, Leg, Seat};
 use model::{BotKey, ConnectorKey, ConversationId, Holder, LegName, OrgKey, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,8 @@ pub(super) const ROWS_MAX: u32 = 100;
 /// So many conversations are looked at for one page when few of them are wanted.
 const LOOKED_MAX: usize = 5_000;
 const BATCH: u32 = 200;
+/// So many open conversations are counted.
+const OPEN_MAX: usize = 50_000;
 
 /// Which conversations are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -237,6 +241,29 @@ pub async fn list(store: &dyn Store, wanted: &Wanted) -> Result<Page, store::Err
     }
 }
 
+/// How many open conversations each bot sits in, 50,000 at most being counted.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn open_by_bot(store: &dyn Store) -> Result<BTreeMap<String, usize>, store::Error> {
+    let (mut open, mut after, mut looked) = (BTreeMap::new(), ConversationId(0), 0);
+    while looked < OPEN_MAX {
+        let page = store.unfinished(after, BATCH).await?;
+        let Some(last) = page.last() else { break };
+        after = *last;
+        looked += page.len();
+        for id in page {
+            let Some(state) = store.load(id).await?.and_then(|loaded| state_of(id, &loaded.state).ok()) else {
+                continue;
+            };
+            for seat in state.seats.iter().filter(|seat| seat.session.is_some()) {
+                *open.entry(seat.bot.to_string()).or_insert(0) += 1;
+            }
+        }
+    }
+    Ok(open)
+}
+
 /// One conversation; nothing when it is not there.
 ///
 /// # Errors
@@ -326,7 +353,7 @@ pub async fn log(store: &dyn Store, after: u64, with_words: bool) -> Result<Hops
     let rows = store.read_log(after, ROWS_MAX).await?;
     let last = rows.last().map_or(after, |row| row.place);
     let mut hops = Vec::new();
-    let mut known = std::collections::BTreeMap::new();
+    let mut known = BTreeMap::new();
     for found in &rows {
         let id = found.conversation;
         if !known.contains_key(&id) {

@@ -15,6 +15,9 @@
 //! | `GET /v1/journal?after=&words=&wait_ms=` | what happens in all conversations; without `after`, from now on |
 //! | `GET /v1/requests?after=&refused=&wait_ms=` | the latest calls of platforms |
 //! | `GET /v1/audit?limit=` | what operators did |
+//! | `GET /v1/bots` | the bots, and which are out of service |
+//! | `POST /v1/bots/{name}/disable` | takes one out of service: new turns go to humans, with `now` open conversations too |
+//! | `POST /v1/bots/{name}/enable` | puts one in service again |
 //!
 //! Two roles. Whoever shows the token of `admin.token` operates. Whoever shows that of `read.token` may look at everything
 //! but what customers and bots said, and change nothing. Both files and the socket are for the owner of the data folder
@@ -23,6 +26,7 @@
 //! command line talks through [`client`].
 
 pub mod audit;
+mod bots;
 pub mod client;
 mod conversations;
 mod files;
@@ -259,16 +263,22 @@ impl Operator {
             (&Method::GET, ["v1", "journal"]) => self.log(query).await,
             (&Method::GET, ["v1", "requests"]) => self.requests(query).await,
             (&Method::GET, ["v1", "audit"]) => self.audit(query).await,
+            (&Method::GET, ["v1", "bots"]) => self.bots().await,
+            (&Method::POST, ["v1", "bots", name, "disable"]) => self.disable(name, head, body).await,
+            (&Method::POST, ["v1", "bots", name, "enable"]) => self.enable(name, head, body).await,
             (
                 _,
-                ["v1", "dead-letters" | "counts" | "conversations" | "journal" | "requests" | "audit"]
+                ["v1", "dead-letters" | "counts" | "conversations" | "journal" | "requests" | "audit" | "bots"]
                 | ["v1", "conversations", _]
                 | ["v1", "conversations", _, "journal"],
             ) => Ok(body::not_allowed("GET")),
             (_, ["v1", "dead-letters", _]) => Ok(body::not_allowed("GET, DELETE")),
-            (_, ["v1", "dead-letters", _, "retry"] | ["v1", "conversations", _, "end"]) => {
-                Ok(body::not_allowed("POST"))
-            }
+            (
+                _,
+                ["v1", "dead-letters", _, "retry"]
+                | ["v1", "conversations", _, "end"]
+                | ["v1", "bots", _, "disable" | "enable"],
+            ) => Ok(body::not_allowed("POST")),
             _ => Ok(body::refused(StatusCode::NOT_FOUND, "path", "there is no such path")),
         }
     }

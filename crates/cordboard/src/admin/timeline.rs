@@ -151,6 +151,9 @@ impl Told<'_> {
                 self.tell("seen", format!("the platform showed who holds the floor: {}", in_words(*holder)));
             }
             Event::EndedByOperator => self.tell("operator", "an operator ends the conversation"),
+            Event::HandedOverByOperator { bot, .. } => {
+                self.tell("operator", format!("an operator takes {bot} out of service; a human shall take over"));
+            }
             Event::Redriven { seat, part } => {
                 let words = said_in(std::slice::from_ref(part.as_ref()));
                 self.tell_words("operator", format!("an operator sends again: {}", self.part(*seat, part)), words);
@@ -304,6 +307,9 @@ impl Told<'_> {
             Fact::LegEnded { leg, evidence } => {
                 let because = evidence.word().replace('_', " ");
                 self.tell("session over", format!("{}, because: {because}", names.leg(*leg)));
+            }
+            Fact::OutOfService { seat, turn: number } => {
+                self.tell("not asked", format!("{}: the bot is out of service", turn(*seat, *number)));
             }
             Fact::TurnLimit => self.tell("limit", "the conversation has as many turns as it may have"),
             Fact::HoldingLimit => self.tell("limit", "the customer was asked to wait as often as allowed"),

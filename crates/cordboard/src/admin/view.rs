@@ -1,15 +1,17 @@
 //! What the admin API says, as JSON. Ids are texts: they are larger than the numbers that every reader of JSON keeps.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use model::BotKey;
 use serde::{Deserialize, Serialize};
 
 use super::audit::Entry;
 use crate::doors::calls::Call;
 use crate::gateway::Shared;
-use crate::store::Letter;
+use crate::store::{Letter, OutOfService};
 
 /// A dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,6 +204,74 @@ pub struct CallPage {
     pub requests: Vec<CallView>,
     /// What to ask for next.
     pub after: u64,
+}
+
+/// A bot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BotView {
+    /// Its table key.
+    pub bot: String,
+    /// Whether it is configured.
+    pub configured: bool,
+    /// Open conversations that it sits in.
+    pub open_conversations: usize,
+    /// Why and since when it is out of service, when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_service: Option<OutView>,
+}
+
+impl BotView {
+    /// One that is in service.
+    #[must_use]
+    pub fn new(bot: &BotKey, configured: bool, open: &BTreeMap<String, usize>) -> Self {
+        let open_conversations = open.get(bot.as_str()).copied().unwrap_or(0);
+        Self { bot: bot.to_string(), configured, open_conversations, out_of_service: None }
+    }
+}
+
+/// Why a bot is out of service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutView {
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: i64,
+    /// The operator's reason; agents read it.
+    pub reason: String,
+    /// Who did it.
+    pub who: String,
+}
+
+impl From<&OutOfService> for OutView {
+    fn from(service: &OutOfService) -> Self {
+        Self { since_ms: service.since.0, reason: service.reason.clone(), who: service.who.clone() }
+    }
+}
+
+/// The bots, ascending by key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BotPage {
+    /// They.
+    pub bots: Vec<BotView>,
+}
+
+/// What became of a bot: `disabled`, `was_disabled` with another reason now, `enabled` or `was_enabled`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceView {
+    /// The word for it.
+    pub outcome: String,
+    /// Open conversations that it sits in now.
+    pub open_conversations: usize,
+    /// How many conversations were handed over to humans, when that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_over: Option<usize>,
+}
+
+impl ServiceView {
+    /// What became of a bot, with nobody handed over by it.
+    #[must_use]
+    pub fn new(outcome: &str, bot: &BotKey, open: &BTreeMap<String, usize>) -> Self {
+        let open_conversations = open.get(bot.as_str()).copied().unwrap_or(0);
+        Self { outcome: outcome.to_owned(), open_conversations, handed_over: None }
+    }
 }
 
 /// What operators did, ascending.

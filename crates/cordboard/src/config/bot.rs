@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use conversation::{BotPolicy, OnFailure, Texts};
 use model::News;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::reader::{Places, Reader, Table};
 use crate::connector::bots::BotFace;
@@ -73,33 +74,61 @@ fn read_engine(reader: &mut Reader<'_>, mut table: Table<'_>) -> Option<EngineCo
 }
 
 /// The limits and wishes of a bot, as written.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Policy {
+    /// After this time a turn fails, whatever the engine does; 1000 to 3600000. Default 60000.
     hard_deadline_ms: u64,
+    /// What becomes of a failed turn: "hand_over" to a human, or "say" the fallback and go on. Default "hand_over".
     on_failure: WrittenOnFailure,
+    /// How many turns a conversation may have before a human is called, 1 to 100000. Default 200.
     max_turns: u32,
+    /// How many inputs may wait behind a running turn, 1 to 64. Default 8.
     max_waiting_inputs: u32,
+    /// How many holding answers in a row, on a door that cannot push, before a human is called; 1 to 1000. Default 3.
     max_holding_turns: u32,
+    /// What the engine is told of a conversation's life: "opened", "ended", "handed_over", "returned". Default: nothing.
     notify: BTreeSet<Notify>,
+    /// What the gateway itself says.
     texts: WrittenTexts,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// A whole `[bots.KEY]` table, as the schema shows it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it is read in parts; see `BotConfig::read`")]
+pub(super) struct BotTable {
+    #[serde(flatten)]
+    face: BotFace,
+    #[serde(flatten)]
+    policy: Policy,
+    /// What answers for the bot.
+    engine: EngineConfig,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum WrittenOnFailure {
+    /// The fallback, and the bot goes on.
     Say,
+    /// A human takes over.
     HandOver,
 }
 
 /// What the gateway says; what is left out is the default, and an empty text says nothing where that is possible.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct WrittenTexts {
+    /// Said at the soft deadline of a door that can push; an empty one says nothing. Default: nothing.
     holding: Option<String>,
+    /// Said at the budget's end of a door that cannot push.
+    /// Default "I am still working on it. Tap OK to see the answer.".
     still_working: Option<String>,
+    /// Said on the button under it. Default "OK".
     poll_label: Option<String>,
+    /// Said when the engine failed and the bot goes on. Default "Sorry, that did not work. Please try again.".
     fallback: Option<String>,
+    /// Said when the gateway calls a human; an empty one says nothing.
+    /// Default "I am connecting you to a colleague.".
     hand_over: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use conversation::{BotPolicy, Policies};
+use conversation::Policies;
 use model::{BotKey, ConnectorKey, OrgKey};
 
 use super::reader::{Places, Reader};
@@ -59,7 +59,7 @@ impl Written {
             false => BTreeMap::new(),
         };
         self.check_paths(reader, &connectors);
-        let mut warnings = Vec::new();
+        let mut warnings = self.warnings.clone();
         for connector in connectors.values() {
             warnings.extend(connector.credentials().warnings().iter().cloned());
         }
@@ -71,7 +71,7 @@ impl Written {
             connectors,
             bots,
             engines: self.build_engines(reader),
-            policies: Policies { revision: 1, bots: policies, fallback: BotPolicy::default() },
+            policies: Policies { bots: policies, ..Policies::default() },
             warnings,
         }
     }

@@ -9,8 +9,11 @@ mod bot;
 mod check;
 mod network;
 mod reader;
+mod schema;
+mod secret_file;
 mod server;
 mod source;
+mod syntax;
 mod variables;
 mod written;
 
@@ -31,6 +34,8 @@ use crate::org::Org;
 
 pub use self::bot::BotConfig;
 pub use self::network::{Outgoing, Tls, TlsVersion, TrustedProxies};
+pub(crate) use self::reader::unknown;
+pub(crate) use self::schema::SecretText;
 pub use self::server::Server;
 pub use self::source::{Problem, Problems};
 pub use self::variables::Variables;

@@ -7,10 +7,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::source::{Problem, Problems, Source};
+use super::syntax;
 
 /// Reads one file and collects what is wrong with it.
 pub(super) struct Reader<'a> {
     pub(super) source: &'a Source,
+    /// What is not wrong, and yet an operator should know.
+    pub(super) warnings: Vec<String>,
     problems: Vec<Problem>,
 }
 
@@ -34,15 +37,17 @@ impl Places {
         self.keys.get(key).copied().unwrap_or(self.start)
     }
 
-    /// Where the key stands that a message names in backticks, or else the table.
+    /// Where the key stands that a message names in backticks, or behind the table's name, or else the table.
     pub(super) fn named_in(&self, message: &str) -> usize {
-        backticked(message).into_iter().find_map(|word| self.keys.get(word).copied()).unwrap_or(self.start)
+        let behind = message.split_once(": ").and_then(|(_, behind)| behind.split([' ', '.', ':']).next());
+        let words = backticked(message).into_iter().chain(behind);
+        words.filter_map(|word| self.keys.get(word).copied()).next().unwrap_or(self.start)
     }
 }
 
 impl<'a> Reader<'a> {
     pub(super) const fn new(source: &'a Source) -> Self {
-        Self { source, problems: Vec::new() }
+        Self { source, warnings: Vec::new(), problems: Vec::new() }
     }
 
     pub(super) fn problem(&mut self, at: usize, message: String) {
@@ -67,7 +72,8 @@ impl<'a> Reader<'a> {
         // After the first, most are consequences.
         if let Some(error) = errors.first() {
             let at = error.span().map_or(0, |span| span.start);
-            self.problem(at, format!("this is not TOML: {}", error.message().trim()));
+            let (at, what) = syntax::in_our_words(&self.source.text, at, error.message().trim());
+            self.problem(at, what);
             return None;
         }
         let span = root.span();
@@ -89,6 +95,14 @@ impl<'a> Reader<'a> {
     /// Every entry of a table of tables, such as `[bots.KEY]`.
     pub(super) fn tables<'i>(&mut self, name: &str, value: Option<Spanned<DeValue<'i>>>) -> Vec<(String, Table<'i>)> {
         let Some(table) = value.and_then(|value| self.table(name, value)) else { return Vec::new() };
+        let no_table = |value: &Spanned<DeValue<'_>>| !matches!(value.get_ref(), DeValue::Table(_));
+        if !table.entries.is_empty() && table.entries.values().all(no_table) {
+            self.problem(
+                table.span.start,
+                format!("write [{name}.KEY] with a key of your choice, and below it what is here"),
+            );
+            return Vec::new();
+        }
         let mut tables = Vec::new();
         for (key, value) in table.entries {
             let (at, key) = (key.span().start, key.into_inner().into_owned());
@@ -186,8 +200,25 @@ fn in_our_words(message: &str) -> String {
     if let Some(key) = message.strip_prefix("missing field ") {
         return format!("{key} is missing");
     }
+    if message.contains("overflow") {
+        return "this is no number, or one that is too large".to_owned();
+    }
+    if said.strip_prefix("invalid value: ").is_some_and(|found| kind(found) == kind(expected)) {
+        return format!("{} of 0 or more belongs here", kind(expected));
+    }
     match said.strip_prefix("invalid type: ").or_else(|| said.strip_prefix("invalid value: ")) {
-        Some(found) => format!("{} belongs here, not {}", kind(expected), kind(found)),
+        Some(found) => {
+            let (wanted, found) = (kind(expected), kind(found));
+            let next = match (wanted, found) {
+                ("a whole number" | "true or false", "a text") => "; write it without quotes",
+                ("a text", "a whole number" | "true or false") => "; write it in quotes",
+                ("a list", "a text") => "; write [ and ] around it",
+                ("a list", "a table") => "; write [[…]] instead of […]",
+                ("a table", "a text") => "; write { NAME = \"…\" }",
+                _ => "",
+            };
+            format!("{wanted} belongs here, not {found}{next}")
+        }
         None => message.to_owned(),
     }
 }
@@ -204,6 +235,7 @@ fn kind(word: &str) -> &str {
         "u8" | "u16" | "u32" | "u64" | "usize" | "i64" => "a whole number",
         _ if word == "a string" => "a text",
         _ if word == "a sequence" => "a list",
+        _ if word == "a map" => "a table",
         _ if word == "a boolean" => "true or false",
         _ if word.starts_with("struct ") => "a table",
         _ => word,
@@ -211,7 +243,7 @@ fn kind(word: &str) -> &str {
 }
 
 /// What is not known, and what was probably meant.
-fn unknown(what: &str, written: &str, known: &[&str]) -> String {
+pub(crate) fn unknown(what: &str, written: &str, known: &[&str]) -> String {
     let written = if written.chars().count() > 64 { "(a long word)" } else { written };
     let near = known.iter().map(|candidate| (distance(written, candidate), *candidate)).min();
     match near {

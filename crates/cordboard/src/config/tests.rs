@@ -1,6 +1,7 @@
 //! What is wrong with a configuration is said with its place and with what to write instead.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use secrecy::ExposeSecret as _;
@@ -49,7 +50,7 @@ hand_over = ""
 
 fn read(text: &str) -> Result<Written, Problems> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples"));
-    let secret = ("SECRET".to_owned(), "hush\" \nclient_id = \"other".to_owned());
+    let secret = ("SECRET".to_owned(), "hush\" client_id = \"other".to_owned());
     let source = Source { file: "c.toml".to_owned(), folder, text: text.to_owned() };
     Written::read(source, &Variables::given(BTreeMap::from([secret])))
 }
@@ -61,7 +62,7 @@ fn check(text: &str) -> Result<Config, Problems> {
 #[test]
 fn a_good_file_makes_a_gateway() {
     let written = read(GOOD).unwrap();
-    assert_eq!(written.orgs["acme"].client_secret.expose_secret(), "hush\" \nclient_id = \"other");
+    assert_eq!(written.orgs["acme"].client_secret.expose_secret(), "hush\" client_id = \"other");
     assert_eq!(written.orgs["acme"].client_id, "id", "a value adds no key");
     let config = written.check().unwrap();
     let keys: Vec<&str> = config.connectors.keys().map(model::ConnectorKey::as_str).collect();
@@ -115,6 +116,57 @@ fn mistakes_are_named_with_their_place() {
         ("hand_over = \"\"", "fallback = \" \""),
         ("[bots.parcels.texts]\nhand_over = \"\"", "[bots.\"a bot\"]"),
         ("[bots.parcels.texts]", "[bots.parcels.texts"),
+        // What a tired person writes.
+        ("\"mypurecloud.de\"", "“mypurecloud.de”"),
+        ("\"mypurecloud.de\"", "mypurecloud.de"),
+        ("\"mypurecloud.de\"", "'mypurecloud.de"),
+        ("region = \"mypurecloud.de\"", "region: \"mypurecloud.de\""),
+        ("region = \"mypurecloud.de\"", "region"),
+        ("region = \"mypurecloud.de\"", "region ="),
+        ("region = \"mypurecloud.de\"", "region = \"eu-central-3\""),
+        ("region = \"mypurecloud.de\"", "region = \"frankfurt\""),
+        ("region = \"mypurecloud.de\"", "region = \"mypurecloud.de\"\nregion = \"mypurecloud.ie\""),
+        ("region = \"mypurecloud.de\"", "region = \"mypurecloud.de\", "),
+        ("region = \"mypurecloud.de\"", "\tregion = \"mypurecloud\t.de\""),
+        ("region = \"mypurecloud.de\"", "# region\n\u{a0}"),
+        ("listen = \"127.0.0.1:0\"", "listen = 127.0.0.1:0"),
+        ("listen = \"127.0.0.1:0\"", "listen = 8080"),
+        ("listen = \"127.0.0.1:0\"", "data_dir = \"C:\\data\""),
+        ("listen = \"127.0.0.1:0\"", "data_dir = \"~/data\""),
+        ("listen = \"127.0.0.1:0\"", "data_dir = \"\""),
+        ("listen = \"127.0.0.1:0\"", "drain_ms = \"5000\""),
+        ("listen = \"127.0.0.1:0\"", "drain_ms = 5s"),
+        ("listen = \"127.0.0.1:0\"", "drain_ms = -5"),
+        ("listen = \"127.0.0.1:0\"", "drain_ms = 5.5"),
+        ("listen = \"127.0.0.1:0\"", "drain_ms = 5,000"),
+        ("listen = \"127.0.0.1:0\"", "drain_ms = 0x"),
+        ("listen = \"127.0.0.1:0\"", "public_url = \"http://bots.example.com\""),
+        ("listen = \"127.0.0.1:0\"", "public_url = \"https://bots.example.com/genesys\""),
+        ("listen = \"127.0.0.1:0\"", "public_url = \"bots.example.com\""),
+        ("[server]", "[server]\n[server]"),
+        ("[server]", "server = { drain_ms = 1 }\n[server]"),
+        ("[server]", "[[server]]"),
+        ("[server]", "[server"),
+        ("[orgs.acme]", "[org.acme]"),
+        ("[orgs.acme]", "[orgs]"),
+        ("client_secret = \"${SECRET}\"", "client_secret = \"\""),
+        ("client_secret = \"${SECRET}\"", "client_secret = \"\"\"hush\n\"\"\""),
+        ("client_secret = \"${SECRET}\"", "client_secret = \"hush"),
+        ("client_id = \"id\"", "client_id = \"\""),
+        ("client_id = \"id\"", "client_id = \"id \""),
+        ("path = \"/genesys/sms\"", "path = \"/genesys/sms/\""),
+        ("path = \"/genesys/sms\"", "path = \"https://bots.example.com/genesys/sms\""),
+        ("x-key = \"a-secret-of-some-length\"", "x-key = \"a-secret-of-some-length\\n\""),
+        ("x-key = \"a-secret-of-some-length\"", "x-key = \"\""),
+        ("x-key = \"a-secret-of-some-length\"", "x key = \"a-secret-of-some-length\""),
+        ("x-key = \"a-secret-of-some-length\"", "x-key: \"a-secret-of-some-length\""),
+        ("credentials = { x-key = \"a-secret-of-some-length\" }", "credentials = \"a-secret-of-some-length\""),
+        ("max_turns = 20", "max_turns = true"),
+        ("notify = [\"opened\"]", "notify = \"opened\""),
+        ("notify = [\"opened\"]", "notify = [\"opened\""),
+        ("notify = [\"opened\"]", "texts = \"hello\""),
+        ("[[bots.parcels.intents]]", "[bots.parcels.intents]"),
+        ("[bots.parcels]\n", "[bots.parcels]\nlanguages = [\"en-US\"]\n"),
     ];
     let mut said = String::new();
     for (good, bad) in changes {
@@ -139,7 +191,7 @@ fn several_mistakes_are_named_at_once() {
     insta::assert_snapshot!(check(&text).err().unwrap(), @r"
     c.toml:4:1: unknown key `lisen`; did you mean `listen`?
     c.toml:8:1: unknown key `client`; did you mean `client_id`?
-    c.toml:9:18: the variable OTHER is not set in the environment
+    c.toml:9:18: the variable OTHER is not set in the environment; set it, or write ${file:/path}
     c.toml:18:8: unknown type `bot`; there are digital_bot_connector, bot_connector
     c.toml:25:1: unknown key `turns`; there are name, version, description, languages, intents, hard_deadline_ms, on_failure, max_turns, max_waiting_inputs, max_holding_turns, notify, texts, engine
     ");
@@ -162,4 +214,104 @@ fn stand_ins_take_the_place_of_missing_secrets_only() {
     let written = Written::read(source(&text), &variables).unwrap();
     assert_eq!(written.orgs["acme"].client_secret.expose_secret(), "SECRET-is-not-set");
     assert!(Written::read(source(&GOOD.replacen("Parcel desk", "${NAME}", 1)), &variables).is_err());
+}
+
+/// What is written for a secret, and what is said of it; `{}` is the folder of the files.
+#[test]
+fn values_come_from_variables_and_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = "x".repeat(20_000);
+    let files: [(&str, &[u8]); 7] = [
+        ("good", b"a-fine-secret"),
+        ("echo", b"hush\n"),
+        ("lines", b"hush\r\nhush\r\n"),
+        ("blank", b" hush"),
+        ("empty", b""),
+        ("bytes", b"\xff\xfe"),
+        ("long", long.as_bytes()),
+    ];
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+        let mode = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(folder.path().join(name), mode).unwrap();
+    }
+    std::fs::create_dir(folder.path().join("folder")).unwrap();
+    let pairs = [("SET", "set"), ("EMPTY", ""), ("BROKEN", "hush\n"), ("NAME", "good")];
+    let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let variables = Variables::given(BTreeMap::from(pairs));
+    let secret = |written: &str| {
+        let text = GOOD.replacen("${SECRET}", written, 1);
+        let source = Source { file: "c.toml".to_owned(), folder: folder.path().to_owned(), text };
+        Written::read(source, &variables)
+            .map(|written| written.orgs["acme"].client_secret.expose_secret().to_owned())
+            .map_err(|problems| problems.to_string().replace(&folder.path().display().to_string(), "/folder"))
+    };
+    let good = [
+        ("${SET}", "set"),
+        ("a${SET}b$$", "asetb$"),
+        ("$5 a$$ {}", "$5 a$ {}"),
+        ("${EMPTY}", ""),
+        ("${NONE:-usual}", "usual"),
+        ("${EMPTY:-usual}", "usual"),
+        ("${SET:-usual}", "set"),
+        ("${NONE:-}", ""),
+        ("${NONE:-a ${SET}}", "a set"),
+        ("${SET:?set it}", "set"),
+        ("${file:good}", "a-fine-secret"),
+        ("${file:./${NAME}}", "a-fine-secret"),
+        ("${file:${NONE:-good}}", "a-fine-secret"),
+    ];
+    for (written, value) in good {
+        assert_eq!(secret(written), Ok(value.to_owned()), "{written}");
+    }
+    let bad = [
+        "${NONE}",
+        "${NONE:?ask the security desk}",
+        "${EMPTY:?it is empty}",
+        "${NONE:+x}",
+        "${NONE-x}",
+        "${}",
+        "${BROKEN}",
+        "${file:echo}",
+        "${file:lines}",
+        "${file:blank}",
+        "${file:empty}",
+        "${file:bytes}",
+        "${file:long}",
+        "${file:folder}",
+        "${file:nothing}",
+        "${file:}",
+        "${file:${NONE}}",
+        "${file:good",
+    ];
+    let said = bad.map(|written| {
+        let said = secret(written).unwrap_err();
+        assert!(!said.contains("hush"), "{said}");
+        format!("{written}\n    {said}\n")
+    });
+    insta::assert_snapshot!(said.concat());
+}
+
+#[test]
+fn a_secret_file_for_everybody_is_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    std::fs::write(&file, "a-fine-secret").unwrap();
+    for (mode, warnings) in [(0o644, 1), (0o640, 0), (0o400, 0)] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let config = check(&GOOD.replacen("${SECRET}", &format!("${{file:{}}}", file.display()), 1)).unwrap();
+        let about = config.warnings.iter().filter(|warning| warning.contains("every user of this machine")).count();
+        assert_eq!(about, warnings, "{mode:o}: {:?}", config.warnings);
+    }
+}
+
+#[test]
+fn a_terminal_gets_the_line_unless_it_may_hold_a_secret() {
+    let text = GOOD.replacen("listen", "\tlisen", 1).replacen("client_secret", "clientsecret", 1);
+    insta::assert_snapshot!(check(&text).err().unwrap().with_excerpts(), @r#"
+    c.toml:4:2: unknown key `lisen`; did you mean `listen`?
+      4 |  lisen = "127.0.0.1:0"
+        |  ^^^^^
+    c.toml:9:1: unknown key `clientsecret`; did you mean `client_secret`?
+    "#);
 }

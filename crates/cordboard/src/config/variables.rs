@@ -1,6 +1,15 @@
-//! `${NAME}` in the texts of a configuration.
+//! `${…}` in the texts of a configuration: variables of the environment, and values in files.
 //!
-//! Variables are put into values that are parsed already, so a value can never add a key or end a quotation.
+//! | Written | Means |
+//! |---|---|
+//! | `${NAME}` | the variable; one that is not set is a mistake |
+//! | `${NAME:-text}` | the text when the variable is not set, or empty |
+//! | `${NAME:?message}` | the message is said when the variable is not set, or empty |
+//! | `${file:/path}` | what is in the file; a relative path starts at the folder of the configuration |
+//! | `$$` | a dollar sign |
+//!
+//! A default and a path may hold variables themselves. Values are put into texts that are parsed already, so a value can
+//! never add a key or end a quotation; and a value is one line.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,6 +18,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::reader::Reader;
+use super::secret_file;
+
+const FORMS: &str = "the forms are ${NAME}, ${NAME:-default}, ${NAME:?message} and ${file:/path}";
 
 /// Where the values of variables come from.
 pub struct Variables {
@@ -20,6 +32,19 @@ pub struct Variables {
 enum Values {
     Process,
     Given(BTreeMap<String, String>),
+}
+
+/// A part of a text that is wrong, as it was written, and why.
+struct Wrong {
+    part: String,
+    message: String,
+}
+
+/// One text on its way to what it means.
+struct Text<'a, 'r> {
+    variables: &'a Variables,
+    reader: &'a mut Reader<'r>,
+    stand_in: bool,
 }
 
 impl Variables {
@@ -35,8 +60,8 @@ impl Variables {
         Self { values: Values::Given(values), stand_ins: &[] }
     }
 
-    /// A variable that is not set gets a made-up value where it can do no harm: in the secrets of orgs and connectors,
-    /// which a simulator replaces or repeats.
+    /// A variable that is not set, or a file that cannot be read, gets a made-up value where it can do no harm: in the
+    /// secrets of orgs and connectors, which a simulator replaces or repeats.
     #[must_use]
     pub fn with_stand_ins(self) -> Self {
         Self { stand_ins: &["orgs", "connectors"], ..self }
@@ -48,12 +73,11 @@ impl Variables {
         Self { stand_ins: &["orgs", "connectors", "bots", "outgoing"], ..self }
     }
 
-    fn value(&self, name: &str, stand_in: bool) -> Option<String> {
-        let value = match &self.values {
+    fn value(&self, name: &str) -> Option<String> {
+        match &self.values {
             Values::Process => std::env::var(name).ok(),
             Values::Given(values) => values.get(name).cloned(),
-        };
-        value.or_else(|| stand_in.then(|| format!("{name}-is-not-set")))
+        }
     }
 
     /// Puts the variables into every text below the root.
@@ -71,9 +95,9 @@ impl Variables {
         let span = value.span();
         match value.get_mut() {
             DeValue::String(text) if text.contains('$') => {
-                match self.substitute(text, stand_in) {
+                match (Text { variables: self, reader: &mut *reader, stand_in }).substituted(text) {
                     Ok(substituted) => *text = Cow::Owned(substituted),
-                    Err((part, message)) => {
+                    Err(Wrong { part, message }) => {
                         // Escapes may stand before it, so it is looked for as it was written.
                         let raw = reader.source.text.get(span.clone()).unwrap_or_default();
                         reader.problem(span.start + raw.find(&part).unwrap_or(0), message);
@@ -93,9 +117,10 @@ impl Variables {
             _ => {}
         }
     }
+}
 
-    /// The text with its variables, or the part that is wrong and why.
-    fn substitute(&self, text: &str, stand_in: bool) -> Result<String, (String, String)> {
+impl Text<'_, '_> {
+    fn substituted(&mut self, text: &str) -> Result<String, Wrong> {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(dollar) = rest.find('$') {
@@ -104,19 +129,13 @@ impl Variables {
             if let Some(after) = from.strip_prefix("$$") {
                 out.push('$');
                 rest = after;
-            } else if let Some(after) = from.strip_prefix("${") {
-                let Some((name, after)) = after.split_once('}') else {
-                    return Err(("${".to_owned(), "`${` has no end; write `$$` for a dollar sign".to_owned()));
+            } else if from.starts_with("${") {
+                let Some(end) = end_of(from) else {
+                    let message = "`${` has no end; write `$$` for a dollar sign".to_owned();
+                    return Err(Wrong { part: "${".to_owned(), message });
                 };
-                let part = format!("${{{name}}}");
-                if !is_name(name) {
-                    let message = format!("`{part}` is no variable: a name has letters, digits and underscores");
-                    return Err((part, message));
-                }
-                match self.value(name, stand_in) {
-                    Some(value) => out.push_str(&value),
-                    None => return Err((part, format!("the variable {name} is not set in the environment"))),
-                }
+                let (part, after) = from.split_at(end);
+                out.push_str(&self.value_of(part, &part[2..end - 1])?);
                 rest = after;
             } else {
                 out.push('$');
@@ -126,6 +145,70 @@ impl Variables {
         out.push_str(rest);
         Ok(out)
     }
+
+    fn value_of(&mut self, part: &str, inside: &str) -> Result<String, Wrong> {
+        let wrong = |message| Wrong { part: part.to_owned(), message };
+        if let Some(path) = inside.strip_prefix("file:") {
+            let path = self.substituted(path)?;
+            return self.value_in(&path).map_err(wrong);
+        }
+        let (name, instead) = inside.split_once(':').map_or((inside, None), |(name, instead)| (name, Some(instead)));
+        if !is_name(name) {
+            // What stands in it is not quoted: it may be a default that is a secret.
+            return Err(wrong(format!("this names no variable: a name has letters, digits and underscores; {FORMS}")));
+        }
+        let set = self.variables.value(name);
+        if let Some(broken) = set.as_deref().and_then(secret_file::line_break) {
+            return Err(wrong(format!("the variable {name} {broken}")));
+        }
+        let filled = set.as_ref().filter(|value| !value.is_empty());
+        match (filled, instead.map(|instead| instead.split_at(instead.len().min(1)))) {
+            (Some(value), None | Some(("-" | "?", _))) => Ok(value.clone()),
+            (None, Some(("-", default))) => self.substituted(default),
+            (None, None) if set.is_some() => Ok(String::new()),
+            (None, None | Some(("?", _))) if self.stand_in => Ok(format!("{name}-is-not-set")),
+            (None, None) => {
+                let message =
+                    format!("the variable {name} is not set in the environment; set it, or write ${{file:/path}}");
+                Err(wrong(message))
+            }
+            (None, Some(("?", message))) => Err(wrong(format!("the variable {name} is not set: {message}"))),
+            (_, Some(_)) => Err(wrong(format!("this is not understood; {FORMS}"))),
+        }
+    }
+
+    fn value_in(&mut self, path: &str) -> Result<String, String> {
+        if path.is_empty() {
+            return Err("`${file:}` names no file; write ${file:/run/secrets/NAME}".to_owned());
+        }
+        match secret_file::read(&self.reader.source.folder.join(path)) {
+            Ok(read) => {
+                self.reader.warnings.extend(read.warning);
+                Ok(read.value)
+            }
+            Err(_) if self.stand_in => Ok("the-file-is-not-there".to_owned()),
+            Err(message) => Err(message),
+        }
+    }
+}
+
+/// Where the brace is closed that opens at the second byte.
+fn end_of(from: &str) -> Option<usize> {
+    let (mut depth, mut before) = (0, ' ');
+    for (at, letter) in from.char_indices() {
+        match (before, letter) {
+            ('$', '{') => depth += 1,
+            (_, '}') => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+            _ => {}
+        }
+        before = letter;
+    }
+    None
 }
 
 fn is_name(name: &str) -> bool {

@@ -36,6 +36,8 @@ pub struct Written {
     pub(super) connector_places: BTreeMap<String, Places>,
     /// `[bots.KEY]`.
     pub bots: BTreeMap<String, BotConfig>,
+    /// What an operator should know, found while reading.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Written {
@@ -52,6 +54,8 @@ impl Written {
         let mut reader = Reader::new(&source);
         let root = reader.root();
         let read = root.and_then(|root| Read::from(&mut reader, root, variables));
+        let mut warnings = std::mem::take(&mut reader.warnings);
+        warnings.dedup();
         let Read { server, outgoing, orgs, connectors, bots } = reader.end(read)?;
         let (server_places, server) = server;
         let (outgoing_places, outgoing) = outgoing;
@@ -68,6 +72,7 @@ impl Written {
             connectors,
             connector_places,
             bots,
+            warnings,
         })
     }
 

@@ -3,11 +3,13 @@
 //! The configuration makes one [`Bots`] from its `[bots.KEY]` tables; every connector gets the selection it serves. The
 //! engines behind the bots are no business of this module.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::{Entry, Values};
 
 use genesys::cloud::entity::EntityType;
 use model::BotKey;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::Misconfigured;
@@ -18,18 +20,18 @@ pub const DONE_INTENT: &str = "done";
 pub const HAND_OVER_INTENT: &str = "human";
 
 /// A bot's face on the platform: the part of its `[bots.KEY]` table that connectors read.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct BotFace {
     /// What flow authors see. Default: the key.
     pub name: Option<String>,
     /// A published flow keeps what it read, so a change of languages, intents or slots needs another version. Default "1".
     pub version: String,
-    /// What flow authors read about it.
+    /// What flow authors read about it. Default: nothing.
     pub description: Option<String>,
     /// Tags of the platform in lower case. Default ["en-us"].
     pub languages: Vec<String>,
-    /// Its intents: the paths by which a flow leaves the bot. [`DONE_INTENT`] and [`HAND_OVER_INTENT`] are added.
+    /// Its intents: the paths by which a flow leaves the bot. `done` and `human` are there by themselves. Default: no others.
     pub intents: Vec<IntentConfig>,
 }
 
@@ -46,14 +48,29 @@ impl Default for BotFace {
 }
 
 /// One `[[bots.KEY.intents]]` table.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IntentConfig {
     /// Its name, compared with case.
     pub name: String,
-    /// Its slots with their types, such as `orderNumber = "String"`.
+    /// Its slots with their types, such as `orderNumber = "String"`. Default: none.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, SlotType>")]
     pub slots: BTreeMap<String, EntityType>,
+}
+
+/// What a slot's type may be.
+struct SlotType;
+
+impl JsonSchema for SlotType {
+    fn schema_name() -> Cow<'static, str> {
+        "SlotType".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let known: Vec<&str> = EntityType::KNOWN.iter().map(EntityType::as_str).collect();
+        json_schema!({ "type": "string", "enum": known })
+    }
 }
 
 /// A declared intent.
@@ -108,6 +125,10 @@ impl Bot {
             }
             intents.push(Intent { name: intent.name, slots: intent.slots });
         }
+        if let Some(language) = face.languages.iter().find(|language| **language != language.to_lowercase()) {
+            let lower = language.to_lowercase();
+            return Err(Misconfigured(format!("bots.{key}: `languages`: the platform wants lower case: \"{lower}\"")));
+        }
         for name in [DONE_INTENT, HAND_OVER_INTENT] {
             if intents.iter().all(|intent| intent.name != name) {
                 intents.push(Intent::bare(name));
@@ -157,7 +178,7 @@ impl Bot {
         &self.face.version
     }
 
-    /// What flow authors read about it.
+    /// What flow authors read about it. Default: nothing.
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.face.description.as_deref()

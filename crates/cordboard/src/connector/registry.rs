@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use genesys::cloud::digital_bot_connector::{BOTS_PATH, MESSAGES_PATH};
 use model::ConnectorKey;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::bot_connector::{self, BotConnector};
@@ -18,7 +19,7 @@ use crate::http::Credentials;
 use crate::org::Org;
 
 /// One `[connectors.KEY]` table, by its `type`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ConnectorConfig {
     /// The Digital Bot Connector (v2).

@@ -80,10 +80,18 @@ pub(super) fn check_path(owner: &str, path: &str) -> Result<(), Misconfigured> {
     if fine {
         return Ok(());
     }
-    Err(Misconfigured(format!(
-        "{owner}: `path` starts with a slash, ends without one, and is made of letters, digits, hyphens and underscores, \
-         such as \"/genesys/acme\""
-    )))
+    Err(Misconfigured(match path {
+        _ if path.contains("://") => {
+            format!("{owner}: `path` is only what follows the host, such as \"/genesys/acme\"")
+        }
+        _ if path.len() > 1 && (path.ends_with('/') || path.contains("//")) => format!(
+            "{owner}: `path` has a slash too many; take it away here, and in the integration's URI if it is there too"
+        ),
+        _ => format!(
+            "{owner}: `path` starts with a slash, ends without one, and is made of letters, digits, hyphens and \
+             underscores, such as \"/genesys/acme\""
+        ),
+    }))
 }
 
 /// Checks that a number lies in its range.

@@ -6,13 +6,14 @@
 use std::collections::BTreeSet;
 
 use model::{Answer, Attributes, Choice, Choices, Cut, HandOver, Intent, Item, Next, SlotValue, Slots};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// Ends a text that was shortened, so that the reader sees it too.
 const ELLIPSIS: char = '…';
 
 /// The limits of one bot's answers. Characters are Unicode scalar values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Items of one answer; later ones are left out. Default 50.

@@ -3,15 +3,18 @@
 //!
 //! The doors call [`Credentials::verify`] before they read a body. Only digests of the secrets are kept.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
+use crate::config::SecretText;
 use crate::connector::Misconfigured;
 
 /// A secret shorter than this many characters can be guessed.
@@ -23,13 +26,24 @@ const TAKEN_BY_HTTP: [&str; 8] =
     ["connection", "content-length", "content-type", "expect", "host", "te", "transfer-encoding", "upgrade"];
 
 /// Header names with one secret, or with two while one is rotated out, as written in the configuration.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct CredentialsConfig(pub BTreeMap<String, Secrets>);
 
 /// One secret or several.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets(pub Vec<SecretString>);
+
+impl JsonSchema for Secrets {
+    fn schema_name() -> Cow<'static, str> {
+        "Secrets".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<SecretText>();
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1, "maxItems": VALUES_MAX }] })
+    }
+}
 
 impl<'de> Deserialize<'de> for Secrets {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -107,7 +121,7 @@ impl Credentials {
             }
             if secret.trim() != secret || !secret.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
                 return Err(Misconfigured(format!(
-                    "{place}: a secret is visible ASCII on one line, without outer blanks"
+                    "{place}: a secret is visible ASCII on one line, without blanks or a line break at its ends"
                 )));
             }
             if secret.chars().count() < SHORT_SECRET_CHARS {
@@ -287,7 +301,7 @@ mod tests {
             ("x-key = ['', 'hushhush']", "is empty"),
             ("x-key = []", "one secret"),
             ("x-key = ['hushhush', 'hushhush2', 'hushhush3']", "one secret"),
-            ("x-key = ' hushhush'", "outer blanks"),
+            ("x-key = ' hushhush'", "without blanks"),
             ("x-key = \"hush\\nhush\"", "visible ASCII"),
             ("'x key' = 'hushhush'", "not the name of a header"),
             ("host = 'hushhush'", "HTTP uses this header"),

@@ -9,12 +9,12 @@ mod tables;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
-use model::{ConversationId, RequestId, Timestamp};
+use model::{BotKey, ConversationId, RequestId, Timestamp};
 
 use self::tables::Tables;
 use super::{
-    Accept, Accepted, Claim, Error, JournalRow, Letter, LetterQuery, Loaded, LogRow, OutMark, OutboxSeq, RecentPage,
-    Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
+    Accept, Accepted, Blob, Claim, Error, JournalRow, Letter, LetterQuery, Loaded, LogRow, OutMark, OutOfService,
+    OutboxSeq, RecentPage, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
 };
 
 /// Called once before and once after each verb touches the tables. Ready at once by default.
@@ -62,6 +62,12 @@ pub enum Write {
     Bury,
     /// [`Store::drop_letter`].
     DropLetter,
+    /// [`Store::enact`].
+    Enact,
+    /// [`Store::disable`].
+    Disable,
+    /// [`Store::enable`].
+    Enable,
 }
 
 /// How a write ends.
@@ -257,6 +263,33 @@ impl Store for Memory {
         self.read(Read::Other, move |tables| tables.read_log(after, limit))
     }
 
+    fn enact(&self, policies: Blob) -> Reply<'_, u32> {
+        self.write(Write::Enact, move |tables| Ok(tables.enact(policies)))
+    }
+
+    fn policies(&self, revision: u32) -> Reply<'_, Option<Blob>> {
+        self.read(Read::Other, move |tables| tables.policies(revision))
+    }
+
+    fn disable(&self, bot: OutOfService) -> Reply<'_, ()> {
+        self.write(Write::Disable, move |tables| {
+            tables.disable(bot);
+            Ok(())
+        })
+    }
+
+    fn enable(&self, bot: BotKey) -> Reply<'_, bool> {
+        self.write(Write::Enable, move |tables| Ok(tables.enable(&bot)))
+    }
+
+    fn out_of_service(&self) -> Reply<'_, Vec<OutOfService>> {
+        self.read(Read::Other, Tables::out_of_service)
+    }
+
+    fn unfinished(&self, after: ConversationId, limit: u32) -> Reply<'_, Vec<ConversationId>> {
+        self.read(Read::Other, move |tables| tables.unfinished(after, limit))
+    }
+
     fn conversations(&self, limit: u32) -> Reply<'_, Vec<ConversationId>> {
         self.read(Read::Other, move |tables| tables.conversations(limit))
     }
@@ -269,7 +302,6 @@ mod tests {
     use futures_util::FutureExt as _;
 
     use super::*;
-    use crate::store::Blob;
 
     fn letter() -> Letter {
         Letter {

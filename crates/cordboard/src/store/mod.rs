@@ -23,13 +23,16 @@
 //! | `sweep` | bounded `DELETE`s of settled rows, oldest first | the same |
 //! | `dead_letters`, `dead_letter`, `bury`, `drop_letter` | plain rows | the same |
 //! | `recent`, `read_log` | the journal's row ids ascend in the order of commits, so activity needs no index of its own | by (at, id), a little behind now, since sequences are not ordered by commit |
+//! | `enact`, `policies` | compare with the newest row of `policies`, insert when it differs | the same, under a lock on the newest row |
+//! | `disable`, `enable`, `out_of_service` | plain rows | the same |
+//! | `unfinished` | range read on `conversation.id` | the same |
 //! | `read_journal` | range read on (conversation, seq); `seq` is given by the step | the same; `seq` comes from the conversation's row lock, since sequences are not ordered by commit |
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use model::{ConversationId, RequestId, Timestamp};
+use model::{BotKey, ConversationId, RequestId, Timestamp};
 
 #[cfg(test)]
 mod conformance;
@@ -414,6 +417,19 @@ pub struct Swept {
     pub conversations: u32,
 }
 
+/// A bot that an operator took out of service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfService {
+    /// Which.
+    pub bot: BotKey,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, for the agents who get its conversations.
+    pub reason: String,
+    /// Who did it.
+    pub who: String,
+}
+
 /// What a verb gives back.
 pub type Reply<'a, T> = BoxFuture<'a, Result<T, Error>>;
 
@@ -478,6 +494,18 @@ pub trait Store: Send + Sync + 'static {
     fn recent(&self, before: u64, limit: u32) -> Reply<'_, RecentPage>;
     /// Journal rows of all conversations after a place, ascending, at most `limit`.
     fn read_log(&self, after: u64, limit: u32) -> Reply<'_, Vec<LogRow>>;
+    /// The number of these policies: that of the newest when they are the same, else a new one, ascending from 1.
+    fn enact(&self, policies: Blob) -> Reply<'_, u32>;
+    /// The policies of a revision.
+    fn policies(&self, revision: u32) -> Reply<'_, Option<Blob>>;
+    /// Takes a bot out of service; a reason that was there is replaced.
+    fn disable(&self, bot: OutOfService) -> Reply<'_, ()>;
+    /// Puts a bot in service again; false when it was.
+    fn enable(&self, bot: BotKey) -> Reply<'_, bool>;
+    /// The bots that are out of service, ascending by key.
+    fn out_of_service(&self) -> Reply<'_, Vec<OutOfService>>;
+    /// Conversations that are not finished, with ids greater than `after`, ascending, at most `limit`.
+    fn unfinished(&self, after: ConversationId, limit: u32) -> Reply<'_, Vec<ConversationId>>;
     /// Why nothing is written any more, when an I/O error has stopped the store. Only a new start helps then: a second
     /// attempt to make the same pages durable may succeed although the first one's are lost.
     fn failed(&self) -> Option<Error> {

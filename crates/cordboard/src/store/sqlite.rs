@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use model::{ConversationId, RequestId, Timestamp};
+use model::{BotKey, ConversationId, RequestId, Timestamp};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
@@ -34,8 +34,8 @@ use self::reserve::Reserve;
 use self::rows::{Failure, Rows, words};
 use self::writer::{Change, Job, Writer};
 use super::{
-    Accept, Accepted, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, OutMark, OutboxSeq,
-    RecentPage, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
+    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, OutMark, OutOfService,
+    OutboxSeq, RecentPage, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
 };
 
 const PAGE_BYTES: u64 = 4_096;
@@ -444,6 +444,30 @@ impl Store for Sqlite {
 
     fn read_log(&self, after: u64, limit: u32) -> Reply<'_, Vec<LogRow>> {
         self.read(move |connection| reads::read_log(connection, after, limit))
+    }
+
+    fn enact(&self, policies: Blob) -> Reply<'_, u32> {
+        self.write(false, move |rows| rows.enact(&policies))
+    }
+
+    fn policies(&self, revision: u32) -> Reply<'_, Option<Blob>> {
+        self.read(move |connection| reads::policies(connection, revision))
+    }
+
+    fn disable(&self, bot: OutOfService) -> Reply<'_, ()> {
+        self.write(false, move |rows| rows.disable(&bot))
+    }
+
+    fn enable(&self, bot: BotKey) -> Reply<'_, bool> {
+        self.write(false, move |rows| rows.enable(&bot))
+    }
+
+    fn out_of_service(&self) -> Reply<'_, Vec<OutOfService>> {
+        self.read(|connection| reads::out_of_service(connection))
+    }
+
+    fn unfinished(&self, after: ConversationId, limit: u32) -> Reply<'_, Vec<ConversationId>> {
+        self.read(move |connection| reads::unfinished(connection, after, limit))
     }
 
     fn failed(&self) -> Option<Error> {

@@ -230,6 +230,12 @@ enum FactForm {
         #[serde(rename = "y", with = "form")]
         evidence: Evidence,
     },
+    OutOfService {
+        #[serde(rename = "s", with = "form")]
+        seat: SeatId,
+        #[serde(rename = "t", with = "form")]
+        turn: TurnNumber,
+    },
     TurnLimit,
     HoldingLimit,
     Cut {

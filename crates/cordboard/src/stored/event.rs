@@ -141,6 +141,12 @@ enum EventForm {
         holder: Holder,
     },
     EndedByOperator,
+    HandedOverByOperator {
+        #[serde(rename = "b", with = "form")]
+        bot: BotKey,
+        #[serde(rename = "y")]
+        reason: String,
+    },
     Redriven {
         #[serde(rename = "s", with = "form")]
         seat: SeatId,

@@ -125,6 +125,7 @@ enum EvidenceForm {
     Returned,
     BotHandedOver,
     PolicyHandedOver,
+    OutOfService,
     BotEnded,
     SessionExpired,
     FollowUpExpired,

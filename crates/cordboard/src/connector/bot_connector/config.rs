@@ -1,19 +1,21 @@
 //! The configuration of a Bot Connector (v1) integration.
 
 use model::Late;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::http::CredentialsConfig;
 
 /// One `[connectors.KEY]` table with `type = "bot_connector"`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The org, by its table key.
     pub org: String,
     /// The path of the integration's "Bot Connector Handle Utterance URI", exactly.
     pub path: String,
-    /// Header names with their secrets, the same as in the integration's credentials.
+    /// Header names with their secrets, the same as in the integration's credentials; two secrets in a list while one is
+    /// rotated out.
     pub credentials: CredentialsConfig,
     /// The bots on offer, by their table keys. Default: all.
     #[serde(default)]
@@ -41,7 +43,7 @@ pub struct Config {
 }
 
 /// How a late answer reaches the customer on a door that cannot push.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LateAnswers {
     /// A holding line with a button; the next message of any kind fetches the answer.

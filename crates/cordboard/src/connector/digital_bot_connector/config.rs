@@ -1,11 +1,12 @@
 //! The configuration of a Digital Bot Connector integration.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::http::CredentialsConfig;
 
 /// One `[connectors.KEY]` table with `type = "digital_bot_connector"`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The org, by its table key.
@@ -13,7 +14,8 @@ pub struct Config {
     /// The path of the integration's "Bot Connector URI", such as "/genesys/acme/digital". The platform appends `/bots`
     /// and `/messages` to it.
     pub path: String,
-    /// Header names with their secrets, the same as in the integration's credentials.
+    /// Header names with their secrets, the same as in the integration's credentials; two secrets in a list while one is
+    /// rotated out.
     pub credentials: CredentialsConfig,
     /// The bots on offer, by their table keys. Default: all.
     #[serde(default)]
@@ -41,7 +43,7 @@ pub struct Config {
 }
 
 /// What to do with a push whose outcome is unknown: the platform has no key by which it could recognise it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnUnknownSend {
     /// Send it again; the customer may see it twice.

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use model::{Ask, Failure, Notice, Timestamp};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::limits::Limits;
@@ -23,10 +24,10 @@ use super::{Asking, Engine, Reading, Replay, Traits};
 use crate::http;
 
 /// Which script a bot follows.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The script. A relative path starts at the folder of the configuration file.
+    /// The dialogue, a TOML file; `examples/bots` has some. A relative path starts at the folder of the configuration file.
     pub file: PathBuf,
     /// What an answer may hold at most.
     #[serde(default)]

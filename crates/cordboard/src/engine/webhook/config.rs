@@ -5,10 +5,12 @@ use std::fmt;
 
 use http::{HeaderValue, Uri};
 use model::News;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::signature;
+use crate::config::SecretText;
 use crate::engine::Replay;
 use crate::engine::limits::Limits;
 
@@ -16,7 +18,7 @@ use crate::engine::limits::Limits;
 const SECRETS_MAX: usize = 2;
 
 /// How a webhook bot is reached.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where questions are posted: an absolute `https` or `http` address without credentials in it.
@@ -25,15 +27,18 @@ pub struct Config {
     /// all of them, and accept callbacks signed with any. Without one nothing is signed and callbacks are refused.
     /// Default: none.
     #[serde(default, deserialize_with = "secrets")]
+    #[schemars(with = "Vec<SecretText>")]
     pub secrets: Vec<SecretString>,
     /// Sent as `Authorization: Bearer …`. Default: none.
     #[serde(default, deserialize_with = "optional_secret")]
+    #[schemars(with = "Option<SecretText>")]
     pub bearer: Option<SecretString>,
-    /// Whether a turn may be asked again when nobody knows if the bot got it. Default `safe`: `webhook-id` is the same at
-    /// every attempt, and the bot must recognise it.
+    /// Whether a turn may be asked again when nobody knows if the bot got it. With `safe` it must
+    /// recognise `webhook-id`, which is the same at every attempt. Default "safe".
     #[serde(default)]
     pub replay: ReplayConfig,
-    /// What the bot is told of a conversation's life. Default: nothing.
+    /// What the bot is told of a conversation's life: "opened", "ended", "handed_over", "returned"; here or in the bot's own
+    /// table. Default: nothing.
     #[serde(default)]
     pub notify: BTreeSet<Notify>,
     /// What an answer may hold at most.
@@ -42,7 +47,7 @@ pub struct Config {
 }
 
 /// See [`Config::replay`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayConfig {
     /// The bot recognises a turn by its id.
@@ -62,7 +67,7 @@ impl From<ReplayConfig> for Replay {
 }
 
 /// One kind of news.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Notify {
     /// The conversation began for this bot.

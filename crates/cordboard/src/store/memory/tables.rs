@@ -4,13 +4,14 @@
 //! A change checks everything before it touches anything, so a refused change leaves no trace.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
-use model::{ConversationId, RequestId, Timestamp};
+use model::{BotKey, ConversationId, RequestId, Timestamp};
 
 use super::super::{
     Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, OpenEntry, OutMark,
-    OutboxRow, OutboxSeq, RECENT_ROWS_MAX, Recent, RecentPage, Replica, Request, Step, Sweep, Swept, letter_limit,
-    well_formed,
+    OutOfService, OutboxRow, OutboxSeq, RECENT_ROWS_MAX, Recent, RecentPage, Replica, Request, Step, Sweep, Swept,
+    letter_limit, well_formed,
 };
 
 struct Conversation {
@@ -50,6 +51,8 @@ pub(super) struct Tables {
     /// The journal's rows in the order of their commits.
     log: BTreeMap<u64, (ConversationId, u64)>,
     letters: BTreeMap<u64, Letter>,
+    policies: BTreeMap<u32, Blob>,
+    out_of_service: BTreeMap<BotKey, OutOfService>,
 }
 
 impl Tables {
@@ -449,6 +452,39 @@ impl Tables {
             Some(LogRow { place: *place, conversation: at.0, row: self.journal.get(at)?.clone() })
         });
         rows.take(limit as usize).collect()
+    }
+
+    pub(super) fn enact(&mut self, policies: Blob) -> u32 {
+        if let Some((revision, newest)) = self.policies.last_key_value()
+            && *newest == policies
+        {
+            return *revision;
+        }
+        let revision = self.policies.last_key_value().map_or(0, |(revision, _)| *revision) + 1;
+        self.policies.insert(revision, policies);
+        revision
+    }
+
+    pub(super) fn policies(&self, revision: u32) -> Option<Blob> {
+        self.policies.get(&revision).cloned()
+    }
+
+    pub(super) fn disable(&mut self, bot: OutOfService) {
+        self.out_of_service.insert(bot.bot.clone(), bot);
+    }
+
+    pub(super) fn enable(&mut self, bot: &BotKey) -> bool {
+        self.out_of_service.remove(bot).is_some()
+    }
+
+    pub(super) fn out_of_service(&self) -> Vec<OutOfService> {
+        self.out_of_service.values().cloned().collect()
+    }
+
+    pub(super) fn unfinished(&self, after: ConversationId, limit: u32) -> Vec<ConversationId> {
+        let later = self.conversations.range((Bound::Excluded(after), Bound::Unbounded));
+        let open = later.filter(|(_, conversation)| !conversation.finished).map(|(id, _)| *id);
+        open.take(limit as usize).collect()
     }
 
     pub(super) fn conversations(&self, limit: u32) -> Vec<ConversationId> {

@@ -4,11 +4,11 @@
 use std::iter::Peekable;
 
 use bytes::Bytes;
-use model::{ConversationId, RequestId, Timestamp};
+use model::{BotKey, ConversationId, RequestId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::{
-    Blob, Claim, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, OpenEntry, OutboxRow, OutboxSeq,
+    Blob, Claim, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, OpenEntry, OutOfService, OutboxRow, OutboxSeq,
     RECENT_ROWS_MAX, Recent, RecentPage, Replica, Request, letter_limit,
 };
 use super::rows::{number, place};
@@ -206,6 +206,27 @@ pub(super) fn read_log(connection: &Connection, after: u64, limit: u32) -> Found
 pub(super) fn conversations(connection: &Connection, limit: u32) -> Found<Vec<ConversationId>> {
     let mut statement = connection.prepare_cached("SELECT id FROM conversation ORDER BY id DESC LIMIT ?1")?;
     statement.query_map([limit], |row| conversation(row, 0))?.collect()
+}
+
+pub(super) fn unfinished(connection: &Connection, after: ConversationId, limit: u32) -> Found<Vec<ConversationId>> {
+    let mut statement =
+        connection.prepare_cached("SELECT id FROM conversation WHERE id > ?1 AND finished = 0 ORDER BY id LIMIT ?2")?;
+    statement.query_map(params![place(after), limit], |row| conversation(row, 0))?.collect()
+}
+
+pub(super) fn policies(connection: &Connection, revision: u32) -> Found<Option<Blob>> {
+    let mut statement = connection.prepare_cached("SELECT payload FROM policies WHERE revision = ?1")?;
+    statement.query_row([revision], |row| blob(row, 0)).optional()
+}
+
+pub(super) fn out_of_service(connection: &Connection) -> Found<Vec<OutOfService>> {
+    let mut statement =
+        connection.prepare_cached("SELECT bot, since_ms, reason, who FROM out_of_service ORDER BY bot")?;
+    let read = |row: &Row<'_>| {
+        let (bot, since, reason, who) = (row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(OutOfService { bot: BotKey::from(bot), since: Timestamp(since), reason, who })
+    };
+    statement.query_map([], read)?.collect()
 }
 
 fn conversation(row: &Row<'_>, index: usize) -> Found<ConversationId> {

@@ -6,12 +6,12 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use model::{ConversationId, RequestId, Timestamp};
+use model::{BotKey, ConversationId, RequestId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::super::{
-    Accept, Accepted, Blob, Claim, Error, Key, Letter, OutMark, OutboxRow, OutboxSeq, Replica, Started, Step, Sweep,
-    Swept, well_formed,
+    Accept, Accepted, Blob, Claim, Error, Key, Letter, OutMark, OutOfService, OutboxRow, OutboxSeq, Replica, Started,
+    Step, Sweep, Swept, well_formed,
 };
 
 /// Why a verb failed inside a batch.
@@ -424,6 +424,36 @@ impl Rows<'_> {
             ],
         )?;
         Ok(())
+    }
+
+    pub(super) fn enact(&self, policies: &Blob) -> Outcome<u32> {
+        let newest = self.one("SELECT revision, payload FROM policies ORDER BY revision DESC LIMIT 1", [], |row| {
+            Ok((row.get::<_, u32>(0)?, row.get_ref(1)?.as_blob()? == &*policies.0))
+        })?;
+        match newest {
+            Some((revision, true)) => Ok(revision),
+            Some((_, false)) | None => {
+                let revision = newest.map_or(0, |(revision, _)| revision) + 1;
+                self.execute(
+                    "INSERT INTO policies (revision, payload) VALUES (?1, ?2)",
+                    params![revision, bytes(policies)],
+                )?;
+                Ok(revision)
+            }
+        }
+    }
+
+    pub(super) fn disable(&self, bot: &OutOfService) -> Outcome<()> {
+        self.execute(
+            "INSERT INTO out_of_service (bot, since_ms, reason, who) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (bot) DO UPDATE SET since_ms = ?2, reason = ?3, who = ?4",
+            params![bot.bot.as_str(), bot.since.0, bot.reason, bot.who],
+        )?;
+        Ok(())
+    }
+
+    pub(super) fn enable(&self, bot: &BotKey) -> Outcome<bool> {
+        Ok(self.execute("DELETE FROM out_of_service WHERE bot = ?1", [bot.as_str()])? == 1)
     }
 
     pub(super) fn drop_letter(&self, id: u64) -> Outcome<bool> {
