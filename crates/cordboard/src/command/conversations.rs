@@ -61,6 +61,7 @@ pub(super) struct List {
 #[group(multiple = false)]
 pub(super) struct Which {
     /// The conversation, by Cordboard's id of it.
+    #[arg(value_parser = read_id)]
     id: Option<ConversationId>,
     /// The same, by the platform's id of the conversation or of the bot's session.
     #[arg(long, value_name = "ID")]
@@ -213,6 +214,12 @@ impl AtHand {
     }
 }
 
+fn read_id(text: &str) -> Result<ConversationId, String> {
+    let wrong =
+        "an id has 16 hexadecimal digits, as `conversations list` shows; a platform's goes behind --platform-id";
+    if text.len() == 16 { text.parse().map_err(|_| wrong.to_owned()) } else { Err(wrong.to_owned()) }
+}
+
 fn place(hops: &Hops) -> Result<u64, Failed> {
     hops.after.parse().map_err(|_| Failed::because("the server's answer is not understood; is it of another version?"))
 }
@@ -325,7 +332,7 @@ fn print_view(view: &View, now_ms: i64, out: &mut dyn Write) -> Result<(), Faile
     writeln!(out, "conversation  {}", view.line.id)?;
     writeln!(out, "floor         {}", view.floor_in_words)?;
     writeln!(out, "since         {}", at(view.floor_since_ms))?;
-    writeln!(out, "last step     {}, the {}th", at(view.line.touched_ms), view.version)?;
+    writeln!(out, "last step     number {}, {}", view.version, at(view.line.touched_ms))?;
     writeln!(out, "turns         {}", view.line.turns)?;
     match view.line.next_due_ms {
         Some(due) => writeln!(out, "due           {}", at(due))?,

@@ -15,19 +15,19 @@ use crate::gateway::{Behaviour, Gateway, Setup, V1, V2, message_v2};
 use crate::raw::{Answer, chunked, request, send_unix};
 
 /// A gateway with its operator.
-struct Office {
-    gateway: Gateway,
-    folder: TempDir,
+pub(crate) struct Office {
+    pub(crate) gateway: Gateway,
+    pub(crate) folder: TempDir,
     closed: CancellationToken,
     stop: CancellationToken,
 }
 
 impl Office {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self::of(Gateway::start().await)
     }
 
-    fn of(gateway: Gateway) -> Self {
+    pub(crate) fn of(gateway: Gateway) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (stop, closed) = Self::serve(&gateway, &folder);
         Self { gateway, folder, closed, stop }
@@ -44,11 +44,21 @@ impl Office {
         (stop, closed)
     }
 
-    async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         Client::connect(self.folder.path()).await.unwrap()
     }
 
-    fn socket(&self) -> PathBuf {
+    /// The same server in the role read.
+    pub(crate) fn reader(&self) -> Client {
+        Client::reader(self.folder.path()).unwrap()
+    }
+
+    /// The admin API ends.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("admin.sock")
     }
 
@@ -57,13 +67,13 @@ impl Office {
         format!("Bearer {}", token.trim())
     }
 
-    async fn call(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         let token = self.token();
         send_unix(&self.socket(), &request(method, path, &[("authorization", &token)], body)).await
     }
 
     /// Buries a v2 message as if it had not been understood when it came.
-    async fn bury(&self, id: u64, body: &str, died: Timestamp) {
+    pub(crate) async fn bury(&self, id: u64, body: &str, died: Timestamp) {
         let letter = Letter {
             id,
             conversation: None,
@@ -77,14 +87,14 @@ impl Office {
         self.gateway.store().bury(letter).await.unwrap();
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.gateway.shared.runtime().now()
     }
 }
 
 /// The status and the word of a refusal.
 #[track_caller]
-fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> (u16, String) {
+pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> (u16, String) {
     match result {
         Err(Error::Refused { status, error, .. }) => (status, error),
         other => panic!("{other:?}"),

@@ -18,6 +18,8 @@ mod listener;
 #[cfg(test)]
 mod network;
 #[cfg(test)]
+mod operators;
+#[cfg(test)]
 mod platform;
 #[cfg(test)]
 mod races_v1;
