@@ -1,6 +1,7 @@
 //! What operators see of conversations. Read from the store alone, so that it is the same whether a server runs or not.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use conversation::{Conversation, Leg, Seat};
 use model::{BotKey, ConnectorKey, ConversationId, Holder, LegName, OrgKey, Timestamp};
@@ -353,15 +354,18 @@ pub async fn log(store: &dyn Store, after: u64, with_words: bool) -> Result<Hops
     let rows = store.read_log(after, ROWS_MAX).await?;
     let last = rows.last().map_or(after, |row| row.place);
     let mut hops = Vec::new();
-    let mut known = BTreeMap::new();
+    let mut known: BTreeMap<ConversationId, Names> = BTreeMap::new();
     for found in &rows {
         let id = found.conversation;
-        if !known.contains_key(&id) {
-            let loaded = store.load(id).await?;
-            let state = loaded.and_then(|loaded| state_of(id, &loaded.state).ok());
-            known.insert(id, state.map(|state| Names::of(&state)).unwrap_or_default());
-        }
-        hops.extend(of_row(id, &found.row, &known[&id], with_words));
+        let names = match known.entry(id) {
+            Entry::Occupied(names) => names.into_mut(),
+            Entry::Vacant(place) => {
+                let loaded = store.load(id).await?;
+                let state = loaded.and_then(|loaded| state_of(id, &loaded.state).ok());
+                place.insert(state.map(|state| Names::of(&state)).unwrap_or_default())
+            }
+        };
+        hops.extend(of_row(id, &found.row, names, with_words));
     }
     Ok(Hops { hops, after: last.to_string(), more: rows.len() >= ROWS_MAX as usize })
 }

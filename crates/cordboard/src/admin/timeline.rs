@@ -392,5 +392,5 @@ const fn cut_in_words(cut: Cut) -> &'static str {
 }
 
 fn seconds(ms: u64) -> String {
-    if ms % 1_000 == 0 { format!("{} s", ms / 1_000) } else { format!("{ms} ms") }
+    if ms.is_multiple_of(1_000) { format!("{} s", ms / 1_000) } else { format!("{ms} ms") }
 }

@@ -5,6 +5,8 @@ mod called;
 #[cfg(test)]
 mod letters;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 mod told;

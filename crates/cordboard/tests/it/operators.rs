@@ -116,7 +116,7 @@ async fn conversations_are_listed_by_what_is_wanted_and_found_by_the_platforms_i
     let (bot_v2, bot_v1, human) = (of("bot", "web"), of("bot", "sms"), of("handing_over", "web"));
     assert_eq!(list(all.clone()).await, (vec![human.clone(), bot_v1.clone(), bot_v2.clone()], None));
     let holding = Wanted { floor: Some(Holder::HandingOver), ..all.clone() };
-    assert_eq!(list(holding).await.0, [human.clone()]);
+    assert_eq!(list(holding).await.0, vec![human.clone()]);
     assert_eq!(list(Wanted { open: true, ..all.clone() }).await.0, [bot_v1.clone(), bot_v2.clone()]);
     assert_eq!(list(Wanted { bot: Some("nobody".into()), ..all.clone() }).await.0, []);
     assert_eq!(list(Wanted { since: Some(office.now() + 60_000), ..all.clone() }).await.0, []);
