@@ -5,6 +5,7 @@
 //! start takes it up. Commands call [`serve`]; tests and `cordboard test` hold a [`Gateway`] themselves.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,21 +15,23 @@ use std::time::Duration;
 use model::OrgKey;
 use rustls::crypto::ring::default_provider;
 use tokio::net::TcpListener;
+use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::{self, Admin};
 use crate::config::{Config, Server};
 use crate::connector::registry::Integration;
-use crate::doors::{self, Doors};
+use crate::doors::Doors;
 use crate::gateway::{Limits, Parts, Shared};
 use crate::http::tls::{self, Tls, TlsListener};
 use crate::http::{self, Transport};
-use crate::org::Tokens;
 use crate::outbox::{OrgAccess, PushAccess};
+use crate::reload::Reloading;
 use crate::roster::Roster;
 use crate::runtime::{Points, Runtime, Tasks};
 use crate::store::sqlite::{OpenError, Settings, Sqlite};
 use crate::store::{self, Store};
+use crate::systemd;
 
 /// How often a running gateway looks whether its store still takes anything.
 const STORE_LOOK: Duration = Duration::from_secs(1);
@@ -85,7 +88,7 @@ pub struct Options {
 /// A running gateway. Dropped without [`Gateway::stop`], it ends as in a crash: nothing that was acknowledged is lost.
 pub struct Gateway {
     shared: Arc<Shared>,
-    server: Server,
+    reloading: Arc<Reloading>,
     address: SocketAddr,
     tasks: Tasks,
     tls: Option<Arc<Tls>>,
@@ -110,7 +113,7 @@ impl Gateway {
     ///
     /// [`Error`], with nothing left running.
     pub async fn start_with(config: Config, points: Option<Arc<dyn Points>>) -> Result<Self, Error> {
-        let Config { server, outgoing, orgs, connectors, engines, policies, .. } = config;
+        let Config { server, outgoing, orgs, connectors, engines, policies, effective, file, .. } = config;
         let asked = server.listen;
         let cannot_listen = |source| Error::Listen { address: asked, source };
         let listener = TcpListener::bind(asked).await.map_err(cannot_listen)?;
@@ -122,8 +125,7 @@ impl Gateway {
         let transport: Arc<dyn Transport> = Arc::new(http::Client::for_calls(&outgoing)?);
         let mut access: BTreeMap<OrgKey, Arc<dyn PushAccess>> = BTreeMap::new();
         for (key, org) in &orgs {
-            let tokens = Tokens::new(org, transport.clone(), runtime.clock.clone());
-            access.insert(key.clone(), Arc::new(OrgAccess::new(tokens, org.rate())));
+            access.insert(key.clone(), OrgAccess::to(org, &transport, &runtime));
         }
         let integrations: Vec<Integration> = connectors.values().cloned().collect();
         let parts = Parts {
@@ -142,19 +144,20 @@ impl Gateway {
             limits: Limits::default(),
         };
         let shared = Shared::start(parts).await?;
-        let body_max_bytes = usize::try_from(server.body_max_kb * 1024).unwrap_or(usize::MAX);
-        let doors = Doors::new(shared.clone(), &integrations, &doors::Limits { body_max_bytes, ..Default::default() });
+        let doors = Doors::new(shared.clone(), &integrations, &server.limits_of_doors());
         let admin = Admin::bind(shared.clone(), &server.data_dir).inspect_err(|_| shared.stop())?;
         if server.group_may_read {
             admin.let_group_read().inspect_err(|_| shared.stop())?;
         }
+        let limits =
+            http::server::Limits { trusted_proxies: server.trusted_proxies.clone(), ..http::server::Limits::default() };
+        let reloading = Arc::new(Reloading::new(shared.clone(), doors.clone(), file, server, effective));
+        let admin = admin.with_reload(reloading.clone());
         let (listener_ends, admin_ends) = (CancellationToken::new(), CancellationToken::new());
         runtime.spawn(admin.serve(admin_ends.clone()));
         let listener_ended = CancellationToken::new();
         let ended = listener_ended.clone().drop_guard();
         let (stop, of_the_server) = (listener_ends.clone(), runtime.clone());
-        let limits =
-            http::server::Limits { trusted_proxies: server.trusted_proxies.clone(), ..http::server::Limits::default() };
         if let Some(tls) = &tls {
             runtime.spawn(tls.clone().watch(runtime.clone(), listener_ends.clone()));
         }
@@ -169,7 +172,7 @@ impl Gateway {
             }
             drop(ended);
         });
-        Ok(Self { shared, server, address, tasks, tls, listener_ends, listener_ended, admin_ends })
+        Ok(Self { shared, reloading, address, tasks, tls, listener_ends, listener_ended, admin_ends })
     }
 
     /// The certificate of the listener, when it speaks TLS.
@@ -190,6 +193,12 @@ impl Gateway {
         &self.shared
     }
 
+    /// How its configuration is put in the place of the running one.
+    #[must_use]
+    pub fn reloading(&self) -> &Arc<Reloading> {
+        &self.reloading
+    }
+
     /// Ready when the store failed for good: what then still runs can only refuse, and a new start may mend it.
     pub async fn store_failed(&self) -> store::Error {
         loop {
@@ -202,11 +211,12 @@ impl Gateway {
 
     /// Ends in order; see the module. Takes at most `drain_ms` and `grace_ms` of the configuration and a few seconds.
     pub async fn stop(self) {
-        tracing::info!(drain_ms = self.server.drain_ms, "stopping: requests are still answered for a while");
-        self.shared.drain(self.server.drain_ms);
-        tokio::time::sleep(Duration::from_millis(self.server.drain_ms)).await;
+        let Server { drain_ms, grace_ms, .. } = self.reloading.server();
+        tracing::info!(drain_ms, "stopping: requests are still answered for a while");
+        self.shared.drain(drain_ms);
+        tokio::time::sleep(Duration::from_millis(drain_ms)).await;
         self.listener_ends.cancel();
-        let grace = Duration::from_millis(self.server.grace_ms);
+        let grace = Duration::from_millis(grace_ms);
         let all_over = async {
             self.listener_ended.cancelled().await;
             self.shared.calls_over().await;
@@ -225,12 +235,17 @@ impl Gateway {
     }
 }
 
-/// Runs a gateway until `shutdown` is ready, and ends it in order.
+/// Runs a gateway until `shutdown` is ready, and ends it in order. Each `hangup` makes it read its configuration again.
 ///
 /// # Errors
 ///
 /// When it cannot be started.
-pub async fn serve(config: Config, options: &Options, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+pub async fn serve(
+    config: Config,
+    options: &Options,
+    shutdown: impl Future<Output = ()>,
+    hangup: &mut Signal,
+) -> Result<(), Error> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
@@ -251,16 +266,34 @@ pub async fn serve(config: Config, options: &Options, shutdown: impl Future<Outp
     if let Some(file) = &options.ready_file {
         write_whole(file, &format!("{address}\n")).map_err(|source| Error::ReadyFile { file: file.clone(), source })?;
     }
+    let status = format!("answering on {scheme}://{address}");
+    systemd::ready(&status);
     let failed = tokio::select! {
         biased;
         () = shutdown => None,
         error = gateway.store_failed() => Some(error),
+        never = reload_at(hangup, gateway.reloading(), &status) => match never {},
+        never = systemd::watched(gateway.shared().store().as_ref()) => match never {},
     };
     if let Some(error) = &failed {
         tracing::error!(%error, "the store takes nothing any more; stopping, so that a new start can open it again");
     }
+    systemd::stopping();
     gateway.stop().await;
     failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Reads the configuration again at every signal.
+async fn reload_at(hangup: &mut Signal, reloading: &Reloading, status: &str) -> Infallible {
+    loop {
+        if hangup.recv().await.is_none() {
+            return std::future::pending().await;
+        }
+        systemd::reloading();
+        // What came of it is in the log.
+        drop(reloading.reload("SIGHUP").await);
+        systemd::ready(status);
+    }
 }
 
 /// The path that an administrator enters in the platform's integration, behind the public host.

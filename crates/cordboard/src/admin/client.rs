@@ -19,7 +19,8 @@ use super::files;
 use super::look::{self, Hops, Wanted};
 use super::query::encoded;
 use super::view::{
-    AuditPage, BotPage, CallPage, CountsView, EndView, ErrorView, LetterPage, LetterView, RetryView, ServiceView,
+    AuditPage, BotPage, CallPage, CountsView, EndView, ErrorView, LetterPage, LetterView, ReloadView, RetryView,
+    ServiceView,
 };
 
 /// A page of letters is far smaller.
@@ -131,6 +132,14 @@ impl Client {
     /// See [`Error`]; 404 when it is not there.
     pub async fn drop_letter(&self, id: u64) -> Result<RetryView, Error> {
         self.call(Method::DELETE, &format!("/v1/dead-letters/{id}")).await
+    }
+
+    /// Lets the server read its configuration again.
+    ///
+    /// # Errors
+    /// See [`Error`]; 422 when the configuration is bad, with everything that is wrong in the message.
+    pub async fn reload(&self) -> Result<ReloadView, Error> {
+        self.call(Method::POST, "/v1/reload").await
     }
 
     /// What was counted since the server's start.

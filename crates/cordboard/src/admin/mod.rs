@@ -18,6 +18,7 @@
 //! | `GET /v1/bots` | the bots, and which are out of service |
 //! | `POST /v1/bots/{name}/disable` | takes one out of service: new turns go to humans, with `now` open conversations too |
 //! | `POST /v1/bots/{name}/enable` | puts one in service again |
+//! | `POST /v1/reload` | reads the configuration again |
 //!
 //! Two roles. Whoever shows the token of `admin.token` operates. Whoever shows that of `read.token` may look at everything
 //! but what customers and bots said, and change nothing. Both files and the socket are for the owner of the data folder
@@ -55,12 +56,13 @@ use audit::{Detail, Entry, Operation, Trail};
 pub use files::Error;
 use files::Files;
 use query::Query;
-use view::{CountsView, EndView, LetterPage, LetterView, RetryView};
+use view::{CountsView, EndView, LetterPage, LetterView, ReloadView, RetryView};
 
 use crate::dead_letter::Redriven;
 use crate::gateway::Shared;
 use crate::http::body::{self, Answer, Cap, Reason};
 use crate::http::server::{self, Handler, LocalUser};
+use crate::reload::Reloading;
 use crate::runner::Told;
 use crate::store::{self, LetterQuery};
 
@@ -75,7 +77,7 @@ const CONNECTIONS_MAX: usize = 64;
 /// The admin API, bound and not served yet.
 pub struct Admin {
     listener: UnixListener,
-    operator: Arc<Operator>,
+    operator: Operator,
     files: Files,
 }
 
@@ -93,8 +95,9 @@ impl Admin {
             read: digest(tokens.read.expose_secret().as_bytes()),
             trail: Arc::new(Trail::of(data_dir)),
             closing: CancellationToken::new(),
+            reloading: None,
         };
-        Ok(Self { listener, operator: Arc::new(operator), files })
+        Ok(Self { listener, operator, files })
     }
 
     /// Lets the group of the data folder have the role read: it may enter the folder, reach the socket and read
@@ -104,6 +107,12 @@ impl Admin {
     /// When the permissions cannot be set.
     pub fn let_group_read(&self) -> Result<(), Error> {
         self.files.let_group_read()
+    }
+
+    /// Lets an operator put a changed configuration into effect.
+    #[must_use]
+    pub fn with_reload(self, reloading: Arc<Reloading>) -> Self {
+        Self { operator: Operator { reloading: Some(reloading), ..self.operator }, ..self }
     }
 
     /// Serves until `stop`; then the socket and the tokens are gone.
@@ -116,7 +125,7 @@ impl Admin {
             stop.cancelled().await;
             closing.cancel();
         };
-        tokio::join!(server::serve(self.listener, self.operator, limits, runtime, stop.clone()), ends);
+        tokio::join!(server::serve(self.listener, Arc::new(self.operator), limits, runtime, stop.clone()), ends);
         drop(self.files);
     }
 }
@@ -149,6 +158,7 @@ struct Operator {
     trail: Arc<Trail>,
     /// The process ends: nobody waits any more.
     closing: CancellationToken,
+    reloading: Option<Arc<Reloading>>,
 }
 
 fn digest(bytes: &[u8]) -> [u8; 32] {
@@ -266,6 +276,10 @@ impl Operator {
             (&Method::GET, ["v1", "bots"]) => self.bots().await,
             (&Method::POST, ["v1", "bots", name, "disable"]) => self.disable(name, head, body).await,
             (&Method::POST, ["v1", "bots", name, "enable"]) => self.enable(name, head, body).await,
+            (&Method::POST, ["v1", "reload"]) => {
+                options::<NoOptions>(head, body).await?;
+                self.reload().await
+            }
             (
                 _,
                 ["v1", "dead-letters" | "counts" | "conversations" | "journal" | "requests" | "audit" | "bots"]
@@ -277,7 +291,8 @@ impl Operator {
                 _,
                 ["v1", "dead-letters", _, "retry"]
                 | ["v1", "conversations", _, "end"]
-                | ["v1", "bots", _, "disable" | "enable"],
+                | ["v1", "bots", _, "disable" | "enable"]
+                | ["v1", "reload"],
             ) => Ok(body::not_allowed("POST")),
             _ => Ok(body::refused(StatusCode::NOT_FOUND, "path", "there is no such path")),
         }
@@ -339,6 +354,19 @@ impl Operator {
             Redriven::NotPossible(why) => body::refused(StatusCode::UNPROCESSABLE_ENTITY, "letter.not_possible", &why),
         };
         Ok(if dry_run { with_detail(answer, "only asked what would happen") } else { answer })
+    }
+
+    async fn reload(&self) -> Result<Response<Answer>, Ended> {
+        let Some(reloading) = &self.reloading else {
+            return Err(not_understood("this gateway was not started from a file".to_owned()));
+        };
+        match reloading.reload("operator").await {
+            Ok(reloaded) => Ok(body::value(StatusCode::OK, &ReloadView::of(&reloaded))),
+            Err(refused) => {
+                let message = refused.to_string();
+                Err(Box::new(body::refused(StatusCode::UNPROCESSABLE_ENTITY, refused.word(), &message)))
+            }
+        }
     }
 
     async fn end(&self, id: ConversationId) -> Result<Response<Answer>, Ended> {

@@ -9,8 +9,10 @@ use model::BotKey;
 use serde::{Deserialize, Serialize};
 
 use super::audit::Entry;
+use crate::config::Change;
 use crate::doors::calls::Call;
 use crate::gateway::Shared;
+use crate::reload::Reloaded;
 use crate::store::{Letter, OutOfService};
 
 /// A dead letter.
@@ -141,6 +143,39 @@ impl CountsView {
             poisoned: read(&counts.poisoned),
             open_requests: u64::try_from(shared.open_requests()).unwrap_or(u64::MAX),
             draining: shared.is_draining(),
+        }
+    }
+}
+
+/// What a reload did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadView {
+    /// What is in effect now.
+    pub changed: Vec<ChangeView>,
+    /// What is not, before a restart.
+    pub needs_restart: Vec<ChangeView>,
+    /// What an operator should know about the new configuration.
+    pub warnings: Vec<String>,
+}
+
+/// One key whose value is another now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeView {
+    /// The path of the key.
+    pub path: String,
+    /// What became of it, without any secret.
+    pub what: String,
+}
+
+impl ReloadView {
+    pub(super) fn of(reloaded: &Reloaded) -> Self {
+        let view = |changes: &[Change]| {
+            changes.iter().map(|Change { path, what }| ChangeView { path: path.clone(), what: what.clone() }).collect()
+        };
+        Self {
+            changed: view(&reloaded.changed),
+            needs_restart: view(&reloaded.needs_restart),
+            warnings: reloaded.warnings.clone(),
         }
     }
 }

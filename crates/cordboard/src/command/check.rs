@@ -1,29 +1,200 @@
-//! `cordboard check`.
+//! `cordboard check`: whether a configuration is right, and what an administrator enters in Genesys.
 
 use std::io::Write;
 
 use clap::Args;
+use serde::Serialize;
 
-use super::{ConfigFile, Failed};
+use super::{ConfigFile, Failed, doctor};
+use crate::config::{Config, Problems, Server};
+use crate::connector::registry::Integration;
+use crate::doctor::Report;
+use crate::http::tls::Tls;
+use crate::runtime::{Clock as _, SystemClock};
+
+/// What stands for the host when the configuration does not say.
+const YOUR_HOST: &str = "https://YOUR-HOST";
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  cordboard check --config cordboard.toml && systemctl reload-or-restart cordboard")]
+#[command(after_help = "\
+Exit code 78 means that something is wrong; warnings are no mistakes.
+
+Example:
+  cordboard check --config cordboard.toml && cordboard reload --config cordboard.toml")]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
+    /// As JSON, mistakes included.
+    #[arg(long)]
+    json: bool,
+    /// Asks the world as well, as `cordboard doctor` does: addresses, clock, tokens, permissions, engines, public address.
+    #[arg(long)]
+    online: bool,
 }
 
-pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failed> {
-    let config = arguments.config.load()?;
-    for (key, integration) in &config.connectors {
-        writeln!(out, "connectors.{key}: {}", integration.paths().join(", "))?;
+/// What was found, for programs.
+#[derive(Serialize)]
+struct Found<'a> {
+    ok: bool,
+    problems: Vec<ProblemFound<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_dir: Option<String>,
+    connectors: Vec<Entry>,
+    bots: Vec<BotFound>,
+    warnings: &'a [String],
+    /// What the world said, when it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    online: Option<Report>,
+}
+
+#[derive(Serialize)]
+struct ProblemFound<'a> {
+    file: &'a str,
+    line: usize,
+    column: usize,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct BotFound {
+    key: String,
+    name: String,
+    version: String,
+}
+
+/// What an administrator enters for one connector.
+#[derive(Serialize)]
+struct Entry {
+    key: String,
+    org: String,
+    /// The integration's name in Genesys Cloud.
+    integration: &'static str,
+    /// The name of the property.
+    property: &'static str,
+    url: String,
+    /// The field names of the credentials.
+    headers: Vec<String>,
+}
+
+impl Entry {
+    fn of(key: &str, integration: &Integration, host: &str) -> Self {
+        // `reference/digital-bot-connector.md`, section 6; `reference/bot-connector-v1.md`, section 1.
+        let (name, property, path) = match integration {
+            Integration::DigitalBotConnector(connector) => {
+                ("Genesys Digital Bot Connector", "Bot Connector URI", connector.path())
+            }
+            Integration::BotConnector(connector) => {
+                ("Genesys Bot Connector", "Bot Connector Handle Utterance URI", connector.path())
+            }
+        };
+        Self {
+            key: key.to_owned(),
+            org: integration.connector().org().to_string(),
+            integration: name,
+            property,
+            url: format!("{host}{path}"),
+            headers: integration.credentials().header_names().map(str::to_owned).collect(),
+        }
+    }
+}
+
+pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> Result<(), Failed> {
+    let config = match arguments.config.load() {
+        Err(Failed::Misconfigured(problems)) if arguments.json => {
+            writeln!(out, "{:#}", serde_json::json!(bad(&problems)))?;
+            return Err(Failed::Misconfigured(Problems::default()));
+        }
+        loaded => loaded?,
+    };
+    look_at_certificate(&config.server)?;
+    let host = config.server.public_url.as_deref().map(|url| url.trim_end_matches('/'));
+    let entries: Vec<Entry> = config
+        .connectors
+        .iter()
+        .map(|(key, integration)| Entry::of(key.as_str(), integration, host.unwrap_or(YOUR_HOST)))
+        .collect();
+    let online = match arguments.online {
+        true => Some(doctor::online(&config).await?),
+        false => None,
+    };
+    if arguments.json {
+        writeln!(out, "{:#}", serde_json::json!(good(&config, entries, online.clone())))?;
+    } else {
+        show(&config, &entries, host.is_some(), out)?;
+        if let Some(report) = &online {
+            report.print(out)?;
+        }
+    }
+    online.as_ref().map_or(Ok(()), doctor::verdict)
+}
+
+fn bad(problems: &Problems) -> Found<'_> {
+    let problems = problems.iter().map(|problem| {
+        let (file, line, column) = problem.place();
+        ProblemFound { file, line, column, message: problem.message() }
+    });
+    Found {
+        ok: false,
+        problems: problems.collect(),
+        data_dir: None,
+        connectors: Vec::new(),
+        bots: Vec::new(),
+        warnings: &[],
+        online: None,
+    }
+}
+
+fn good(config: &Config, connectors: Vec<Entry>, online: Option<Report>) -> Found<'_> {
+    let bots = config.bots.iter().map(|bot| BotFound {
+        key: bot.key().to_string(),
+        name: bot.name().to_owned(),
+        version: bot.version().to_owned(),
+    });
+    Found {
+        ok: true,
+        problems: Vec::new(),
+        data_dir: Some(config.server.data_dir.display().to_string()),
+        connectors,
+        bots: bots.collect(),
+        warnings: &config.warnings,
+        online,
+    }
+}
+
+fn show(config: &Config, entries: &[Entry], host_is_known: bool, out: &mut dyn Write) -> Result<(), Failed> {
+    writeln!(out, "Enter in Genesys Cloud, under Admin > Integrations > the integration > Configuration:\n")?;
+    for entry in entries {
+        writeln!(out, "connectors.{}: a {} of orgs.{}", entry.key, entry.integration, entry.org)?;
+        let width = entry.property.len().max("field name".len());
+        writeln!(out, "  Properties   {:width$}  {}", entry.property, entry.url)?;
+        for header in &entry.headers {
+            writeln!(out, "  Credentials  {:width$}  {header}", "field name")?;
+            writeln!(out, "               {:width$}  the secret that stands in `credentials`", "value")?;
+        }
+        writeln!(out)?;
+    }
+    if !host_is_known {
+        writeln!(out, "YOUR-HOST is what Genesys reaches this gateway by; write it as `public_url` in [server].\n")?;
     }
     for bot in &config.bots {
         writeln!(out, "bots.{}: {} (version {})", bot.key(), bot.name(), bot.version())?;
     }
+    writeln!(out, "data folder: {}", config.server.data_dir.display())?;
     for warning in &config.warnings {
         writeln!(out, "warning: {warning}")?;
     }
     writeln!(out, "the configuration is right")?;
+    Ok(())
+}
+
+/// The files of the listener's certificate are read at a start only, so a configuration is not right before they are.
+fn look_at_certificate(server: &Server) -> Result<(), Failed> {
+    let Some(files) = &server.tls else { return Ok(()) };
+    let tls = Tls::load(files).map_err(|error| Failed::because(format!("[server.tls]: {error}")))?;
+    if tls.certificate().days_left(SystemClock.now()) < 0 {
+        return Err(Failed::because(
+            "[server.tls]: the certificate has expired, and the platform refuses it: renew it",
+        ));
+    }
     Ok(())
 }

@@ -19,6 +19,11 @@ pub(super) enum Format {
 pub(super) fn start(format: Format, is_service: bool) {
     let usual = if is_service { LevelFilter::INFO } else { LevelFilter::ERROR };
     let filter = EnvFilter::builder().with_default_directive(usual.into()).with_env_var(VARIABLE).from_env_lossy();
+    // It repeats at the level of an error what whoever made the call tells better.
+    let filter = match "rustls_platform_verifier=off".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // The only failure is that a log was started already, and then that one is as good.
     let _started = match format {

@@ -7,32 +7,38 @@ mod at_hand;
 mod audit;
 mod bots;
 mod check;
+mod completions;
+mod config;
 mod conversations;
 mod dead_letters;
 mod demo;
+mod doctor;
+mod healthcheck;
 mod log;
+mod reload;
 mod requests;
 mod serve;
 mod signals;
 mod simulate;
 mod test;
+mod version;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use model::{BotKey, ConnectorKey, OrgKey};
 
-use crate::config::{Config, Problems, Variables, Written};
+use crate::config::{Config, Problems, Server, Variables, Written};
 
 /// `EX_CONFIG` of `sysexits.h`: service managers know it and do not restart.
 const BAD_CONFIGURATION: u8 = 78;
 
 /// Plugs any bot into Genesys Cloud.
 #[derive(Debug, Parser)]
-#[command(name = "cordboard", version, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(name = "cordboard", version = version::line(), after_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -45,8 +51,10 @@ const EXAMPLES: &str = "\
 Examples:
   cordboard demo
       see everything at work, without Genesys
+  cordboard config init
+      write a configuration to start from
   cordboard check --config cordboard.toml
-      is the configuration right?
+      is the configuration right, and what belongs where in Genesys?
   cordboard serve --config cordboard.toml
       run the gateway
   cordboard test conversations/answered-at-once.toml --config cordboard.toml
@@ -65,8 +73,15 @@ Exit codes: 0 done, 1 failed, 2 called wrongly, 78 bad configuration.";
 enum Command {
     /// Runs the gateway until SIGTERM or Ctrl-C.
     Serve(serve::Arguments),
-    /// Reads and checks a configuration, and says what is wrong with it.
+    /// Reads and checks a configuration, says what is wrong with it, and what to enter in Genesys.
     Check(check::Arguments),
+    /// Lets a running gateway read its configuration again.
+    Reload(reload::Arguments),
+    /// Writes a configuration to start from, prints its schema, or the values in effect.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Finds out what is wrong with a set-up, and says what to do: store, network, clock, tokens, permissions, engines.
+    Doctor(doctor::Arguments),
     /// Plays everything that can happen against a simulated Genesys Cloud, and shows it.
     Demo(demo::Arguments),
     /// Runs a simulated Genesys Cloud alone, to be led over HTTP.
@@ -86,6 +101,12 @@ enum Command {
     /// What could not be delivered or understood: shows it, tries it again, drops it.
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
+    /// Asks whether the gateway of a configuration answers, for container engines.
+    Healthcheck(healthcheck::Arguments),
+    /// Writes the completions of a shell.
+    Completions(completions::Arguments),
+    /// Writes the man pages.
+    Man(completions::ManArguments),
 }
 
 /// Where the configuration is.
@@ -108,19 +129,27 @@ impl ConfigFile {
 
     /// For what only wants the data folder: no secret need be set.
     fn data_dir(&self) -> Result<PathBuf, Failed> {
+        Ok(self.load_without_any_secret()?.data_dir())
+    }
+
+    /// For what only wants to know where a server listens.
+    fn server(&self) -> Result<Server, Failed> {
+        Ok(self.load_without_any_secret()?.server)
+    }
+
+    fn load_without_any_secret(&self) -> Result<Written, Failed> {
         let variables = Variables::of_the_process().with_stand_ins_for_bots_too();
-        Ok(Written::load(&self.file, &variables)?.data_dir())
+        Ok(Written::load(&self.file, &variables)?)
     }
 
     /// The bots that are configured, by key.
     fn bots(&self) -> Result<Vec<BotKey>, Failed> {
-        let variables = Variables::of_the_process().with_stand_ins_for_bots_too();
-        Ok(Written::load(&self.file, &variables)?.bots.keys().map(|key| key.as_str().into()).collect())
+        Ok(self.load_without_any_secret()?.bots.keys().map(|key| key.as_str().into()).collect())
     }
 
     /// The orgs and the connectors that are configured, by key.
     fn outside_names(&self) -> Result<(Vec<OrgKey>, Vec<ConnectorKey>), Failed> {
-        let written = Written::load(&self.file, &Variables::of_the_process().with_stand_ins_for_bots_too())?;
+        let written = self.load_without_any_secret()?;
         let orgs = written.orgs.keys().map(|key| key.as_str().into()).collect();
         Ok((orgs, written.connectors.keys().map(|key| key.as_str().into()).collect()))
     }
@@ -131,6 +160,8 @@ impl ConfigFile {
 enum Failed {
     /// The configuration is wrong.
     Misconfigured(Problems),
+    /// A running gateway found it wrong, and said why.
+    BadThere(String),
     /// Something else, in words for the operator; empty when everything was said already.
     Because(String),
 }
@@ -172,7 +203,10 @@ pub fn main() -> ExitCode {
 async fn run(command: Command, out: &mut (dyn Write + Send)) -> Result<(), Failed> {
     match command {
         Command::Serve(arguments) => serve::run(arguments).await,
-        Command::Check(arguments) => check::run(&arguments, out),
+        Command::Check(arguments) => check::run(&arguments, out).await,
+        Command::Reload(arguments) => reload::run(&arguments, out).await,
+        Command::Config(command) => config::run(&command, out),
+        Command::Doctor(arguments) => doctor::run(&arguments, out).await,
         Command::Demo(arguments) => demo::run(&arguments, out).await,
         Command::Simulate(arguments) => simulate::run(arguments, out).await,
         Command::Test(arguments) => test::run(&arguments, out).await,
@@ -181,6 +215,9 @@ async fn run(command: Command, out: &mut (dyn Write + Send)) -> Result<(), Faile
         Command::Audit(arguments) => audit::run(&arguments, out).await,
         Command::Bots(command) => bots::run(&command, out).await,
         Command::DeadLetters(command) => dead_letters::run(&command, out).await,
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments, out).await,
+        Command::Completions(arguments) => completions::run(&arguments, out),
+        Command::Man(arguments) => completions::man(&arguments, out),
     }
 }
 
@@ -189,7 +226,16 @@ fn ended(outcome: Result<(), Failed>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed::Misconfigured(problems)) => {
-            eprintln!("{problems}");
+            // Lines of the file are for a person who looks at it, not for a log.
+            match io::stderr().is_terminal() {
+                _ if problems.iter().next().is_none() => {}
+                true => eprintln!("{}", problems.with_excerpts()),
+                false => eprintln!("{problems}"),
+            }
+            ExitCode::from(BAD_CONFIGURATION)
+        }
+        Err(Failed::BadThere(said)) => {
+            eprintln!("{said}");
             ExitCode::from(BAD_CONFIGURATION)
         }
         Err(Failed::Because(reason)) => {

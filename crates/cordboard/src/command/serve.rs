@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::signals::Signals;
+use super::signals::{Signals, hangup};
 use super::{ConfigFile, Failed};
 use crate::serve::{Options, serve};
 
@@ -13,6 +13,8 @@ use crate::serve::{Options, serve};
 #[command(after_help = "\
 The first SIGTERM or Ctrl-C stops in order: readiness goes off, requests are still answered for `drain_ms`, and calls to \
 engines may end within `grace_ms`. The second one stops at once. Nothing that was acknowledged is lost either way.
+\
+SIGHUP reads the configuration again, as `cordboard reload` does; a bad one changes nothing.
 
 Example:
   cordboard serve --config /etc/cordboard.toml --log-format json")]
@@ -26,6 +28,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     let mut signals = Signals::new()?;
+    let mut hangup = hangup()?;
     let config = arguments.config.load()?;
     let options = Options { ready_file: arguments.ready_file };
     let stop = CancellationToken::new();
@@ -36,7 +39,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failed> {
     };
     tokio::select! {
         biased;
-        served = serve(config, &options, stop.cancelled()) => served.map_err(Failed::because),
+        served = serve(config, &options, stop.cancelled(), &mut hangup) => served.map_err(Failed::because),
         () = twice => Err(Failed::because("stopped at once, by a second signal")),
     }
 }

@@ -1,4 +1,4 @@
-//! The signals that ask a process to end.
+//! The signals that ask a process to end, or to read its configuration again.
 
 use std::io;
 
@@ -23,4 +23,9 @@ impl Signals {
             _ = self.interrupt.recv() => {}
         }
     }
+}
+
+/// SIGHUP, from the moment this is called; before, it would end the process.
+pub(super) fn hangup() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
 }

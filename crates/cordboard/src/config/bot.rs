@@ -79,7 +79,7 @@ fn read_engine(reader: &mut Reader<'_>, mut table: Table<'_>) -> Option<EngineCo
 struct Policy {
     /// After this time a turn fails, whatever the engine does; 1000 to 3600000. Default 60000.
     hard_deadline_ms: u64,
-    /// What becomes of a failed turn: "hand_over" to a human, or "say" the fallback and go on. Default "hand_over".
+    /// What becomes of a failed turn. Default "hand_over".
     on_failure: WrittenOnFailure,
     /// How many turns a conversation may have before a human is called, 1 to 100000. Default 200.
     max_turns: u32,
@@ -87,7 +87,7 @@ struct Policy {
     max_waiting_inputs: u32,
     /// How many holding answers in a row, on a door that cannot push, before a human is called; 1 to 1000. Default 3.
     max_holding_turns: u32,
-    /// What the engine is told of a conversation's life: "opened", "ended", "handed_over", "returned". Default: nothing.
+    /// What the engine is told of a conversation's life. Default: nothing.
     notify: BTreeSet<Notify>,
     /// What the gateway itself says.
     texts: WrittenTexts,

@@ -8,7 +8,7 @@ use model::{BotKey, ConnectorKey, OrgKey};
 
 use super::reader::{Places, Reader};
 use super::written::Written;
-use super::{Config, Problems};
+use super::{Config, Problems, risks};
 use crate::connector::Misconfigured;
 use crate::connector::bots::{Bot, Bots};
 use crate::connector::registry::Integration;
@@ -24,7 +24,8 @@ impl Written {
     /// Everything that does not fit.
     pub fn check(self) -> Result<Config, Problems> {
         let mut reader = Reader::new(&self.source);
-        let config = self.build(&mut reader);
+        let mut config = self.build(&mut reader);
+        config.warnings.extend(risks::of(&self, &config));
         reader.end(Some(config))
     }
 
@@ -72,6 +73,8 @@ impl Written {
             bots,
             engines: self.build_engines(reader),
             policies: Policies { bots: policies, ..Policies::default() },
+            file: self.file.clone(),
+            effective: self.effective.clone(),
             warnings,
         }
     }

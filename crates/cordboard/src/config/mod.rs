@@ -7,8 +7,12 @@
 
 mod bot;
 mod check;
+mod effective;
 mod network;
 mod reader;
+#[cfg(test)]
+mod reference;
+mod risks;
 mod schema;
 mod secret_file;
 mod server;
@@ -18,10 +22,12 @@ mod variables;
 mod written;
 
 #[cfg(test)]
+mod kept_in_step;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use conversation::Policies;
@@ -33,13 +39,18 @@ use crate::engine::Engine;
 use crate::org::Org;
 
 pub use self::bot::BotConfig;
+pub use self::effective::{Change, Effective};
+pub(crate) use self::network::NEVER_BY_PROXY;
 pub use self::network::{Outgoing, Tls, TlsVersion, TrustedProxies};
 pub(crate) use self::reader::unknown;
-pub(crate) use self::schema::SecretText;
+pub(crate) use self::schema::{SecretText, schema};
 pub use self::server::Server;
 pub use self::source::{Problem, Problems};
 pub use self::variables::Variables;
-pub use self::written::Written;
+pub use self::written::{VERSION, Written};
+
+/// The commented default file, with every key and its default.
+pub const INIT: &str = include_str!("init.toml");
 
 /// A checked configuration: everything that a gateway is made of, nothing of it started.
 pub struct Config {
@@ -57,6 +68,10 @@ pub struct Config {
     pub engines: BTreeMap<BotKey, Arc<dyn Engine>>,
     /// How each bot is held to its promises.
     pub policies: Policies,
+    /// The file, when it is the file alone that says all this: what a reload reads again.
+    pub file: Option<PathBuf>,
+    /// The values that all this was made of.
+    pub effective: Effective,
     /// What an operator should know; no message quotes a secret.
     pub warnings: Vec<String>,
 }

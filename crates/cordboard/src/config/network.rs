@@ -1,5 +1,6 @@
 //! `[server.tls]`, `[outgoing]` and the networks of `server.trusted_proxies`: how bytes come in and go out.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -23,15 +24,37 @@ pub struct Tls {
 }
 
 /// See [`Tls::min_version`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, schemars::JsonSchema)]
 pub enum TlsVersion {
     /// TLS 1.2 and 1.3.
     #[default]
-    #[serde(rename = "1.2")]
+    #[schemars(rename = "1.2")]
     V1_2,
     /// TLS 1.3 alone.
-    #[serde(rename = "1.3")]
+    #[schemars(rename = "1.3")]
     V1_3,
+}
+
+impl<'de> Deserialize<'de> for TlsVersion {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Version;
+        impl serde::de::Visitor<'_> for Version {
+            type Value = TlsVersion;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("\"1.2\" or \"1.3\" in quotation marks")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<TlsVersion, E> {
+                match text {
+                    "1.2" => Ok(TlsVersion::V1_2),
+                    "1.3" => Ok(TlsVersion::V1_3),
+                    _ => Err(E::custom("\"1.2\" or \"1.3\" belongs here")),
+                }
+            }
+        }
+        deserializer.deserialize_str(Version)
+    }
 }
 
 /// Networks whose word about a client's address is taken, written as `10.0.0.0/8` or as a single address.
@@ -59,6 +82,9 @@ impl<'de> Deserialize<'de> for TrustedProxies {
         networks.collect::<Result<_, _>>().map(Self)
     }
 }
+
+/// A proxy cannot reach what listens on this machine alone.
+pub(crate) const NEVER_BY_PROXY: [&str; 3] = ["localhost", "127.0.0.0/8", "::1"];
 
 /// The `[outgoing]` table: every call that Cordboard makes, to the platform and to engines.
 #[derive(Clone, Debug, Deserialize, schemars::JsonSchema)]
@@ -115,6 +141,23 @@ impl Outgoing {
         let scheme = uri.scheme_str().unwrap_or("http");
         let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
         Some(format!("{scheme}://{}:{port}", uri.host()?))
+    }
+
+    /// Whether a call to this host goes through the proxy.
+    #[must_use]
+    pub fn goes_by_proxy(&self, host: &str) -> bool {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let address: Option<IpAddr> = host.parse().ok();
+        let is_direct = |entry: &str| match (entry.parse::<IpNet>(), entry.parse::<IpAddr>(), address) {
+            (Ok(network), _, Some(address)) => network.contains(&address),
+            (_, Ok(one), Some(address)) => one == address,
+            _ => {
+                let (host, domain) = (host.to_ascii_lowercase(), entry.trim_start_matches('.').to_ascii_lowercase());
+                host.strip_suffix(&domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            }
+        };
+        let mut direct = NEVER_BY_PROXY.iter().copied().chain(self.no_proxy.iter().map(String::as_str));
+        self.proxy.is_some() && !direct.any(is_direct)
     }
 
     /// Makes relative paths start at a folder.

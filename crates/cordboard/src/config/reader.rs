@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -177,6 +178,12 @@ impl<'i> Table<'i> {
             }
         }
         Table::new(taken, self.span.clone())
+    }
+
+    /// What is written in it; what JSON does not know is left out.
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        let entries = Spanned::new(self.span.clone(), DeValue::Table(self.entries.clone()));
+        serde_json::Value::deserialize(ValueDeserializer::from(entries)).unwrap_or_default()
     }
 
     pub(super) fn entries_mut(&mut self) -> &mut DeTable<'i> {

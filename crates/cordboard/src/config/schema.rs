@@ -104,3 +104,40 @@ fn without_null(members: &mut Map<String, Value>) {
         }
     }
 }
+
+/// The schema of a value that may be written in several ways: by its `type` where it has one, else by its kind.
+pub(crate) fn chosen<'s>(schema: &'s Value, value: &Value) -> Option<&'s Value> {
+    let ways = schema.get("oneOf").or_else(|| schema.get("anyOf"))?.as_array()?;
+    ways.iter().find(|way| {
+        match (way.pointer("/properties/type/const"), way.get("type").and_then(Value::as_str), value) {
+            (Some(kind), _, value) => value.get("type") == Some(kind),
+            (None, Some("string"), Value::String(_)) => way.get("const").is_none(),
+            (None, Some("array"), Value::Array(_)) | (None, Some("object"), Value::Object(_)) => true,
+            _ => false,
+        }
+    })
+}
+
+/// The schema of a table's member.
+pub(crate) fn member<'s>(schema: &'s Value, name: &str) -> Option<&'s Value> {
+    let named = schema.get("properties").and_then(|members| members.get(name));
+    named.or_else(|| schema.get("additionalProperties").filter(|of| of.is_object()))
+}
+
+/// Whether a member is a table that may be left out and has fixed keys.
+pub(crate) fn is_optional_table(schema: &Value, name: &str) -> bool {
+    let required = schema.get("required").and_then(Value::as_array);
+    member(schema, name).is_some_and(|of| of.get("properties").is_some())
+        && required.is_none_or(|required| required.iter().all(|one| one != name))
+}
+
+/// The default of a key: the type's own, or else the literal in the last sentence of its description.
+pub(crate) fn default_of(schema: &Value) -> Option<Value> {
+    if let Some(default) = schema.get("default") {
+        return Some(default.clone());
+    }
+    let (_, sentence) = schema.get("description")?.as_str()?.rsplit_once("Default ")?;
+    let literal = sentence.strip_suffix('.')?;
+    let table: toml::Table = toml::from_str(&format!("value = {literal}")).ok()?;
+    serde_json::to_value(table.get("value")?).ok()
+}

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::network::{Tls, TrustedProxies};
+use crate::doors;
 
 /// The `[server]` table.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -57,6 +58,12 @@ impl Default for Server {
 }
 
 impl Server {
+    /// What a request may cost before it is understood.
+    pub(crate) fn limits_of_doors(&self) -> doors::Limits {
+        let body_max_bytes = usize::try_from(self.body_max_kb * 1024).unwrap_or(usize::MAX);
+        doors::Limits { body_max_bytes, ..doors::Limits::default() }
+    }
+
     /// Each number that lies outside its range, with a message.
     pub(super) fn out_of_range(&self) -> Vec<String> {
         let ranges = [

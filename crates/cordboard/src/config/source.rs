@@ -104,7 +104,7 @@ impl fmt::Display for Problem {
 }
 
 /// Everything that is wrong, in the order of the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(pub(super) Vec<Problem>);
 
 impl Problems {

@@ -1,5 +1,7 @@
 //! What is wrong with a configuration is said with its place and with what to write instead.
 
+mod network;
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;

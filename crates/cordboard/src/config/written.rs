@@ -6,22 +6,26 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 
 use super::bot::BotConfig;
+use super::effective::Effective;
 use super::network::Outgoing;
 use super::reader::{Places, Reader, Table};
 use super::server::Server;
 use super::source::{Problems, Source};
 use super::variables::Variables;
 use crate::connector::registry::ConnectorConfig;
+use crate::engine::EngineConfig;
 use crate::org::OrgConfig;
 
 /// The version of the file's form.
-const VERSION: i64 = 1;
+pub const VERSION: i64 = 1;
 const CONNECTOR_KINDS: [&str; 2] = ["digital_bot_connector", "bot_connector"];
 
 /// What a configuration file says.
 #[derive(Clone, Debug)]
 pub struct Written {
     pub(super) source: Source,
+    /// Where it was read, unless something was laid over it.
+    pub(super) file: Option<PathBuf>,
     /// `[server]`.
     pub server: Server,
     pub(super) server_places: Places,
@@ -36,6 +40,8 @@ pub struct Written {
     pub(super) connector_places: BTreeMap<String, Places>,
     /// `[bots.KEY]`.
     pub bots: BTreeMap<String, BotConfig>,
+    /// The values in effect.
+    pub effective: Effective,
     /// What an operator should know, found while reading.
     pub(super) warnings: Vec<String>,
 }
@@ -47,22 +53,43 @@ impl Written {
     ///
     /// Everything that is wrong with it.
     pub fn load(path: &Path, variables: &Variables) -> Result<Self, Problems> {
-        Self::read(Source::load(path)?, variables)
+        let written = Self::read(Source::load(path)?, variables)?;
+        Ok(Self { file: Some(path.to_owned()), ..written })
+    }
+
+    /// Reads a text as the file at `path` would be: messages name it, and relative paths start at its folder.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn parse(path: &Path, text: String, variables: &Variables) -> Result<Self, Problems> {
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        Self::read(Source { file: path.display().to_string(), folder, text }, variables)
     }
 
     pub(super) fn read(source: Source, variables: &Variables) -> Result<Self, Problems> {
         let mut reader = Reader::new(&source);
         let root = reader.root();
-        let read = root.and_then(|root| Read::from(&mut reader, root, variables));
+        let mut effective = Effective::default();
+        let read = root.and_then(|root| Read::from(&mut reader, root, variables, &mut effective));
         let mut warnings = std::mem::take(&mut reader.warnings);
         warnings.dedup();
         let Read { server, outgoing, orgs, connectors, bots } = reader.end(read)?;
+        for (key, bot) in &bots {
+            if let EngineConfig::Script(script) = &bot.engine
+                // A script that cannot be read is reported when the engine is built.
+                && let Ok(contents) = std::fs::read(source.folder.join(&script.file))
+            {
+                effective.note_contents(&format!("bots.{key}.engine.file"), &contents);
+            }
+        }
         let (server_places, server) = server;
         let (outgoing_places, outgoing) = outgoing;
         let (org_places, orgs) = apart(orgs);
         let (connector_places, connectors) = apart(connectors);
         Ok(Self {
             source,
+            file: None,
             server,
             server_places,
             outgoing,
@@ -72,6 +99,7 @@ impl Written {
             connectors,
             connector_places,
             bots,
+            effective,
             warnings,
         })
     }
@@ -85,6 +113,7 @@ impl Written {
     /// Lays a simulator over the orgs: nothing of theirs is contacted afterwards, and the listener speaks plain HTTP to it.
     pub fn talk_to_simulator(&mut self, url: &str, client_id: &str, client_secret: &str) {
         self.server.tls = None;
+        self.file = None;
         for org in self.orgs.values_mut() {
             org.region = None;
             org.api_url = Some(url.to_owned());
@@ -117,9 +146,15 @@ struct Read {
 }
 
 impl Read {
-    fn from(reader: &mut Reader<'_>, mut root: Table<'_>, variables: &Variables) -> Option<Self> {
+    fn from(
+        reader: &mut Reader<'_>,
+        mut root: Table<'_>,
+        variables: &Variables,
+        effective: &mut Effective,
+    ) -> Option<Self> {
         reader.only(&root, &["version", "server", "outgoing", "orgs", "connectors", "bots"]);
         variables.put_into(reader, root.entries_mut());
+        *effective = Effective::of(root.to_json());
         match root.take("version") {
             None => reader.problem(0, format!("the file begins with `version = {VERSION}`, the version of its form")),
             Some(version) => {

@@ -3,10 +3,11 @@
 //! can call.
 
 use genesys::cloud::digital_bot_connector::{BOTS_PATH, MESSAGES_PATH};
-use http::Method;
+use http::request::Parts;
 use model::Timestamp;
 
 use super::platform::Mount;
+use crate::http::ClientAddress;
 use crate::http::seldom::Seldom;
 
 const SHOWN_MAX_CHARS: usize = 200;
@@ -20,13 +21,15 @@ pub(super) struct Astray {
 
 impl Astray {
     /// Tells of a call that no connector took, or that one took and has no such path.
-    pub(super) fn tell(&self, method: &Method, path: &str, mounts: &[Mount], now: Timestamp) {
+    pub(super) fn tell(&self, head: &Parts, mounts: &[Mount], now: Timestamp) {
+        let (method, path) = (&head.method, head.uri.path());
+        let client = ClientAddress::of(head).map(tracing::field::display);
         let shown: String = path.chars().take(SHOWN_MAX_CHARS).collect();
         match mounts.iter().find_map(|mount| Some((mount, slip(path, mount)?))) {
             Some((mount, slip)) => {
                 if let Some(left_out) = self.nearly.tell(now) {
                     tracing::warn!(
-                        connector = %mount.key(), %method, path = shown, left_out,
+                        connector = %mount.key(), %method, path = shown, client, left_out,
                         "a call found nothing (404), because {slip}; the address in the platform's integration must end in {}",
                         mount.base()
                     );
@@ -34,7 +37,7 @@ impl Astray {
             }
             None => {
                 if let Some(left_out) = self.strangers.tell(now) {
-                    tracing::info!(%method, path = shown, left_out, "a call to a path that nobody serves (404)");
+                    tracing::info!(%method, path = shown, client, left_out, "a call to a path that nobody serves (404)");
                 }
             }
         }

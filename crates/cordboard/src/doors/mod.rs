@@ -11,6 +11,7 @@ mod platform;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
@@ -49,8 +50,7 @@ impl Default for Limits {
 /// All doors of a gateway.
 pub struct Doors {
     shared: Arc<Shared>,
-    /// The longest path first.
-    mounts: Vec<Mount>,
+    mounts: ArcSwap<Vec<Mount>>,
     engine: EngineDoor,
     astray: Astray,
 }
@@ -60,14 +60,24 @@ impl Doors {
     #[must_use]
     pub fn new(shared: Arc<Shared>, integrations: &[Integration], limits: &Limits) -> Arc<Self> {
         let cap = |max_bytes| Cap { max_bytes, timeout_ms: limits.body_timeout_ms };
-        let mut mounts: Vec<Mount> = integrations
-            .iter()
-            .map(|integration| Mount::new(integration, shared.clone(), cap(limits.body_max_bytes)))
-            .collect();
-        mounts.sort_by_key(|mount| std::cmp::Reverse(mount.base().len()));
+        let mounts = ArcSwap::from_pointee(mounts(&shared, integrations, limits));
         let engine = EngineDoor::new(shared.clone(), cap(limits.callback_max_bytes));
         Arc::new(Self { shared, mounts, engine, astray: Astray::default() })
     }
+
+    /// Puts other integrations in the place of these. A request that is under way ends at the door where it came in.
+    pub fn replace(&self, integrations: &[Integration], limits: &Limits) {
+        self.mounts.store(Arc::new(mounts(&self.shared, integrations, limits)));
+    }
+}
+
+/// The doors of integrations, the longest path first.
+fn mounts(shared: &Arc<Shared>, integrations: &[Integration], limits: &Limits) -> Vec<Mount> {
+    let cap = Cap { max_bytes: limits.body_max_bytes, timeout_ms: limits.body_timeout_ms };
+    let mut mounts: Vec<Mount> =
+        integrations.iter().map(|integration| Mount::new(integration, shared.clone(), cap)).collect();
+    mounts.sort_by_key(|mount| std::cmp::Reverse(mount.base().len()));
+    mounts
 }
 
 impl Handler for Doors {
@@ -85,20 +95,22 @@ impl Handler for Doors {
 impl Doors {
     /// What a path leads to, for the operator's list of calls.
     fn place(&self, path: &str) -> Option<String> {
-        let mount = self.mounts.iter().find(|mount| mount.rest_of(path).is_some());
+        let mounts = self.mounts.load();
+        let mount = mounts.iter().find(|mount| mount.rest_of(path).is_some());
         let callback = || engine::session_in(path).map(|_| "engine callback".to_owned());
         mount.map(|mount| mount.key().to_string()).or_else(callback)
     }
 
     async fn answer(&self, head: &Parts, body: Incoming, at: Timestamp) -> Response<Answer> {
         let path = head.uri.path();
-        for mount in &self.mounts {
+        let mounts = self.mounts.load_full();
+        for mount in mounts.iter() {
             if let Some(rest) = mount.rest_of(path) {
                 if let Some(answer) = mount.handle(rest, head, body, at).await {
                     return answer;
                 }
-                self.astray.tell(&head.method, path, &self.mounts, at);
-                return body::because(mount.no_such_path(), "path", &astray::advice(path, &self.mounts));
+                self.astray.tell(head, &mounts, at);
+                return body::because(mount.no_such_path(), "path", &astray::advice(path, &mounts));
             }
         }
         if let Some(session) = engine::session_in(path) {
@@ -108,8 +120,8 @@ impl Doors {
             health::LIVE => health::live(&head.method),
             health::READY => health::ready(&head.method, &self.shared).await,
             _ => {
-                self.astray.tell(&head.method, path, &self.mounts, at);
-                body::because(body::empty(StatusCode::NOT_FOUND), "path", &astray::advice(path, &self.mounts))
+                self.astray.tell(head, &mounts, at);
+                body::because(body::empty(StatusCode::NOT_FOUND), "path", &astray::advice(path, &mounts))
             }
         }
     }

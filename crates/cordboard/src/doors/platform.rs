@@ -22,8 +22,8 @@ use crate::connector::registry::Integration;
 use crate::connector::{Arrival, Connector, Parsed, SealedReply};
 use crate::dead_letter;
 use crate::gateway::Shared;
-use crate::http::Credentials;
 use crate::http::body::{self, Answer, Cap};
+use crate::http::{ClientAddress, Credentials};
 use crate::store::{Blob, Letter};
 
 /// The platform's own id of a call (`reference/digital-bot-connector.md`, section 1.1), for support cases.
@@ -140,7 +140,7 @@ impl Mount {
         at: Timestamp,
     ) -> Option<Response<Answer>> {
         if !self.credentials.verify(&head.headers) {
-            self.tell_of_a_stranger();
+            self.tell_of_a_stranger(head);
             let refused = body::refused(
                 StatusCode::FORBIDDEN,
                 "credentials",
@@ -167,10 +167,11 @@ impl Mount {
 
     /// A wrong secret is the commonest mistake of a set-up, and a stranger must not fill the log: it is told once, and
     /// again only after a call that was authentic.
-    fn tell_of_a_stranger(&self) {
+    fn tell_of_a_stranger(&self, head: &Parts) {
         if !self.stranger_told.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 connector = %self.connector.key(),
+                client = ClientAddress::of(head).map(tracing::field::display),
                 "a call without this connector's credentials was refused (403); if it was the platform's, compare the \
                  headers and secrets of its integration with `credentials`. It is not told again before a call is authentic"
             );

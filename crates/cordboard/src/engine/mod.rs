@@ -91,6 +91,10 @@ pub trait Engine: Send + Sync + 'static {
     /// Of the reply to a notice only one thing counts: [`Reading::Later`] is tried again, [`Failure::Refused`] and
     /// [`Failure::OutcomeUnknown`] were not told, and everything else, nonsense included, was.
     fn read(&self, reply: &http::Reply) -> Reading;
+    /// Where questions are sent; nothing for an engine that answers here. It may hold what is secret.
+    fn address(&self) -> Option<&str> {
+        None
+    }
     /// The door for callbacks, where there is one.
     fn callbacks(&self) -> Option<&dyn Callbacks> {
         None

@@ -4,9 +4,11 @@
 //! it counts only as far as trusted proxies wrote it: each appends the address of whoever called it, so the list is read
 //! from its end until somebody stands there who is not trusted.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use http::header::FORWARDED;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
 use crate::config::TrustedProxies;
@@ -16,6 +18,20 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The client's address, in the extensions of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientAddress(pub IpAddr);
+
+impl ClientAddress {
+    /// Whose call it is; nothing where calls have no address, as on the operator's socket.
+    #[must_use]
+    pub fn of(head: &Parts) -> Option<Self> {
+        head.extensions.get().copied()
+    }
+}
+
+impl fmt::Display for ClientAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl TrustedProxies {
     fn trust(&self, address: IpAddr) -> bool {

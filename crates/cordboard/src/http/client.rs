@@ -14,14 +14,13 @@ use futures_util::future::BoxFuture;
 use http_body::{Frame, SizeHint};
 use secrecy::ExposeSecret as _;
 
+use super::trouble::Trouble;
 use super::{Call, Failed, Reply, Transport};
-use crate::config::Outgoing;
+use crate::config::{NEVER_BY_PROXY, Outgoing};
 
 /// Shorter than the idle time-out of the usual servers and balancers, so that we seldom write into a closing connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 const IDLE_PER_HOST_MAX: usize = 64;
-/// A proxy cannot reach what listens on this machine alone.
-const NEVER_BY_PROXY: [&str; 3] = ["localhost", "127.0.0.0/8", "::1"];
 /// What is reserved for a reply that announces its length; longer ones grow as they come.
 const REPLY_RESERVE_BYTES: usize = 64 * 1024;
 
@@ -82,7 +81,7 @@ impl Client {
             .tcp_nodelay(true);
         if let Some(proxy) = &outgoing.proxy {
             let direct = NEVER_BY_PROXY.iter().copied().chain(outgoing.no_proxy.iter().map(String::as_str));
-            let direct = reqwest::NoProxy::from_string(&direct.collect::<Vec<_>>().join(","));
+            let direct = reqwest::NoProxy::from_string(&direct.collect::<Vec<_>>().join(",").to_ascii_lowercase());
             let proxy = reqwest::Proxy::all(proxy.expose_secret()).map_err(|_| Unusable::Proxy)?;
             builder = builder.proxy(proxy.no_proxy(direct));
         }
@@ -114,9 +113,9 @@ impl Transport for Client {
             let begun = written.is_begun() || !has_body;
             match outcome {
                 Ok(Ok(reply)) => Ok(reply),
-                Ok(Err(Broke::Connecting)) => Err(Failed::NotSent),
+                Ok(Err(Broke::NoAddress | Broke::Connecting(_))) => Err(Failed::NotSent),
                 Ok(Err(Broke::TooLarge)) => Err(Failed::TooLarge),
-                Ok(Err(Broke::Later)) => Err(if begun { Failed::Broken } else { Failed::NotSent }),
+                Ok(Err(Broke::Later(_))) => Err(if begun { Failed::Broken } else { Failed::NotSent }),
                 Err(_) => Err(if begun { Failed::TimedOut } else { Failed::NotSent }),
             }
         }
@@ -126,29 +125,43 @@ impl Transport for Client {
 
 /// Where an exchange broke.
 enum Broke {
-    Connecting,
-    Later,
+    NoAddress,
+    Connecting(reqwest::Error),
+    Later(reqwest::Error),
     TooLarge,
 }
 
 impl Client {
+    /// Sends one call for somebody who wants to know why nothing comes back.
+    ///
+    /// # Errors
+    ///
+    /// [`Trouble`], as exactly as can be told.
+    pub async fn probe(&self, call: Call) -> Result<Reply, Trouble> {
+        let deadline = Duration::from_millis(call.timeout_ms);
+        match tokio::time::timeout(deadline, self.exchange(call, Written::default())).await {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(Broke::Connecting(error) | Broke::Later(error))) => Err(Trouble::of(&error)),
+            Ok(Err(Broke::NoAddress)) => Err(Trouble::Other("this is not an address".to_owned())),
+            Ok(Err(Broke::TooLarge)) => Err(Trouble::Other("the answer is too large".to_owned())),
+            Err(_) => Err(Trouble::Slow),
+        }
+    }
+
     async fn exchange(&self, call: Call, written: Written) -> Result<Reply, Broke> {
-        let Ok(url) = call.url.parse::<reqwest::Url>() else { return Err(Broke::Connecting) };
+        let Ok(url) = call.url.parse::<reqwest::Url>() else { return Err(Broke::NoAddress) };
         let mut request = self.inner.request(call.method, url).headers(call.headers);
         if !call.body.is_empty() {
             request = request.body(reqwest::Body::wrap(Tracked { bytes: Some(call.body), written }));
         }
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| if error.is_connect() || error.is_builder() { Broke::Connecting } else { Broke::Later })?;
+        let mut response = request.send().await.map_err(if_connecting)?;
         let announced = response.content_length().unwrap_or(0);
         if announced > call.reply_max_bytes as u64 {
             return Err(Broke::TooLarge);
         }
         let reserve = usize::try_from(announced).unwrap_or(usize::MAX).min(REPLY_RESERVE_BYTES);
         let mut body = BytesMut::with_capacity(reserve);
-        while let Some(chunk) = response.chunk().await.map_err(|_| Broke::Later)? {
+        while let Some(chunk) = response.chunk().await.map_err(Broke::Later)? {
             if body.len() + chunk.len() > call.reply_max_bytes {
                 return Err(Broke::TooLarge);
             }
@@ -160,6 +173,10 @@ impl Client {
             body: body.freeze(),
         })
     }
+}
+
+fn if_connecting(error: reqwest::Error) -> Broke {
+    if error.is_connect() || error.is_builder() { Broke::Connecting(error) } else { Broke::Later(error) }
 }
 
 /// Whether the writing of a request's body has begun. Before that the other side cannot have the whole request, whatever

@@ -176,6 +176,18 @@ impl Credentials {
         told.collect::<Vec<_>>().join("; ")
     }
 
+    /// The names of the headers, in the order of the configuration.
+    pub fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.headers.iter().map(|header| header.name.as_str())
+    }
+
+    /// Whether a secret of theirs is one of the others' too.
+    #[must_use]
+    pub fn share_a_secret_with(&self, other: &Self) -> bool {
+        let mut all = self.headers.iter().flat_map(|header| &header.digests);
+        all.any(|digest| other.headers.iter().any(|header| header.digests.contains(digest)))
+    }
+
     /// What an operator should know about these credentials; no message quotes a secret.
     #[must_use]
     pub fn warnings(&self) -> &[String] {

@@ -9,6 +9,7 @@ pub mod credentials;
 pub mod seldom;
 pub mod server;
 pub mod tls;
+pub mod trouble;
 
 pub use address::ClientAddress;
 pub use call::{Call, Failed, Reply, Transport};

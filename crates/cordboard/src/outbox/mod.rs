@@ -20,7 +20,9 @@ pub use item::{Item, Kind};
 pub(crate) use lanes::{LaneRow, Lanes};
 
 use crate::gateway::{Limits, Shared};
-use crate::org::{Bearer, NoToken, Rate, Tokens};
+use crate::http::Transport;
+use crate::org::{Bearer, NoToken, Org, Rate, Tokens};
+use crate::runtime::Runtime;
 
 /// How long the step that applies an answer may take to start its push, when the process is about to stop.
 const ANSWER_TO_PUSH: Duration = Duration::from_millis(250);
@@ -50,6 +52,12 @@ impl OrgAccess {
     #[must_use]
     pub fn new(tokens: Tokens, rate: Rate) -> Self {
         Self { tokens, rate }
+    }
+
+    /// The same, from what is configured.
+    pub(crate) fn to(org: &Org, transport: &Arc<dyn Transport>, runtime: &Runtime) -> Arc<dyn PushAccess> {
+        let tokens = Tokens::new(org, transport.clone(), runtime.clock.clone());
+        Arc::new(Self::new(tokens, org.rate()))
     }
 }
 

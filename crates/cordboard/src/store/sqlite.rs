@@ -7,6 +7,7 @@
 //! The folder is locked while it is open, so whoever holds it knows that every earlier run is dead.
 
 mod checkpoint;
+mod look;
 mod migrate;
 mod reads;
 mod reserve;
@@ -30,6 +31,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use self::checkpoint::Checkpointer;
+pub use self::look::{Found, Resting, look};
 use self::reserve::Reserve;
 use self::rows::{Failure, Rows, words};
 use self::writer::{Change, Job, Writer};
@@ -37,6 +39,9 @@ use super::{
     Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, OutMark, OutOfService,
     OutboxSeq, RecentPage, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
 };
+
+/// The schema that this program writes; it brings an older one up to it, and refuses a newer one.
+pub const SCHEMA: usize = migrate::MIGRATIONS.len();
 
 const PAGE_BYTES: u64 = 4_096;
 

@@ -3,9 +3,13 @@
 #[cfg(test)]
 mod called;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod letters;
 #[cfg(test)]
 mod operator;
+#[cfg(test)]
+mod packaging;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]

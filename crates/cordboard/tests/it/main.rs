@@ -8,6 +8,8 @@ mod corpus;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
 mod gateway;
@@ -27,6 +29,8 @@ mod races_v1;
 mod races_v2;
 #[cfg(test)]
 mod raw;
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]

@@ -37,8 +37,7 @@ pub struct Config {
     /// recognise `webhook-id`, which is the same at every attempt. Default "safe".
     #[serde(default)]
     pub replay: ReplayConfig,
-    /// What the bot is told of a conversation's life: "opened", "ended", "handed_over", "returned"; here or in the bot's own
-    /// table. Default: nothing.
+    /// What the bot is told of a conversation's life, here or in the bot's own table. Default: nothing.
     #[serde(default)]
     pub notify: BTreeSet<Notify>,
     /// What an answer may hold at most.

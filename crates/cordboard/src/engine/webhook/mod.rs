@@ -168,6 +168,10 @@ impl Engine for Webhook {
         }
     }
 
+    fn address(&self) -> Option<&str> {
+        Some(&self.url)
+    }
+
     fn callbacks(&self) -> Option<&dyn Callbacks> {
         self.traits().callbacks.then_some(self)
     }

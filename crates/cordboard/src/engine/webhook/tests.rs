@@ -1,9 +1,4 @@
-//! The contract as it stands on the wire, against its JSON Schema and against a bot that shares no code with us.
-
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, Sender};
+//! The contract as it stands on the wire, against its JSON Schema. Bots that share no code with us are in `tests/it/samples.rs`.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::{
@@ -398,97 +393,6 @@ fn a_configuration_is_checked_without_quoting_secrets() {
     for wrong in ["url = 1", "url = \"http://a\"\nulr = 1", "url = \"http://a\"\nnotify = [\"all\"]"] {
         assert!(toml::from_str::<Config>(wrong).is_err(), "{wrong}");
     }
-}
-
-/// A stranger that follows the guide understands us, and we understand it: over HTTP, with its own implementation of the
-/// signature both ways.
-#[test]
-fn the_python_bot_of_the_guide_answers_and_calls_back() {
-    let webhook = signed("notify = [\"opened\"]");
-    // The bot reads the real clock, so the signatures must be of now.
-    #[expect(clippy::disallowed_methods, reason = "a foreign process checks the time")]
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let now = Timestamp(i64::try_from(now.as_millis()).unwrap());
-    let opened = Notice { seat: SeatId(0), bot: BotKey::from("b"), number: 1, engine_session: 1, news: News::Opened };
-    let tapped = Input::Choice { label: "A human, please".into(), payload: "human".into() };
-    let mut requests: Vec<Value> = [
-        ("n-1", webhook.notice(&opened, "n-1").unwrap()),
-        ("t-1", webhook.ask(&Ask { engine_state: None, ..ask(text("Grüße")) }, "t-1")),
-        ("t-2", webhook.ask(&ask(tapped), "t-2")),
-        ("t-3", webhook.ask(&ask(text("bye")), "t-3")),
-        ("t-4", webhook.ask(&ask(text("slow")), "t-4")),
-    ]
-    .iter()
-    .map(|(id, question)| {
-        let Asking::Call(call) = webhook.call(question, id, 1, now, 8000) else { panic!("a call") };
-        let headers = call.headers.iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().into()));
-        let headers: serde_json::Map<String, Value> = headers.collect();
-        json!({"headers": headers, "body": std::str::from_utf8(&call.body).unwrap()})
-    })
-    .collect();
-    let mut forged = requests[1].clone();
-    forged["body"] = requests[2]["body"].clone();
-    requests.push(forged);
-
-    let gateway = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut bot = Command::new("python3")
-        .args([concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/webhook/bot.py"), "--self-test"])
-        .env("CORDBOARD_SECRET", SECRET)
-        .env("GATEWAY", format!("http://{}", gateway.local_addr().unwrap()))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    bot.stdin.take().unwrap().write_all(Value::from(requests).to_string().as_bytes()).unwrap();
-    let (callback, called_back) = mpsc::channel();
-    std::thread::spawn(move || take_callback(&gateway, &callback));
-    let output = bot.wait_with_output().unwrap();
-
-    let answers: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
-    let statuses: Vec<u64> = answers.iter().map(|answer| answer["status"].as_u64().unwrap()).collect();
-    assert_eq!(statuses, [204, 200, 200, 200, 202, 401]);
-    let replies = schema("reply");
-    let read_reply = |index: usize| {
-        let body = answers[index]["body"].as_str().unwrap();
-        replies.validate(&serde_json::from_str(body).unwrap()).unwrap();
-        match read(200, body) {
-            Reading::Answer(answer) => *answer,
-            other => panic!("{other:?}"),
-        }
-    };
-    let hello = read_reply(1);
-    assert_eq!(hello.items[0], Item::text("Message 1: Grüße"));
-    assert_eq!(hello.engine_state, Some(Opaque(br#"{"count": 1}"#.to_vec())));
-    assert!(matches!(read_reply(2).next, Next::HandOver(hand_over) if hand_over.reason == "customer_asked"));
-    assert_eq!(read_reply(3).next, Next::End);
-
-    // The bot ends only when its callback was answered, so it has been sent by now.
-    let (path, headers, body) = called_back.try_recv().unwrap();
-    assert_eq!(path, "/v1/engine/conversations/6e0a6c0e-2f0b-4e52-9f0e-3d0a5b1f7a10/replies");
-    assert!(webhook.verify(&headers, &body, now).is_ok_and(|id| id.starts_with("msg_")));
-    let callback = webhook.read_callback(&body).unwrap();
-    assert_eq!(callback.in_reply_to.as_deref(), Some("t-4"));
-    assert_eq!(callback.answer.items, [Item::text("Here I am.")]);
-}
-
-/// Plays the gateway for one request, and answers it with 202.
-fn take_callback(gateway: &TcpListener, taken: &Sender<(String, HeaderMap, Vec<u8>)>) {
-    let (stream, _) = gateway.accept().unwrap();
-    let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
-    let path = line.split(' ').nth(1).unwrap().to_owned();
-    let mut headers = HeaderMap::new();
-    loop {
-        line.clear();
-        reader.read_line(&mut line).unwrap();
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
-        headers.append(HeaderName::try_from(name).unwrap(), HeaderValue::from_str(value).unwrap());
-    }
-    let mut body = vec![0; headers["content-length"].to_str().unwrap().parse().unwrap()];
-    reader.read_exact(&mut body).unwrap();
-    taken.send((path, headers, body)).unwrap();
-    reader.into_inner().write_all(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
 }
 
 #[test]

@@ -171,3 +171,27 @@ async fn what_may_have_been_written_is_unknown() {
     .await;
     assert_eq!(send(call(format!("http://{babble}/"))).await.unwrap_err(), Failed::Broken);
 }
+
+/// The addresses beyond the proxy need not exist: who resolves them is the proxy.
+#[tokio::test]
+async fn calls_go_through_the_proxy_of_the_configuration_except_where_it_cannot_reach() {
+    let behind = async |request: Request| {
+        let shown = request.headers().get("proxy-authorization").map_or("-", |value| value.to_str().unwrap());
+        Response::builder().header("x-seen", format!("{} {shown}", request.uri())).body(Body::empty()).unwrap()
+    };
+    let proxy = serving(Router::new().fallback(behind)).await;
+    let direct = serving(Router::new().fallback(async || "direct")).await;
+    let toml = format!("proxy = 'http://user:pass@{proxy}'\nno_proxy = ['here.invalid']");
+    let outgoing: Outgoing = toml::from_str(&toml).unwrap();
+    let client = Client::for_calls(&outgoing).unwrap();
+
+    let reply = client.send(call("http://bot.invalid/a?b")).await.unwrap();
+    assert_eq!(reply.header("x-seen"), Some("http://bot.invalid/a?b Basic dXNlcjpwYXNz"));
+    assert_eq!(&client.send(call(format!("http://{direct}/"))).await.unwrap().body[..], b"direct");
+    let port = direct.port();
+    assert_eq!(&client.send(call(format!("http://localhost:{port}/"))).await.unwrap().body[..], b"direct");
+    assert_eq!(client.send(call("http://here.invalid/")).await.unwrap_err(), Failed::NotSent);
+    assert_eq!(client.probe(call("http://here.invalid/")).await.unwrap_err(), Trouble::NoSuchHost);
+    // A connection that the proxy refuses was not sent.
+    assert_eq!(client.send(call("https://bot.invalid/")).await.unwrap_err(), Failed::NotSent);
+}

@@ -152,7 +152,7 @@ impl Handler for Answers {
         _: hyper::body::Incoming,
         _: Timestamp,
     ) -> http::Response<body::Answer> {
-        let client = head.extensions.get::<super::super::ClientAddress>().unwrap();
+        let client = crate::http::ClientAddress::of(&head).unwrap();
         assert!(client.0.is_loopback());
         body::empty(http::StatusCode::NO_CONTENT)
     }

@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
-"""A bot for Cordboard: Python's standard library and nothing else.
+"""A bot for Cordboard in Python: the standard library and nothing else.
 
     CORDBOARD_SECRET=whsec_... python3 bot.py [port]
 
 It answers in the response, except to "slow": then it takes the turn (202) and answers later by a callback to GATEWAY.
 """
-import base64, hashlib, hmac, json, os, sys, threading, time, urllib.error, urllib.request, uuid
+import base64, hashlib, hmac, json, os, sys, threading, time, urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 if "CORDBOARD_SECRET" not in os.environ:
     sys.exit('set CORDBOARD_SECRET, the same here and for Cordboard: export CORDBOARD_SECRET="whsec_$(openssl rand -base64 32)"')
 SECRET = base64.b64decode(os.environ["CORDBOARD_SECRET"].removeprefix("whsec_"))
 GATEWAY = os.environ.get("GATEWAY", "http://127.0.0.1:8080")
-THINKING_S = 5  # How long the answer to "slow" takes.
-answered = {}  # Turn id to reply: a turn that is asked again gets the same answer. Real bots use a database that forgets.
+THINKING_S = float(os.environ.get("THINKING_S", 5))  # How long the answer to "slow" takes.
+REMEMBERED = 1000  # So many turns are remembered. A bot that acts on something keeps them in its database.
 
 
 def sign(id, timestamp, body):
@@ -35,10 +35,10 @@ def reply_to(question):
     count = (question.get("engine_state") or {}).get("count", 0) + 1
     if said == "slow":
         return None
-    if "human" in said:
+    if "human" in said.lower():
         return {"items": [{"kind": "text", "text": "I will get you a colleague."}],
                 "next": {"kind": "handoff", "reason": "customer_asked", "note_to_agent": f"Last words: {said}"}}
-    if "bye" in said:
+    if "bye" in said.lower():
         return {"items": [{"kind": "text", "text": "Goodbye!"}], "next": {"kind": "end"},
                 "nlu": {"intent": {"name": "Goodbye", "confidence": 1}, "slots": {"messages": count}}}
     return {"items": [{"kind": "text", "text": f"Message {count}: {said}"},
@@ -48,22 +48,38 @@ def reply_to(question):
             "engine_state": {"count": count}}
 
 
+answered, lock = {}, threading.Lock()
+
+
+def answer_once(question):
+    """A turn that is asked again gets the answer it got before, and nothing is done twice."""
+    turn = question["turn"]["id"]
+    with lock:
+        if turn not in answered:
+            answered[turn] = reply_to(question)
+            if answered[turn] is None:
+                threading.Thread(target=call_back, args=[question]).start()
+            while len(answered) > REMEMBERED:
+                answered.pop(next(iter(answered)))
+        return answered[turn]
+
+
 def call_back(question):
     """Answers a turn later. The same id at every attempt, so that a retry is recognised."""
     time.sleep(THINKING_S)
-    reply = {"in_reply_to": question["turn"]["id"], "items": [{"kind": "text", "text": "Here I am."}]}
-    id, body = f"msg_{uuid.uuid4()}", json.dumps(reply).encode()
+    turn = question["turn"]["id"]
+    id, body = f"answer-to-{turn}", json.dumps({"in_reply_to": turn, "text": "Here I am."}).encode()
     url = f"{GATEWAY}/v1/engine/conversations/{question['conversation']['id']}/replies"
-    for wait in (1, 5, 30, None):
+    for wait_s in (1, 5, 30, None):
         timestamp = str(int(time.time()))
         headers = {"content-type": "application/json", "webhook-id": id, "webhook-timestamp": timestamp,
                    "webhook-signature": sign(id, timestamp, body)}
         try:
             return urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=10).close()
         except OSError as error:
-            if wait is None or 400 <= getattr(error, "code", 500) < 500:
+            if wait_s is None or 400 <= getattr(error, "code", 500) < 500:
                 return print("not delivered:", error, file=sys.stderr)
-            time.sleep(wait)
+            time.sleep(wait_s)
 
 
 class Bot(BaseHTTPRequestHandler):
@@ -74,12 +90,8 @@ class Bot(BaseHTTPRequestHandler):
         question = json.loads(body)
         if "turn" not in question:  # A notice: opened, ended, handed over, returned.
             return self.answer(204)
-        turn = question["turn"]["id"]
-        if turn not in answered:
-            answered[turn] = reply_to(question)
-            if answered[turn] is None:
-                threading.Thread(target=call_back, args=[question], daemon=False).start()
-        self.answer(200 if answered[turn] else 202, answered[turn])
+        reply = answer_once(question)
+        self.answer(200 if reply else 202, reply)
 
     def answer(self, status, reply=None):
         body = json.dumps(reply).encode() if reply else b""
@@ -93,29 +105,10 @@ class Bot(BaseHTTPRequestHandler):
         pass  # The default writes every request line to standard error.
 
 
-def self_test(address):
-    """Asks the running bot what standard input holds, a list of {headers, body}; prints a list of {status, body}."""
-    answers = []
-    for request in json.load(sys.stdin):
-        try:
-            with urllib.request.urlopen(urllib.request.Request(address, request["body"].encode(), request["headers"])) as got:
-                answers.append({"status": got.status, "body": got.read().decode()})
-        except urllib.error.HTTPError as error:
-            answers.append({"status": error.code, "body": ""})
-    print(json.dumps(answers))
-
-
 if __name__ == "__main__":
-    testing = sys.argv[1:] == ["--self-test"]
-    THINKING_S = 0 if testing else THINKING_S
-    server = ThreadingHTTPServer(("127.0.0.1", 0 if testing else int((sys.argv[1:] or [9000])[0])), Bot)
-    address = f"http://127.0.0.1:{server.server_port}/"
-    if testing:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        self_test(address)
-    else:
-        print("listening on", address, flush=True)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            pass
+    server = ThreadingHTTPServer(("127.0.0.1", int((sys.argv[1:] or [9000])[0])), Bot)
+    print(f"listening on http://127.0.0.1:{server.server_port}/", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass

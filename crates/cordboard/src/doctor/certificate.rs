@@ -1,0 +1,46 @@
+//! The listener's certificate.
+
+use model::Timestamp;
+
+use super::{Check, Origin};
+use crate::config::Server;
+use crate::http::tls::{FEW_DAYS, Tls};
+
+const CHECK: &str = "certificate";
+const SUBJECT: &str = "server.tls";
+
+/// Looks at the certificate, when the listener speaks TLS.
+pub(super) fn examine(server: &Server, now: Timestamp) -> Vec<Check> {
+    let Some(files) = &server.tls else { return Vec::new() };
+    let certificate = match Tls::load(files) {
+        Ok(tls) => tls.certificate(),
+        Err(error) => {
+            return vec![Check::failed(CHECK, SUBJECT, error.to_string(), "the gateway does not start with it")];
+        }
+    };
+    let renew = "renew it; new files are taken into use within seconds, without a restart";
+    let days = certificate.days_left(now);
+    let mut checks = vec![if days < 0 {
+        Check::failed(CHECK, SUBJECT, format!("it expired {} days ago: the platform refuses it", -days), renew)
+    } else if !certificate.has_begun(now) {
+        Check::failed(CHECK, SUBJECT, "it is not valid yet", "set this machine's clock, or wait until it begins")
+    } else if days < FEW_DAYS {
+        Check::warning(CHECK, SUBJECT, format!("{days} days are left"), renew)
+    } else {
+        Check::ok(CHECK, SUBJECT, format!("{days} days are left; for {}", certificate.hosts().join(", ")))
+    }];
+    for weakness in certificate.weaknesses() {
+        let next =
+            "write one of a public authority with its chain into `cert_file`, unless a proxy in front shows its own";
+        checks.push(Check::warning(CHECK, SUBJECT, *weakness, next));
+    }
+    if let Some(origin) = server.public_url.as_deref().and_then(Origin::of)
+        && !certificate.is_for(&origin.host)
+    {
+        let found =
+            format!("it is for {}, and not for {} of `public_url`", certificate.hosts().join(", "), origin.host);
+        let next = "get one for this host, unless a proxy in front shows its own";
+        checks.push(Check::warning(CHECK, SUBJECT, found, next));
+    }
+    checks
+}
