@@ -42,9 +42,11 @@ pub struct Reloading {
 }
 
 /// What is in effect.
-struct Running {
-    server: Server,
-    effective: Effective,
+pub(crate) struct Running {
+    pub(crate) server: Server,
+    pub(crate) effective: Effective,
+    /// What was told already.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What a reload did.
@@ -85,20 +87,8 @@ impl Refused {
 }
 
 impl Reloading {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        doors: Arc<Doors>,
-        file: Option<PathBuf>,
-        server: Server,
-        effective: Effective,
-    ) -> Self {
-        Self {
-            shared,
-            doors,
-            file,
-            running: Mutex::new(Running { server, effective }),
-            changing: tokio::sync::Mutex::default(),
-        }
+    pub(crate) fn new(shared: Arc<Shared>, doors: Arc<Doors>, file: Option<PathBuf>, running: Running) -> Self {
+        Self { shared, doors, file, running: Mutex::new(running), changing: tokio::sync::Mutex::default() }
     }
 
     /// `[server]`, as it is in effect.
@@ -128,7 +118,8 @@ impl Reloading {
                 for problem in problems {
                     tracing::error!("not reloaded: {problem}");
                 }
-                tracing::info!(target: "cordboard::audit", operation = "reload", by, outcome = refused.word());
+                let outcome = refused.word();
+                tracing::info!(target: "cordboard::audit", operation = "reload", by, outcome, "the configuration stays");
             }
         }
         reloaded
@@ -138,7 +129,11 @@ impl Reloading {
         let _one_at_a_time = self.changing.lock().await;
         let config = Config::load(self.file.as_ref().ok_or(Refused::NoFile)?)?;
         let (changes, server) = {
-            let running = self.running();
+            let mut running = self.running();
+            for warning in config.warnings.iter().filter(|warning| !running.warnings.contains(warning)) {
+                tracing::warn!("{warning}");
+            }
+            running.warnings.clone_from(&config.warnings);
             (running.effective.changes_to(&config.effective), running.server.clone())
         };
         let (changed, needs_restart): (Vec<Change>, Vec<Change>) =
@@ -156,8 +151,8 @@ impl Reloading {
             self.replace(config, &changed, &server).await?;
             let kept = needs_restart.iter().map(|change| change.path.as_str());
             let mut running = self.running();
-            let effective = effective.keeping(&running.effective, kept);
-            *running = Running { server, effective };
+            running.effective = effective.keeping(&running.effective, kept);
+            running.server = server;
         }
         Ok(Reloaded { changed, needs_restart, warnings })
     }
@@ -189,14 +184,19 @@ fn tell(reloaded: &Reloaded, by: &str) {
     for change in &reloaded.needs_restart {
         tracing::warn!("not in effect before a restart: {change}");
     }
-    for warning in &reloaded.warnings {
-        tracing::warn!("{warning}");
-    }
     if reloaded.changed.is_empty() && reloaded.needs_restart.is_empty() {
         tracing::info!("reloaded: nothing changed");
     }
     let (changed, needs_restart) = (reloaded.changed.len(), reloaded.needs_restart.len());
-    tracing::info!(target: "cordboard::audit", operation = "reload", by, outcome = "done", changed, needs_restart);
+    tracing::info!(
+        target: "cordboard::audit",
+        operation = "reload",
+        by,
+        outcome = "done",
+        changed,
+        needs_restart,
+        "the configuration was read again"
+    );
 }
 
 /// Whether a key path is another, or below it.

@@ -26,7 +26,7 @@ use crate::gateway::{Limits, Parts, Shared};
 use crate::http::tls::{self, Tls, TlsListener};
 use crate::http::{self, Transport};
 use crate::outbox::{OrgAccess, PushAccess};
-use crate::reload::Reloading;
+use crate::reload::{Reloading, Running};
 use crate::roster::Roster;
 use crate::runtime::{Points, Runtime, Tasks};
 use crate::store::sqlite::{OpenError, Settings, Sqlite};
@@ -43,7 +43,7 @@ const TASKS_END: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The port is taken, or the address is not one of this machine.
-    #[error("cannot listen on {address}: {source}; choose another `listen` in [server]")]
+    #[error("cannot listen on {address}: {}", why_not_listen(*address, source))]
     Listen {
         /// The address asked for.
         address: SocketAddr,
@@ -113,7 +113,7 @@ impl Gateway {
     ///
     /// [`Error`], with nothing left running.
     pub async fn start_with(config: Config, points: Option<Arc<dyn Points>>) -> Result<Self, Error> {
-        let Config { server, outgoing, orgs, connectors, engines, policies, effective, file, .. } = config;
+        let Config { server, outgoing, orgs, connectors, engines, policies, effective, file, warnings, .. } = config;
         let asked = server.listen;
         let cannot_listen = |source| Error::Listen { address: asked, source };
         let listener = TcpListener::bind(asked).await.map_err(cannot_listen)?;
@@ -151,7 +151,8 @@ impl Gateway {
         }
         let limits =
             http::server::Limits { trusted_proxies: server.trusted_proxies.clone(), ..http::server::Limits::default() };
-        let reloading = Arc::new(Reloading::new(shared.clone(), doors.clone(), file, server, effective));
+        let reloading =
+            Arc::new(Reloading::new(shared.clone(), doors.clone(), file, Running { server, effective, warnings }));
         let admin = admin.with_reload(reloading.clone());
         let (listener_ends, admin_ends) = (CancellationToken::new(), CancellationToken::new());
         runtime.spawn(admin.serve(admin_ends.clone()));
@@ -281,6 +282,25 @@ pub async fn serve(
     systemd::stopping();
     gateway.stop().await;
     failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn why_not_listen(address: SocketAddr, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another process has this port; stop it, or choose another `listen` in [server]".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; 127.0.0.1 is reached from this machine only, \
+            0.0.0.0 by every address that it has: change `listen` in [server]"
+                .to_owned()
+        }
+        io::ErrorKind::PermissionDenied if address.port() < 1024 => format!(
+            "this user may not use port {}; choose one from 1024 on as `listen` in [server], or grant the service \
+             CAP_NET_BIND_SERVICE",
+            address.port()
+        ),
+        _ => format!("{error}; choose another `listen` in [server]"),
+    }
 }
 
 /// Reads the configuration again at every signal.

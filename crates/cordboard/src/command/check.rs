@@ -1,6 +1,7 @@
 //! `cordboard check`: whether a configuration is right, and what an administrator enters in Genesys.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
@@ -74,6 +75,8 @@ struct Entry {
     url: String,
     /// The field names of the credentials.
     headers: Vec<String>,
+    /// Whether the platform has to be sent the list of bots; else it fetches it.
+    bots_are_sent: bool,
 }
 
 impl Entry {
@@ -94,6 +97,7 @@ impl Entry {
             property,
             url: format!("{host}{path}"),
             headers: integration.credentials().header_names().map(str::to_owned).collect(),
+            bots_are_sent: matches!(integration, Integration::BotConnector(_)),
         }
     }
 }
@@ -153,12 +157,17 @@ fn good(config: &Config, connectors: Vec<Entry>, online: Option<Report>) -> Foun
     Found {
         ok: true,
         problems: Vec::new(),
-        data_dir: Some(config.server.data_dir.display().to_string()),
+        data_dir: Some(data_dir(config).display().to_string()),
         connectors,
         bots: bots.collect(),
         warnings: &config.warnings,
         online,
     }
+}
+
+/// Whole, since an operator looks for it.
+fn data_dir(config: &Config) -> PathBuf {
+    std::path::absolute(&config.server.data_dir).unwrap_or_else(|_| config.server.data_dir.clone())
 }
 
 fn show(config: &Config, entries: &[Entry], host_is_known: bool, out: &mut dyn Write) -> Result<(), Failed> {
@@ -171,6 +180,13 @@ fn show(config: &Config, entries: &[Entry], host_is_known: bool, out: &mut dyn W
             writeln!(out, "  Credentials  {:width$}  {header}", "field name")?;
             writeln!(out, "               {:width$}  the secret that stands in `credentials`", "value")?;
         }
+        if entry.bots_are_sent {
+            let key = &entry.key;
+            writeln!(
+                out,
+                "  Bots         send what `cordboard bots list --door v1 --connector {key}` prints; see its --help"
+            )?;
+        }
         writeln!(out)?;
     }
     if !host_is_known {
@@ -179,7 +195,7 @@ fn show(config: &Config, entries: &[Entry], host_is_known: bool, out: &mut dyn W
     for bot in &config.bots {
         writeln!(out, "bots.{}: {} (version {})", bot.key(), bot.name(), bot.version())?;
     }
-    writeln!(out, "data folder: {}", config.server.data_dir.display())?;
+    writeln!(out, "data folder: {}", data_dir(config).display())?;
     for warning in &config.warnings {
         writeln!(out, "warning: {warning}")?;
     }

@@ -172,7 +172,8 @@ fn print_letter(letter: &LetterView, json: bool, out: &mut dyn Write) -> Result<
         return print_json(letter, out);
     }
     let conversation = letter.conversation.as_deref().unwrap_or("none");
-    let payload = letter.payload.as_deref().or(letter.payload_base64.as_deref()).unwrap_or_default();
+    let payload = letter.payload.as_deref().or(letter.payload_base64.as_deref());
+    let payload = payload.unwrap_or("not shown in the role read: these are customers' words");
     writeln!(
         out,
         "id            {}\ndied          {}\nkind          {}\nplace         {}\nconversation  {conversation}\n\

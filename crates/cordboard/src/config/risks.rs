@@ -23,8 +23,6 @@ const REQUESTS_PER_MINUTE: u32 = 300;
 const STOP_TIMEOUT_MS: u64 = 30_000;
 /// What ending takes besides draining and grace.
 const STOP_OVERHEAD_MS: u64 = 5_000;
-/// The operator's socket is in the data folder, and the path of a socket has about 108 bytes.
-const DATA_DIR_MAX_BYTES: usize = 90;
 
 /// Kinds of file systems on which a store is not safe, by their numbers in Linux's `magic.h`.
 const UNSAFE_FILE_SYSTEMS: [(u64, &str); 5] = [
@@ -69,20 +67,14 @@ fn of_the_server(written: &Written, config: &Config, risks: &mut Vec<String>) {
 }
 
 fn of_the_data_folder(folder: &Path, risks: &mut Vec<String>) {
-    let shown = folder.display();
-    if folder.as_os_str().len() > DATA_DIR_MAX_BYTES {
-        risks.push(format!(
-            "server.data_dir is {shown}: a path of more than {DATA_DIR_MAX_BYTES} bytes is too long for the socket in it; \
-             choose a shorter one"
-        ));
-    }
-    if ["/etc", "/usr", "/tmp", "/var/tmp"].iter().any(|place| folder.starts_with(place)) {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let shown = absolute.display();
+    if ["/etc", "/usr", "/tmp", "/var/tmp"].iter().any(|place| absolute.starts_with(place)) {
         risks.push(format!(
             "server.data_dir is {shown}, where no service keeps what must not be lost; /var/lib/cordboard is usual"
         ));
     }
     // The folder is made at the first start, so the nearest one that is there tells.
-    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     let Some(there) = absolute.ancestors().find(|folder| folder.exists()) else { return };
     if rustix::fs::access(there, Access::WRITE_OK | Access::EXEC_OK).is_err() {
         risks.push(format!(

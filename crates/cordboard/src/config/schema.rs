@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
 use super::bot::BotTable;
+use super::network::Outgoing;
 use super::server::Server;
 use crate::connector::registry::ConnectorConfig;
 use crate::org::OrgConfig;
@@ -29,6 +30,9 @@ struct File {
     /// Where the gateway listens, where it keeps its data, and how it stops.
     #[serde(default)]
     server: Server,
+    /// Every call that Cordboard makes, to the platform and to engines.
+    #[serde(default)]
+    outgoing: Outgoing,
     /// The instances of Genesys Cloud.
     orgs: BTreeMap<String, OrgConfig>,
     /// The integrations of the orgs.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// A line longer than this many characters is not shown with a problem.
 const SHOWN_MAX_CHARS: usize = 120;
 /// A line with one of these words may hold a secret and is not shown.
-const HUSHED: [&str; 5] = ["secret", "credential", "bearer", "token", "password"];
+const HUSHED: [&str; 7] = ["secret", "credential", "bearer", "token", "password", "key", "whsec_"];
 
 /// A file's text and its name for messages.
 #[derive(Clone, Debug)]

@@ -44,7 +44,9 @@ pub(super) fn in_our_words(text: &str, at: usize, message: &str) -> (usize, Stri
             said("no comma follows a value on its line; a number has none inside either: 5000, or 5_000")
         }
         _ if message.starts_with("unexpected key or value") => said("one key with its value stands on a line"),
-        _ if message.starts_with("unclosed table") => said("the `]` behind the table's name is missing"),
+        _ if message.starts_with("unclosed table") => {
+            said("the `]` behind the table's name is missing, or a blank is in it")
+        }
         _ if message.contains("between array elements") || message.starts_with("unclosed array") => {
             said("the list before this has no `]`, or a comma is missing between its values")
         }

@@ -31,7 +31,7 @@ credentials = { x-key = "a-secret-of-some-length" }
 type = "bot_connector"
 org = "acme"
 path = "/genesys/sms"
-credentials = { x-key = "a-secret-of-some-length" }
+credentials = { x-key = "another-secret-of-some-length" }
 
 [bots.parcels]
 name = "Parcel desk"
@@ -61,6 +61,11 @@ fn check(text: &str) -> Result<Config, Problems> {
     read(text)?.check()
 }
 
+/// Where the repository lies decides about the data folder.
+fn warnings(config: &Config) -> Vec<&str> {
+    config.warnings.iter().map(String::as_str).filter(|warning| !warning.starts_with("server.data_dir")).collect()
+}
+
 #[test]
 fn a_good_file_makes_a_gateway() {
     let written = read(GOOD).unwrap();
@@ -73,7 +78,7 @@ fn a_good_file_makes_a_gateway() {
     assert_eq!((policy.max_turns, policy.max_waiting_inputs), (20, 8));
     assert_eq!((&policy.texts.hand_over, policy.notify.len()), (&None, 1));
     assert!(config.server.data_dir.ends_with("examples/data"), "{:?}", config.server.data_dir);
-    assert_eq!(config.warnings, Vec::<String>::new());
+    assert_eq!(warnings(&config), ["server.listen has port 0: every start takes another port; write a fixed one"]);
 }
 
 /// Each change of the good file, and what is said of it.
@@ -316,4 +321,71 @@ fn a_terminal_gets_the_line_unless_it_may_hold_a_secret() {
         |  ^^^^^
     c.toml:9:1: unknown key `clientsecret`; did you mean `client_secret`?
     "#);
+}
+
+/// Each change of the good file, and what is told about it.
+#[test]
+fn what_may_go_wrong_is_told() {
+    let web = "path = \"/genesys/acme\"";
+    let sms = "path = \"/genesys/sms\"";
+    let engine = "type = \"script\"\nfile = \"bots/parcels.toml\"";
+    let webhook = |rest: &str| format!("type = \"webhook\"\n{rest}");
+    let changes = [
+        ("127.0.0.1:0", "0.0.0.0:8080".to_owned()),
+        ("127.0.0.1:0", "[::1]:8080".to_owned()),
+        ("127.0.0.1:0\"", "127.0.0.1:8080\"\ndrain_ms = 15000".to_owned()),
+        ("127.0.0.1:0\"", "127.0.0.1:8080\"\ngrace_ms = 19000".to_owned()),
+        ("region = \"mypurecloud.de\"", "region = \"mypurecloud.de\"\nrequests_per_minute = 1000".to_owned()),
+        ("region = \"mypurecloud.de\"", "region = \"mypurecloud.de\"\napi_url = \"http://api.example.com\"".to_owned()),
+        ("region = \"mypurecloud.de\"", "region = \"mypurecloud.de\"\nlogin_url = \"http://[::1]:80\"".to_owned()),
+        (web, format!("{web}\nsoft_deadline_ms = 20000")),
+        (web, format!("{web}\non_unknown_send = \"drop\"")),
+        (web, format!("{web}\npush_after_ack_ms = 0")),
+        (
+            "[connectors.web]",
+            "[orgs.spare]\nregion = \"eu-west-1\"\nclient_id = \"id\"\nclient_secret = \"x\"\n\n[connectors.web]"
+                .to_owned(),
+        ),
+        (sms, format!("{sms}\nbudget_ms = 9500")),
+        (sms, format!("{sms}\nsession_lifetime_default_ms = 3600000")),
+        ("another-secret", "a-secret".to_owned()),
+        (
+            "\"another-secret-of-some-length\"",
+            "[\"an-old-secret-of-some-length\", \"a-secret-of-some-length\"]".to_owned(),
+        ),
+        ("another-secret-of-some-length", "short".to_owned()),
+        ("{ x-key = \"another", "{ x_key = \"another".to_owned()),
+        ("max_turns = 20", "hard_deadline_ms = 7500".to_owned()),
+        (engine, webhook("url = \"http://bot.example.com/\"\nsecrets = [\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"]")),
+        (engine, webhook("url = \"http://localhost:9000/\"")),
+    ];
+    let mut told = String::new();
+    for (good, risky) in changes {
+        let text = GOOD.replacen(good, &risky, 1);
+        assert_ne!(text, GOOD, "{good}");
+        let config = check(&text).unwrap_or_else(|problems| panic!("{risky}: {problems}"));
+        let warnings = warnings(&config).into_iter().filter(|warning| !warning.contains("port 0"));
+        let warnings = warnings.map(|warning| format!("\n    {warning}")).collect::<String>();
+        assert!(!warnings.contains("hush") && !warnings.contains("of-some-length"), "{warnings}");
+        told.push_str(&format!("{}{warnings}\n", risky.replace('\n', "⏎")));
+    }
+    insta::assert_snapshot!(told);
+}
+
+/// However a file is cut off or misspelt, it is read to its end or refused with a place in it.
+#[test]
+fn no_text_is_too_broken_to_be_told_of() {
+    let lines = GOOD.lines().count() + 1;
+    let told = |text: &str| {
+        if let Err(problems) = read(text) {
+            assert!(problems.iter().all(|problem| (1..=lines + 1).contains(&problem.place().1)), "{problems}");
+            assert!(!problems.with_excerpts().contains("hush"), "{problems}");
+        }
+    };
+    for (at, _) in GOOD.char_indices() {
+        told(&GOOD[..at]);
+        for odd in ["“", "\"", "'", "[", "]", "=", ":", ",", "\\", "\u{a0}", "\0", "\r", "\n", "${", "}", "ä"] {
+            told(&format!("{}{odd}{}", &GOOD[..at], &GOOD[at..]));
+        }
+    }
 }

@@ -93,7 +93,7 @@ pub enum OpenError {
     #[error("another Cordboard runs on this folder: {}; stop it, or give this one a `data_dir` of its own", .0.display())]
     Locked(PathBuf),
     /// The folder or its lock file.
-    #[error("the data folder {} cannot be used: {source}; `data_dir` in [server] names it, and its files must be ours to write", .folder.display())]
+    #[error("the data folder {} cannot be used: {}", .folder.display(), why_not_usable(source))]
     Folder {
         /// Which folder.
         folder: PathBuf,
@@ -117,6 +117,25 @@ pub enum OpenError {
     /// SQLite.
     #[error("the database cannot be opened: {0}")]
     Sqlite(#[from] rusqlite::Error),
+}
+
+fn why_not_usable(error: &io::Error) -> String {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::PermissionDenied => {
+            "this user may not write there; give the folder to the user (chown), or name another `data_dir` in [server]"
+                .to_owned()
+        }
+        Kind::ReadOnlyFilesystem => {
+            "it is mounted read-only; mount it for writing, or name another `data_dir` in [server]".to_owned()
+        }
+        Kind::AlreadyExists | Kind::NotADirectory => {
+            "a file is in its place; move that away, or name another `data_dir` in [server]".to_owned()
+        }
+        Kind::NotFound => "it cannot be made there; name another `data_dir` in [server]".to_owned(),
+        Kind::StorageFull | Kind::QuotaExceeded => "the disk is full; make room, and start again".to_owned(),
+        _ => format!("{error}; `data_dir` in [server] names it, and its files must be ours to write"),
+    }
 }
 
 /// What the threads know of each other.

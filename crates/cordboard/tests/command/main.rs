@@ -11,6 +11,10 @@ mod operator;
 #[cfg(test)]
 mod packaging;
 #[cfg(test)]
+mod reloading;
+#[cfg(test)]
+mod starting;
+#[cfg(test)]
 mod stopping;
 #[cfg(test)]
 mod told;

@@ -20,7 +20,7 @@ async fn exit_codes_tell_what_happened() {
         (
             &["check", "--config", "nowhere.toml"],
             78,
-            "--config names it, and examples/cordboard.toml is one to start from",
+            "--config names it, and `cordboard config init` writes one to start from",
         ),
         (&["check", "--config", "examples/simulated.toml"], 0, ""),
         (&["check", "--config", "examples/webhook/cordboard.toml"], 78, "the variable CORDBOARD_SECRET is not set"),

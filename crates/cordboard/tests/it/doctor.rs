@@ -175,7 +175,7 @@ async fn each_mistake_is_named_with_what_to_do() {
     };
     let mut said = String::new();
     let mut add = |name: &str, lines: String| said.push_str(&format!("# {name}\n{lines}"));
-    add("wrong secret", set_up.complaints(0, replaced("simulated-secret", "hush\\n")).await);
+    add("wrong secret", set_up.complaints(0, replaced("simulated-secret", "hushed")).await);
     add("the clock is five minutes ahead", set_up.complaints(5 * MINUTE_MS, |text| text).await);
     add("the clock is three minutes behind", set_up.complaints(-3 * MINUTE_MS, |text| text).await);
     add("the bot does not run", set_up.complaints(0, elsewhere(nobody)).await);

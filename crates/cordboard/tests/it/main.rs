@@ -30,6 +30,8 @@ mod races_v2;
 #[cfg(test)]
 mod raw;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod stories;

@@ -19,6 +19,7 @@ use cordboard::connector::registry;
 use cordboard::dead_letter::Redriven;
 use cordboard::engine::webhook::signature::{Key, sign};
 use cordboard::gateway::Shared;
+use cordboard::reload::{Refused, Reloaded};
 use cordboard::serve::Gateway;
 use cordboard::store::LetterQuery;
 use serde_json::Value;
@@ -201,6 +202,14 @@ impl World {
         let headers = [("webhook-id", id), ("webhook-timestamp", &seconds), ("webhook-signature", &signature)];
         let path = format!("/v1/engine/conversations/{}/replies", taken.session);
         send(self.address(), &request("POST", &path, &headers, body.as_bytes())).await
+    }
+
+    /// Changes the configuration file, every place of it, and lets the gateway read it again.
+    pub(crate) async fn reload(&self, before: &str, after: &str) -> Result<Reloaded, Refused> {
+        let text = std::fs::read_to_string(&self.file).unwrap();
+        assert!(text.contains(before), "{before} is not there");
+        std::fs::write(&self.file, text.replace(before, after)).unwrap();
+        self.gateway().reloading().reload("test").await
     }
 
     /// Waits until something is so that nothing outside tells of.

@@ -24,7 +24,7 @@ impl Customer {
         Self { line, door }
     }
 
-    pub(super) fn door(&self) -> &Registered {
+    pub(crate) fn door(&self) -> &Registered {
         &self.door
     }
 
