@@ -14,7 +14,7 @@ fn main() {
     let commit = match given {
         Some(commit) => format!("commit {commit}"),
         None if release => {
-            of_the_repository().map_or("an unknown commit".to_owned(), |commit| format!("commit {commit}"))
+            of_the_repository().map_or_else(|| "an unknown commit".to_owned(), |commit| format!("commit {commit}"))
         }
         None => "a working tree".to_owned(),
     };

@@ -165,9 +165,7 @@ impl Step<'_> {
         let seat = leg.seat;
         if leg.pushes_late() {
             let line = match leg.open[index].wants {
-                Wants::Turn(_) => {
-                    self.state.seat(seat).and_then(|seat| self.policies.of(&seat.bot).texts.holding.clone())
-                }
+                wants @ Wants::Turn(_) => self.texts(seat, self.language_of(seat, wants)).holding.clone(),
                 Wants::Poll | Wants::Whatever => None,
             };
             let reply = match line {
@@ -196,7 +194,9 @@ impl Step<'_> {
             self.call_a_human(seat, "engine_slow", None);
             return;
         }
-        let (line, label) = (policy.texts.still_working.clone(), policy.texts.poll_label.clone());
+        let Some(wants) = self.state.leg(id).map(|leg| leg.open[index].wants) else { return };
+        let texts = self.texts(seat, self.language_of(seat, wants));
+        let (line, label) = (texts.still_working.clone(), texts.poll_label.clone());
         let Some(sitting) = self.seat_mut(seat) else { return };
         sitting.last_poll = PollNumber(sitting.last_poll.0 + 1);
         let poll = sitting.last_poll;

@@ -35,8 +35,12 @@ pub fn sound(state: &Conversation) -> Result<(), &'static str> {
         if seat.session.is_none() && (seat.turn.is_some() || !seat.waiting.is_empty()) {
             return Err("a turn without a session");
         }
-        if seat.turn.is_none() && !seat.waiting.is_empty() {
+        if seat.turn.is_none() && !seat.waiting.is_empty() && (seat.waiting.len() > 1 || seat.gathered_at().is_none()) {
             return Err("an input waits behind nothing");
+        }
+        let behind = seat.waiting.len().saturating_sub(1);
+        if seat.waiting.iter().take(behind).any(|waiting| waiting.gathers.is_some()) {
+            return Err("an input gathers though another is behind it");
         }
         if let Some(session) = &seat.session
             && !state.leg(session.leg).is_some_and(|leg| leg.closed.is_none() || leg.comes_back)

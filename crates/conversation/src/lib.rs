@@ -17,14 +17,17 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod wording;
 
 use model::{Effect, Event, Fact, Timestamp};
 
-pub use policy::{BotPolicy, OnFailure, Policies, Texts};
+pub use policy::{BotPolicy, OnFailure, Opening, Policies};
 pub use state::{
-    ATTRIBUTES_MAX_BYTES, Conversation, HELD_PARTS_MAX, JOINED_MAX, LEGS_MAX, Leg, OPEN_REQUESTS_MAX, OpenRequest,
-    PUSHES_MAX, SEATS_MAX, Seat, Session, Turn, UNCONFIRMED_MAX, Unconfirmed, UnderWay, Waiting, Wants,
+    ATTRIBUTES_MAX_BYTES, Conversation, Gathering, HELD_PARTS_MAX, JOINED_MAX, LEGS_MAX, Leg, MERGED_MAX_BYTES,
+    OPEN_REQUESTS_MAX, OpenRequest, PUSHES_MAX, SEATS_MAX, Seat, Session, Turn, UNCONFIRMED_MAX, Unconfirmed, UnderWay,
+    Waiting, Wants,
 };
+pub use wording::{BUILT_IN, Texts, Wording, ranges};
 
 /// Applies events in their order and returns the new state and everything that must be done.
 ///

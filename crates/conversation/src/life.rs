@@ -21,6 +21,7 @@ impl Step<'_> {
         changed |= self.hard_deadlines();
         // An answer that the deadline made may be what a request waits for.
         self.deliver();
+        changed |= self.gathered();
         changed |= self.expired_waits();
         changed |= self.retry_windows();
         changed |= self.follow_ups();
@@ -39,6 +40,18 @@ impl Step<'_> {
         for (seat, turn) in &due {
             self.effects.push(model::Effect::WithdrawAsk { seat: *seat, turn: *turn });
             self.fall_back(*seat, Failure::TimedOut);
+        }
+        !due.is_empty()
+    }
+
+    /// Inputs that no message followed any more are asked.
+    fn gathered(&mut self) -> bool {
+        let now = self.now;
+        let is_due = |seat: &&Seat| seat.gathered_at().is_some_and(|at| at <= now);
+        let due: Vec<SeatId> = self.state.seats.iter().filter(is_due).map(|seat| seat.id).collect();
+        for seat in &due {
+            self.start_next_turn(*seat);
+            self.deliver();
         }
         !due.is_empty()
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use model::{BotKey, News};
 
+use crate::Wording;
+
 /// The policies in force, by bot. The revision goes into every journal row, so that a journal can be replayed.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Policies {
@@ -47,7 +49,9 @@ pub struct BotPolicy {
     /// What the engine wants to be told.
     pub notify: Vec<News>,
     /// What the gateway itself says.
-    pub texts: Texts,
+    pub texts: Wording,
+    /// How a conversation opens before the customer said anything.
+    pub opening: Opening,
 }
 
 impl Default for BotPolicy {
@@ -59,7 +63,8 @@ impl Default for BotPolicy {
             max_holding_turns: 3,
             max_turns: 200,
             notify: Vec::new(),
-            texts: Texts::default(),
+            texts: Wording::default(),
+            opening: Opening::Greeting,
         }
     }
 }
@@ -73,29 +78,13 @@ pub enum OnFailure {
     HandOver,
 }
 
-/// What the gateway itself says. An absent text says nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Texts {
-    /// At the soft deadline of a door that can push.
-    pub holding: Option<String>,
-    /// At the budget's end of a door that cannot push.
-    pub still_working: String,
-    /// On the button under it.
-    pub poll_label: String,
-    /// When the engine failed and the bot keeps the floor.
-    pub fallback: String,
-    /// When the policy calls a human.
-    pub hand_over: Option<String>,
-}
-
-impl Default for Texts {
-    fn default() -> Self {
-        Self {
-            holding: None,
-            still_working: "I am still working on it. Tap OK to see the answer.".into(),
-            poll_label: "OK".into(),
-            fallback: "Sorry, that did not work. Please try again.".into(),
-            hand_over: Some("I am connecting you to a colleague.".into()),
-        }
-    }
+/// How a conversation opens when the platform says so before the customer said anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// The engine is asked for its opening turn.
+    Engine,
+    /// The greeting, without asking an engine.
+    Greeting,
+    /// Nothing is said; the customer speaks first.
+    Silent,
 }

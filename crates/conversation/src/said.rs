@@ -1,15 +1,15 @@
 //! A customer's message: where it belongs, and what it asks for.
 
 use model::{
-    Attributes, Effect, Evidence, Fact, HandOver, Holder, Input, Late, LegId, News, Opaque, Outcome, Poll, PollNumber,
-    PushNumber, Reply, Said, SeatId, SeatKind, Timestamp, TurnNumber, Undelivered,
+    Attributes, Effect, Evidence, Fact, HandOver, Holder, Input, Late, LegId, News, Opaque, Outcome, Part, Poll,
+    PollNumber, PushNumber, Reply, Said, SeatId, SeatKind, Timestamp, TurnNumber, Undelivered,
 };
 
 use crate::state::{
-    ATTRIBUTES_MAX_BYTES, JOINED_MAX, LEGS_MAX, Leg, OPEN_REQUESTS_MAX, OpenRequest, SEATS_MAX, Seat, Session, Waiting,
-    Wants,
+    ATTRIBUTES_MAX_BYTES, Gathering, JOINED_MAX, LEGS_MAX, Leg, MERGED_MAX_BYTES, OPEN_REQUESTS_MAX, OpenRequest,
+    SEATS_MAX, Seat, Session, Waiting, Wants,
 };
-use crate::{Step, turn};
+use crate::{Opening, Step, Texts, Wording, turn};
 
 impl Step<'_> {
     /// A message came in on a leg.
@@ -70,7 +70,8 @@ impl Step<'_> {
             .seat(seat)
             .is_some_and(|seat| seat.turn.is_some() && seat.waiting.len() >= policy.max_waiting_inputs as usize);
         let open = self.state.legs.iter().any(|leg| leg.name == said.leg && leg.open.len() >= OPEN_REQUESTS_MAX);
-        (waiting && said.poll.is_none()) || open
+        let asks = said.poll.is_none() && said.input != Input::Start;
+        (waiting && asks && self.joins_input(said, seat).is_none()) || open
     }
 
     fn refuse(&mut self, said: &Said, reply: Reply) {
@@ -82,8 +83,9 @@ impl Step<'_> {
         }
     }
 
-    /// A door without message ids repeats a request: it joins the one in flight, or gets the bytes of the one whose
-    /// response was seen to abort a moment ago. A second honest 'yes' passes.
+    /// A door without message ids repeats a request: it joins the one in flight, or gets the bytes of the one that was
+    /// sealed a moment ago and is not known to be out, or whose response was seen to abort. A second honest 'yes' passes.
+    /// The platform sends it only when it has the reply, and then that is known here.
     fn join(&mut self, said: &Said) -> bool {
         let (now, window) = (self.now, said.door.join_identical_ms);
         let Some(request) = said.request.filter(|_| window > 0) else { return false };
@@ -97,12 +99,15 @@ impl Step<'_> {
             self.record(Fact::Joined { request, to });
             return true;
         }
-        let aborted = leg.unconfirmed.iter_mut().find(|sealed| {
-            sealed.body_hash == said.body_hash
-                && sealed.joined.len() < JOINED_MAX
-                && sealed.aborted.is_some_and(|at| now.ms_since(at) < window)
+        let retry_window = leg.door.retry_window_ms;
+        let in_doubt = leg.unconfirmed.iter_mut().find(|sealed| {
+            let is_recent = match sealed.aborted {
+                Some(at) => now.ms_since(at) < window,
+                None => now + retry_window < sealed.until + window,
+            };
+            sealed.body_hash == said.body_hash && sealed.joined.len() < JOINED_MAX && is_recent
         });
-        let Some(sealed) = aborted else { return false };
+        let Some(sealed) = in_doubt else { return false };
         sealed.joined.push(request);
         sealed.aborted = None;
         let of = sealed.request;
@@ -131,6 +136,7 @@ impl Step<'_> {
             last_notice: 0,
             last_poll: PollNumber(0),
             asked_in_visit: false,
+            language: String::new(),
             session: None,
             turn: None,
             waiting: std::collections::VecDeque::new(),
@@ -278,7 +284,7 @@ impl Step<'_> {
             session.leg = leg;
             return;
         }
-        sitting.session = Some(Session { leg, follow_up: None, holding: 0 });
+        sitting.session = Some(Session { leg, follow_up: None, holding: 0, begun: false });
         sitting.visits += 1;
         sitting.asked_in_visit = false;
         let news = if sitting.visits == 1 { News::Opened } else { News::Returned };
@@ -295,6 +301,9 @@ impl Step<'_> {
         let silence_until = self.now + said.door.follow_up_ms;
         if let Some(seat) = self.seat_mut(seat) {
             merge_attributes(&mut seat.attributes, &said.parameters);
+            if !said.language.is_empty() {
+                seat.language.clone_from(&said.language);
+            }
             if let Some(session) = seat.session.as_mut() {
                 session.follow_up = Some(silence_until);
             }
@@ -328,7 +337,7 @@ impl Step<'_> {
         let closing = found.is_closing();
         let showed_button = sitting.session.as_ref().is_some_and(|session| session.holding > 0);
         let something_late = !found.held.is_empty() || sitting.turn.is_some();
-        if is_poll(said, something_late && showed_button, &policy.texts.poll_label) {
+        if is_poll(said, something_late && showed_button, &policy.texts) {
             if !something_late {
                 return self.empty_poll(said, seat);
             }
@@ -338,19 +347,65 @@ impl Step<'_> {
             self.record(Fact::Blank);
             return Wants::Whatever;
         }
+        if said.input == Input::Start {
+            return self.start(said, seat, closing, something_late);
+        }
         if closing || sitting.session.is_none() {
             let turn = self.number_turn(seat);
             self.record(Fact::Unasked { seat, turn });
             return Wants::Turn(turn);
         }
-        if self.state.turns >= policy.max_turns {
-            let turn = self.number_turn(seat);
-            self.record(Fact::TurnLimit);
-            self.record(Fact::Unasked { seat, turn });
-            self.call_a_human(seat, "turn_limit", None);
-            return Wants::Turn(turn);
+        self.begin(seat);
+        self.ask_or_hand_over(said, seat)
+    }
+
+    /// The platform opens the conversation before the customer spoke. Once per visit: a start that comes again finds
+    /// what is late, and otherwise says nothing.
+    fn start(&mut self, said: &Said, seat: SeatId, closing: bool, something_late: bool) -> Wants {
+        let policy = self.policies.of(&said.bot);
+        let session = self.state.seat(seat).and_then(|seat| seat.session.as_ref());
+        if closing || session.is_none_or(|session| session.begun) {
+            self.record(Fact::NotOpened { seat });
+            let comes_back = something_late && said.door.late != Late::Push;
+            return if comes_back { Wants::Poll } else { Wants::Whatever };
         }
-        Wants::Turn(self.take_turn(seat, &said.input, &said.language))
+        self.begin(seat);
+        let greeting = policy.texts.of(&said.language).greeting.clone();
+        let out_of_service = self.policies.out_of_service(&said.bot).is_some();
+        match (policy.opening, greeting) {
+            (Opening::Engine, _) => self.ask_or_hand_over(said, seat),
+            _ if out_of_service => self.ask_or_hand_over(said, seat),
+            (Opening::Greeting, Some(greeting)) => {
+                let turn = self.number_turn(seat);
+                self.record(Fact::Greeted { seat, turn });
+                let part = turn::policy_part(Some(greeting), Outcome::Open);
+                self.say(seat, Part { turn: Some(turn), number: 1, ..part });
+                Wants::Turn(turn)
+            }
+            (Opening::Greeting, None) | (Opening::Silent, _) => {
+                self.record(Fact::NotOpened { seat });
+                Wants::Whatever
+            }
+        }
+    }
+
+    /// Asks the engine, unless the conversation took as many turns as it may.
+    fn ask_or_hand_over(&mut self, said: &Said, seat: SeatId) -> Wants {
+        if self.state.turns < self.policies.of(&said.bot).max_turns {
+            return Wants::Turn(self.take_turn(seat, said));
+        }
+        let turn = self.number_turn(seat);
+        self.record(Fact::TurnLimit);
+        self.record(Fact::Unasked { seat, turn });
+        self.call_a_human(seat, "turn_limit", None);
+        Wants::Turn(turn)
+    }
+
+    /// The run of the bot has begun: what opens it now comes too late.
+    fn begin(&mut self, seat: SeatId) {
+        if let Some(session) = self.seat_mut(seat).and_then(|seat| seat.session.as_mut()) {
+            session.begun = true;
+        }
     }
 
     /// A poll finds nothing: on a `pending` path the flow waits for an answer that nobody has any more, so a human is
@@ -363,14 +418,70 @@ impl Step<'_> {
         Wants::Whatever
     }
 
-    /// Starts the next turn, or queues it behind the running one.
-    fn take_turn(&mut self, seat: SeatId, input: &Input, language: &str) -> TurnNumber {
-        let number = self.number_turn(seat);
-        if let Some(sitting) = self.seat_mut(seat) {
-            sitting.waiting.push_back(Waiting { number, input: input.clone(), language: language.into() });
+    /// Starts the next turn, or queues it behind the running one, or merges the message into the input that gathers.
+    fn take_turn(&mut self, seat: SeatId, said: &Said) -> TurnNumber {
+        if let Some(number) = self.joins_input(said, seat) {
+            self.join_input(said, seat, number);
+            return number;
         }
+        self.end_gathering(seat);
+        let number = self.number_turn(seat);
+        let gathers = said.gathers().then(|| {
+            let latest = self.now + said.door.merge_max_ms;
+            Gathering { until: latest.min(self.now + said.door.merge_quiet_ms), latest }
+        });
+        let Some(sitting) = self.seat_mut(seat).filter(|seat| seat.session.is_some()) else {
+            self.record(Fact::Unasked { seat, turn: number });
+            return number;
+        };
+        if let Some(session) = sitting.session.as_mut().filter(|_| gathers.is_some()) {
+            session.follow_up = None;
+        }
+        let (input, language) = (said.input.clone(), said.language.clone());
+        sitting.waiting.push_back(Waiting { number, input, language, gathers });
         self.start_next_turn(seat);
         number
+    }
+
+    /// The input that a message is merged into: a text that follows a text shortly.
+    fn joins_input(&self, said: &Said, seat: SeatId) -> Option<TurnNumber> {
+        let last = self.state.seat(seat)?.waiting.back().filter(|_| said.gathers())?;
+        let is_open = last.gathers.is_some_and(|gathering| gathering.until > self.now);
+        let fits = last.input.shown().len() + said.input.shown().len() < MERGED_MAX_BYTES;
+        (is_open && fits).then_some(last.number)
+    }
+
+    /// Merges a message. The requests of those before it are answered at once, with nothing; its own waits.
+    fn join_input(&mut self, said: &Said, seat: SeatId, number: TurnNumber) {
+        let now = self.now;
+        let Some(last) = self.seat_mut(seat).and_then(|seat| seat.waiting.back_mut()) else { return };
+        if let Input::Text(text) = &mut last.input {
+            text.push('\n');
+            text.push_str(said.input.shown());
+        }
+        last.language.clone_from(&said.language);
+        if let Some(gathering) = last.gathers.as_mut() {
+            gathering.until = gathering.latest.min(now + said.door.merge_quiet_ms);
+        }
+        let sitting = self.seat_mut(seat).and_then(|seat| seat.session.as_mut());
+        if let Some(session) = sitting {
+            session.follow_up = None;
+        }
+        let legs = self.state.legs.iter_mut().filter(|leg| leg.seat == seat);
+        for open in legs.flat_map(|leg| &mut leg.open) {
+            if open.wants == Wants::Turn(number) {
+                open.wants = Wants::Whatever;
+            }
+        }
+        self.record(Fact::Merged { seat, turn: number });
+    }
+
+    /// What gathers waits for nothing more: something else follows it.
+    fn end_gathering(&mut self, seat: SeatId) {
+        if let Some(last) = self.seat_mut(seat).and_then(|seat| seat.waiting.back_mut()) {
+            last.gathers = None;
+            self.start_next_turn(seat);
+        }
     }
 
     /// Every input that is not blank gets the number of a turn, asked or not.
@@ -397,18 +508,21 @@ impl Step<'_> {
 
     /// The policy calls a human: the hand-over text, and the end of the session.
     pub(crate) fn call_a_human(&mut self, seat: SeatId, reason: &str, note: Option<&str>) {
-        let text = self.state.seat(seat).and_then(|seat| self.policies.of(&seat.bot).texts.hand_over.clone());
+        let language = self.state.seat(seat).map_or("", |seat| &seat.language);
+        let text = self.texts(seat, language).hand_over.clone();
         let hand_over = HandOver { reason: reason.into(), note: note.map(Into::into) };
         let part = turn::policy_part(text, Outcome::HandOver(hand_over));
         self.say_of_own_accord(seat, part);
     }
 }
 
-fn is_poll(said: &Said, label_counts: bool, label: &str) -> bool {
+fn is_poll(said: &Said, label_counts: bool, texts: &Wording) -> bool {
     match said.poll {
         Some(Poll::Number(_) | Poll::Any) => true,
         None => {
-            label_counts && said.door.late != Late::Push && said.input.shown().trim().eq_ignore_ascii_case(label.trim())
+            let shown = said.input.shown().trim().to_lowercase();
+            let is_label = |texts: &Texts| texts.poll_label.trim().to_lowercase() == shown;
+            label_counts && said.door.late != Late::Push && texts.all().any(is_label)
         }
     }
 }

@@ -21,6 +21,8 @@ pub const OPEN_REQUESTS_MAX: usize = 16;
 pub const UNCONFIRMED_MAX: usize = 32;
 /// At most this many requests join one that asks the same.
 pub const JOINED_MAX: usize = 8;
+/// At most this many bytes of messages that follow each other become one input.
+pub const MERGED_MAX_BYTES: usize = 16 * 1024;
 /// At most this many bytes of attributes are kept per seat.
 pub const ATTRIBUTES_MAX_BYTES: usize = 32 * 1024;
 
@@ -87,7 +89,8 @@ impl Conversation {
         let turns = self.seats.iter().filter_map(|seat| seat.turn.as_ref()).map(|turn| turn.hard_deadline);
         let silence = self.seats.iter().filter_map(|seat| seat.session.as_ref()?.follow_up);
         let legs = self.legs.iter().flat_map(|leg| leg.deadlines(out));
-        turns.chain(silence).chain(legs).min()
+        let gatherings = self.seats.iter().filter_map(Seat::gathered_at);
+        turns.chain(gatherings).chain(silence).chain(legs).min()
     }
 
     /// Whether nothing is open: no session, nothing on its way, nobody waiting.
@@ -141,6 +144,8 @@ pub struct Seat {
     pub last_poll: PollNumber,
     /// Whether a turn was asked in this visit.
     pub asked_in_visit: bool,
+    /// The language of the latest message.
+    pub language: String,
     /// The run of the bot that is open now.
     pub session: Option<Session>,
     /// The turn that the engine works on.
@@ -153,6 +158,14 @@ pub struct Seat {
     pub engine_state: Option<Opaque>,
 }
 
+impl Seat {
+    /// When the input that gathers is asked; nothing while a turn is ahead of it.
+    pub(crate) fn gathered_at(&self) -> Option<Timestamp> {
+        let next = self.waiting.front().filter(|_| self.turn.is_none())?;
+        next.gathers.map(|gathering| gathering.until)
+    }
+}
+
 /// One run of a bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -162,6 +175,8 @@ pub struct Session {
     pub follow_up: Option<Timestamp>,
     /// Holding turns since the last answer.
     pub holding: u32,
+    /// Whether it was opened by the platform's start, or by the customer's first words.
+    pub begun: bool,
 }
 
 /// A turn that the engine works on.
@@ -175,6 +190,10 @@ pub struct Turn {
     pub parts: u32,
     /// Whether the engine took it and answers by a callback.
     pub accepted: bool,
+    /// In which language it was asked.
+    pub language: String,
+    /// Whether it opens the conversation: the customer said nothing yet.
+    pub is_opening: bool,
 }
 
 /// An input behind a running turn.
@@ -186,6 +205,17 @@ pub struct Waiting {
     pub input: Input,
     /// In which language.
     pub language: String,
+    /// Set while messages that follow shortly are merged into it.
+    pub gathers: Option<Gathering>,
+}
+
+/// Until when messages are merged into one input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gathering {
+    /// Until this time, when none follows.
+    pub until: Timestamp,
+    /// Not longer than this, however many follow.
+    pub latest: Timestamp,
 }
 
 /// One session of a platform.

@@ -1,18 +1,33 @@
 //! Turns: one question to an engine at a time, one answer in one or more parts, at most one of them final.
 
 use model::{
-    Answer, Ask, Attributes, Effect, Evidence, Fact, Failure, HandOver, Holder, Item, News, Next, Notice, Outcome,
-    Part, SeatId, Slots, TurnNumber, Undelivered,
+    Answer, Ask, Attributes, Effect, Evidence, Fact, Failure, HandOver, Holder, Input, Item, News, Next, Notice,
+    Outcome, Part, SeatId, Slots, TurnNumber, Undelivered,
 };
 
 use crate::policy::OnFailure;
 use crate::said::merge_attributes;
-use crate::state::Turn;
-use crate::{Seat, Step};
+use crate::state::{Turn, Waiting, Wants};
+use crate::{Seat, Step, Texts};
 
 impl Step<'_> {
     pub(crate) fn seat_mut(&mut self, id: SeatId) -> Option<&mut Seat> {
         self.state.seats.iter_mut().find(|seat| seat.id == id)
+    }
+
+    /// What the gateway says for a seat, in a language.
+    pub(crate) fn texts(&self, seat: SeatId, language: &str) -> &Texts {
+        let bot = self.state.seat(seat).map(|seat| &seat.bot);
+        bot.map_or(&self.policies.fallback, |bot| self.policies.of(bot)).texts.of(language)
+    }
+
+    /// The language in which whoever waits for this is spoken to.
+    pub(crate) fn language_of(&self, seat: SeatId, wants: Wants) -> &str {
+        let Some(seat) = self.state.seat(seat) else { return "" };
+        let Wants::Turn(number) = wants else { return &seat.language };
+        let running = seat.turn.as_ref().filter(|turn| turn.number == number).map(|turn| &turn.language);
+        let waiting = || seat.waiting.iter().find(|waiting| waiting.number == number).map(|waiting| &waiting.language);
+        running.or_else(waiting).unwrap_or(&seat.language)
     }
 
     fn is_running(&self, seat: SeatId, turn: TurnNumber) -> bool {
@@ -23,17 +38,25 @@ impl Step<'_> {
     pub(crate) fn start_next_turn(&mut self, seat: SeatId) {
         let now = self.now;
         let Some(sitting) = self.state.seats.iter_mut().find(|sitting| sitting.id == seat) else { return };
-        if sitting.turn.is_some() || sitting.session.is_none() {
+        let gathers = sitting.gathered_at().is_some_and(|at| at > now);
+        if sitting.turn.is_some() || sitting.session.is_none() || gathers {
             return;
         }
         let Some(next) = sitting.waiting.pop_front() else { return };
         if let Some(reason) = self.policies.out_of_service(&sitting.bot) {
             let reason = reason.to_owned();
-            return self.turn_away(seat, next.number, &reason);
+            return self.turn_away(seat, &next, &reason);
         }
         let time_ms = self.policies.of(&sitting.bot).hard_deadline_ms;
         let hard_deadline = now + time_ms;
-        sitting.turn = Some(Turn { number: next.number, hard_deadline, parts: 0, accepted: false });
+        sitting.turn = Some(Turn {
+            number: next.number,
+            hard_deadline,
+            parts: 0,
+            accepted: false,
+            language: next.language.clone(),
+            is_opening: next.input == Input::Start,
+        });
         let ask = Ask {
             seat,
             bot: sitting.bot.clone(),
@@ -57,9 +80,9 @@ impl Step<'_> {
     }
 
     /// The bot is out of service: no engine is asked, a human takes over.
-    fn turn_away(&mut self, seat: SeatId, turn: TurnNumber, reason: &str) {
-        let Some(sitting) = self.state.seat(seat) else { return };
-        let text = self.policies.of(&sitting.bot).texts.hand_over.clone();
+    fn turn_away(&mut self, seat: SeatId, input: &Waiting, reason: &str) {
+        let turn = input.number;
+        let text = self.texts(seat, &input.language).hand_over.clone();
         let hand_over = HandOver { reason: HandOver::OUT_OF_SERVICE.into(), note: Some(reason.into()) };
         let part = policy_part(text, Outcome::HandOver(hand_over));
         self.record(Fact::OutOfService { seat, turn });
@@ -111,11 +134,15 @@ impl Step<'_> {
         let Some(sitting) = self.state.seat(seat) else { return };
         let Some(running) = sitting.turn.as_ref() else { return };
         let (turn, number) = (running.number, running.parts + 1);
-        let policy = self.policies.of(&sitting.bot);
-        let mut part = match policy.on_failure {
-            OnFailure::Say => policy_part(Some(policy.texts.fallback.clone()), Outcome::Open),
+        let texts = self.texts(seat, &running.language);
+        let mut part = match self.policies.of(&sitting.bot).on_failure {
+            // To somebody who said nothing yet, the greeting says more than an apology.
+            OnFailure::Say if running.is_opening && running.parts == 0 && texts.greeting.is_some() => {
+                policy_part(texts.greeting.clone(), Outcome::Open)
+            }
+            OnFailure::Say => policy_part(Some(texts.fallback.clone()), Outcome::Open),
             OnFailure::HandOver => policy_part(
-                policy.texts.hand_over.clone(),
+                texts.hand_over.clone(),
                 Outcome::HandOver(HandOver { reason: failure.word().into(), note: None }),
             ),
         };

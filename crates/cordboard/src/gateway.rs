@@ -156,7 +156,7 @@ impl Shared {
     pub async fn start(parts: Parts) -> Result<Arc<Self>, store::Error> {
         let started = parts.store.start().await?;
         let out_of_service = parts.store.out_of_service().await?;
-        let roster = in_force(parts.roster, &out_of_service);
+        let roster = in_force(&*parts.store, parts.roster, &out_of_service).await?;
         let shared = Arc::new(Self {
             sending: Sending::new(&parts.limits),
             store: parts.store,

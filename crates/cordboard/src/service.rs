@@ -14,7 +14,8 @@ use model::{BotKey, ConversationId, Event, Fact};
 use crate::gateway::Shared;
 use crate::roster::Roster;
 use crate::runner::Told;
-use crate::store::{self, OutOfService};
+use crate::store::{self, Blob, OutOfService, Store};
+use crate::stored;
 
 /// Longest reason, in characters: agents read it.
 pub(crate) const REASON_MAX_CHARS: usize = 200;
@@ -52,10 +53,15 @@ pub enum Error {
 }
 
 /// The roster as it is in force: with the bots that are out of service, and its policies' revision from the store.
-pub(crate) fn in_force(mut roster: Roster, out_of_service: &[OutOfService]) -> Roster {
+pub(crate) async fn in_force(
+    store: &dyn Store,
+    mut roster: Roster,
+    out_of_service: &[OutOfService],
+) -> Result<Roster, store::Error> {
     let policies = Arc::make_mut(&mut roster.policies);
     policies.out_of_service = out_of_service.iter().map(|bot| (bot.bot.clone(), bot.reason.clone())).collect();
-    roster
+    policies.revision = store.enact(Blob::clear(&stored::encode_policies(policies))).await?;
+    Ok(roster)
 }
 
 impl Shared {
@@ -67,7 +73,7 @@ impl Shared {
     pub async fn replace_roster(&self, roster: Roster) -> Result<(), store::Error> {
         let _one_at_a_time = self.changing.lock().await;
         let out_of_service = self.store.out_of_service().await?;
-        self.put_in_force(in_force(roster, &out_of_service));
+        self.put_in_force(in_force(&*self.store, roster, &out_of_service).await?);
         Ok(())
     }
 
@@ -91,7 +97,7 @@ impl Shared {
         let disabled =
             OutOfService { bot: bot.clone(), since: self.runtime.now(), reason: reason.into(), who: who.into() };
         list.push(disabled.clone());
-        let roster = in_force((*roster).clone(), &list);
+        let roster = in_force(&*self.store, (*roster).clone(), &list).await?;
         self.store.disable(disabled).await?;
         self.put_in_force(roster);
         Ok(before.map_or(Disabled::Now, Disabled::Again))
@@ -105,7 +111,7 @@ impl Shared {
         let _one_at_a_time = self.changing.lock().await;
         let mut list = self.store.out_of_service().await?;
         list.retain(|known| known.bot != *bot);
-        let roster = in_force((*self.roster()).clone(), &list);
+        let roster = in_force(&*self.store, (*self.roster()).clone(), &list).await?;
         let was_out = self.store.enable(bot.clone()).await?;
         self.put_in_force(roster);
         tracing::info!(%bot, who, was_out, "the bot is in service");

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use conversation::invariants::{Ledger, bounded, sound};
-use conversation::{BotPolicy, Conversation, OnFailure, Policies};
+use conversation::{BotPolicy, Conversation, OnFailure, Opening, Policies, Texts};
 use model::{
     Answer, Attributes, Door, Effect, Event, Failure, HandOver, Holder, Input, Intent, Item, Late, LegId, LegName,
     News, Next, Opaque, Part, Poll, PollNumber, PushNumber, PushOutcome, RequestId, Said, SeatId, Timestamp,
@@ -47,6 +47,7 @@ struct Life<'a> {
     bytes: Bytes<'a>,
     policies: Policies,
     late: Late,
+    merge_quiet_ms: u64,
     now: Timestamp,
     requests: u64,
     ledger: Ledger,
@@ -60,11 +61,13 @@ struct Life<'a> {
 impl<'a> Life<'a> {
     fn new(mut bytes: Bytes<'a>) -> Self {
         let late = bytes.one_of(&[Late::Push, Late::PollButton, Late::PendingFlow]);
-        let policies = policies(bytes.byte());
+        let choice = bytes.byte();
+        let policies = policies(choice);
         Self {
             bytes,
             policies,
             late,
+            merge_quiet_ms: if choice & 4 == 4 { 700 } else { 0 },
             now: Timestamp(1_000_000),
             requests: 0,
             ledger: Ledger::default(),
@@ -113,6 +116,7 @@ impl<'a> Life<'a> {
             14 => match self.bytes.below(8) {
                 0 => Event::Draining,
                 1 => Event::EndedByOperator,
+                7 => Event::HandedOverByOperator { bot: "bot".into(), reason: "it misbehaves".into() },
                 _ => Event::FloorSeen { holder: self.bytes.one_of(&HOLDERS) },
             },
             _ => match self.buried.pop() {
@@ -143,11 +147,13 @@ impl<'a> Life<'a> {
                 retry_window_ms: 15_000,
                 push_after_ack_ms: 100,
                 follow_up_ms: 60_000,
+                merge_quiet_ms: if push { self.merge_quiet_ms } else { 0 },
+                merge_max_ms: 3_000,
             },
             bot: if choice & 0x60 == 0x60 { "other" } else { "bot" }.into(),
             fresh_session: u128::from(self.requests),
             body_hash: text.len() as u64,
-            input: Input::Text(text),
+            input: if choice & 0x87 == 0x84 { Input::Start } else { Input::Text(text) },
             language: "en-us".into(),
             parameters: Attributes::from([("said".into(), choice.to_string())]),
             session_lifetime_ms: 600_000,
@@ -260,7 +266,10 @@ fn policies(choice: u8) -> Policies {
     }
     if choice & 2 == 2 {
         policy.notify = vec![News::Opened, News::Ended, News::HandedOver, News::Returned];
-        policy.texts.holding = Some("one moment".into());
+        policy.texts = Texts { holding: Some("one moment".into()), ..Texts::default() }.into();
+    }
+    if choice & 8 == 8 {
+        policy.opening = Opening::Greeting;
     }
     Policies { fallback: policy, ..Policies::default() }
 }

@@ -50,6 +50,8 @@ pub enum Input {
         /// What the choice carried.
         payload: String,
     },
+    /// Nothing yet: the platform opened the conversation with us before the customer spoke.
+    Start,
 }
 
 impl Input {
@@ -59,6 +61,7 @@ impl Input {
         match self {
             Self::Text(text) => text.trim().is_empty(),
             Self::Choice { label, payload } => label.trim().is_empty() && payload.trim().is_empty(),
+            Self::Start => false,
         }
     }
 
@@ -67,6 +70,7 @@ impl Input {
     pub fn shown(&self) -> &str {
         match self {
             Self::Text(text) | Self::Choice { label: text, .. } => text,
+            Self::Start => "",
         }
     }
 }

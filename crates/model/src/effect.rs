@@ -276,6 +276,25 @@ pub enum Fact {
     },
     /// A blank message asked no engine.
     Blank,
+    /// The opening of a conversation was answered with the greeting; no engine was asked.
+    Greeted {
+        /// Whose.
+        seat: SeatId,
+        /// As which turn.
+        turn: TurnNumber,
+    },
+    /// An opening said nothing: the conversation was open already, or its bot lets the customer speak first.
+    NotOpened {
+        /// Whose.
+        seat: SeatId,
+    },
+    /// A message was merged into the input that waits: both are one turn.
+    Merged {
+        /// Whose.
+        seat: SeatId,
+        /// Which.
+        turn: TurnNumber,
+    },
     /// A poll found nothing to show.
     EmptyPoll,
     /// A request was joined to an earlier one.

@@ -128,6 +128,16 @@ pub struct Said {
     pub poll: Option<Poll>,
 }
 
+impl Said {
+    /// Whether messages that follow each other shortly are merged, this one with them. One that an operator tries again
+    /// stands alone.
+    #[must_use]
+    pub fn gathers(&self) -> bool {
+        let merges = self.door.merge_quiet_ms > 0 && self.door.late == Late::Push;
+        merges && self.request.is_some() && matches!(self.input, Input::Text(_))
+    }
+}
+
 /// A poll for a late answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Poll {
@@ -160,6 +170,11 @@ pub struct Door {
     pub push_after_ack_ms: u64,
     /// How long the customer may be silent before the session counts as over.
     pub follow_up_ms: u64,
+    /// Texts that follow each other within this time become one turn; 0 merges nothing. Only on doors that push: the
+    /// requests of all but the last are answered at once, with nothing.
+    pub merge_quiet_ms: u64,
+    /// The first of them waits no longer than this.
+    pub merge_max_ms: u64,
 }
 
 /// How an answer reaches the customer when no request waits for it.

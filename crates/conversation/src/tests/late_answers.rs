@@ -3,6 +3,7 @@
 use model::{Event, Late, Next, PushOutcome, RequestId};
 
 use super::story::{Story, hand_over};
+use crate::Texts;
 
 #[test]
 fn v2_past_the_soft_deadline_the_answer_is_pushed() {
@@ -75,7 +76,7 @@ fn v2_after_a_crash_the_answer_waits_for_the_platforms_retry_and_is_pushed_then(
 #[test]
 fn v2_a_holding_line_is_said_when_there_is_one() {
     let mut story = Story::through(Late::Push);
-    story.policies.fallback.texts.holding = Some("One moment".into());
+    story.policies.fallback.texts = Texts { holding: Some("One moment".into()), ..Texts::default() }.into();
     story.says(1, "hello");
     story.due().gives(&["seal r1: (holding)"]);
 }

@@ -13,7 +13,8 @@ pub(super) struct Story {
     pub(super) policies: Policies,
     pub(super) state: Conversation,
     pub(super) now: Timestamp,
-    door: Door,
+    pub(super) door: Door,
+    pub(super) language: &'static str,
     budget_ms: u64,
     ledger: Ledger,
     said: Vec<String>,
@@ -27,7 +28,13 @@ pub(super) fn door(late: Late) -> Door {
         retry_window_ms: 15_000,
         push_after_ack_ms: 100,
         follow_up_ms: if push { 6 * 3_600_000 } else { 12 * 3_600_000 },
+        merge_quiet_ms: 0,
+        merge_max_ms: 0,
     }
+}
+
+fn tapped(label: &str) -> Input {
+    Input::Choice { label: label.into(), payload: label.into() }
 }
 
 pub(super) fn said(late: Late, request: u64, session: &str, bot: &str, text: &str, wait_until: Timestamp) -> Said {
@@ -38,7 +45,10 @@ pub(super) fn said(late: Late, request: u64, session: &str, bot: &str, text: &st
         door: door(late),
         bot: BotKey::from(bot),
         fresh_session: 7,
-        input: Input::Text(text.into()),
+        input: match text {
+            "start" => Input::Start,
+            text => text.strip_prefix("tap ").map_or_else(|| Input::Text(text.into()), tapped),
+        },
         language: "en-us".into(),
         parameters: Attributes::new(),
         session_lifetime_ms: 12 * 3_600_000,
@@ -59,6 +69,7 @@ impl Story {
             state: Conversation::new(now),
             now,
             door: door(late),
+            language: "en-us",
             budget_ms,
             ledger: Ledger::default(),
             said: Vec::new(),
@@ -96,12 +107,12 @@ impl Story {
     }
 
     pub(super) fn says_on(&mut self, session: &str, request: u64, text: &str) -> &mut Self {
-        let said = said(self.door.late, request, session, "bot", text, self.now + self.budget_ms);
-        self.happens(&[Event::Said(Box::new(said))])
+        self.says_to("bot", session, request, text)
     }
 
     pub(super) fn says_to(&mut self, bot: &str, session: &str, request: u64, text: &str) -> &mut Self {
         let said = said(self.door.late, request, session, bot, text, self.now + self.budget_ms);
+        let said = Said { door: self.door.clone(), language: self.language.into(), ..said };
         self.happens(&[Event::Said(Box::new(said))])
     }
 
@@ -174,7 +185,8 @@ fn words(parts: &[Part]) -> String {
 
 fn line(effect: &Effect) -> Option<String> {
     Some(match effect {
-        Effect::Ask(ask) => format!("ask {} {}", ask.turn, ask.input.shown()),
+        Effect::Ask(ask) if ask.input == Input::Start => format!("ask {} (start)", ask.turn),
+        Effect::Ask(ask) => format!("ask {} {}", ask.turn, ask.input.shown().replace('\n', " + ")),
         Effect::WithdrawAsk { turn, .. } => format!("withdraw {turn}"),
         Effect::Notify(notice) => format!("notify {:?}", notice.news),
         Effect::Seal { request, reply, .. } => match reply {
@@ -197,6 +209,9 @@ fn line(effect: &Effect) -> Option<String> {
         Effect::Record(Fact::Nothing) => "nothing".into(),
         Effect::Record(Fact::PushRefused { reason }) => format!("refused: {}", reason.word()),
         Effect::Record(Fact::RedriveRefused { reason }) => format!("redrive refused: {}", reason.word()),
+        Effect::Record(Fact::NotOpened { .. }) => "not opened".into(),
+        Effect::Record(Fact::Merged { turn, .. }) => format!("merged into {turn}"),
+        Effect::Record(Fact::OutOfService { turn, .. }) => format!("out of service {turn}"),
         Effect::Record(Fact::Unasked { turn, .. }) => format!("unasked {turn}"),
         Effect::Record(Fact::PossibleDuplicate { .. }) => "possible duplicate".into(),
         Effect::Record(Fact::TakenAsDelivered { .. }) => "taken as delivered".into(),

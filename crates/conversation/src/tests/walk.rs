@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use model::{
-    Answer, Effect, Event, Fact, Failure, HandOver, Holder, Item, Late, LegId, News, Next, Part, PushOutcome, Reply,
-    RequestId, SeatId, Timestamp, TurnNumber,
+    Answer, BotKey, Effect, Event, Fact, Failure, HandOver, Holder, Item, Late, LegId, News, Next, Part, PushOutcome,
+    Reply, RequestId, SeatId, Timestamp, TurnNumber,
 };
 
 use super::story::said;
 use crate::invariants::{Ledger, bounded, sound};
-use crate::{BotPolicy, Conversation, OnFailure, Policies, apply};
+use crate::{BotPolicy, Conversation, OnFailure, Opening, Policies, Texts, Wants, apply};
 
 const SEEDS: u64 = 20_000;
 const EVENTS: u32 = 60;
@@ -65,6 +65,11 @@ fn walks_reach_the_rare_cases() {
         "Redriven",
         "PushRefused",
         "FellBack",
+        "Greeted",
+        "NotOpened",
+        "Merged",
+        "OutOfService",
+        "Operator }",
     ] {
         assert!(log.contains(rare), "no walk reached {rare}");
     }
@@ -88,6 +93,7 @@ fn walk(seed: u64) -> String {
     let policies = policies(&mut dice);
     let mut walker = Walker {
         late,
+        merge_quiet_ms: if dice.roll(2) == 0 { 5_000 } else { 0 },
         now: Timestamp(1_000_000),
         next_request: 1,
         next_word: 1,
@@ -151,13 +157,19 @@ fn policies(dice: &mut Dice) -> Policies {
     }
     if dice.roll(2) == 0 {
         policy.notify = vec![News::Opened, News::Ended, News::HandedOver, News::Returned];
-        policy.texts.holding = Some("one moment".into());
+        policy.texts = Texts { holding: Some("one moment".into()), ..Texts::default() }.into();
     }
-    Policies { fallback: policy, ..Policies::default() }
+    policy.opening = [Opening::Engine, Opening::Greeting, Opening::Silent][dice.roll(3) as usize];
+    let out_of_service = match dice.roll(8) {
+        0 => [(BotKey::from("other"), "broken".to_owned())].into(),
+        _ => Default::default(),
+    };
+    Policies { fallback: policy, out_of_service, ..Policies::default() }
 }
 
 struct Walker {
     late: Late,
+    merge_quiet_ms: u64,
     now: Timestamp,
     next_request: u64,
     next_word: u64,
@@ -172,6 +184,8 @@ struct Walker {
 struct Model {
     /// Requests without an answer, and until when they wait.
     waiting: BTreeMap<RequestId, Timestamp>,
+    /// The number of the latest message that was asked, by seat: each is asked once, and in order, merged or not.
+    told: BTreeMap<SeatId, u64>,
     /// The last turn asked, by seat.
     asked: BTreeMap<SeatId, TurnNumber>,
     /// What the engine works on, until when.
@@ -213,6 +227,7 @@ impl Walker {
             95 => Event::FloorSeen {
                 holder: [Holder::Human, Holder::Queued, Holder::Bot, Holder::Ended][dice.roll(4) as usize],
             },
+            96 if dice.roll(3) == 0 => Event::HandedOverByOperator { bot: "bot".into(), reason: "broken".into() },
             96 => Event::EndedByOperator,
             97 | 98 => match self.buried.pop() {
                 Some((seat, part)) => Event::Redriven { seat, part: Box::new(part) },
@@ -237,11 +252,14 @@ impl Walker {
             0 => " ".into(),
             1 | 2 if self.late != Late::Push => format!("poll {}", dice.roll(4)),
             3 => "ok".into(),
+            4 if dice.roll(3) == 0 => "start".into(),
+            4 => format!("tap i{request}"),
             _ => format!("i{request}"),
         };
         let mut said = said(self.late, request, &session, bot, &text, self.now + 7_000);
         said.session_lifetime_ms = 600_000;
         said.door.follow_up_ms = 60_000;
+        (said.door.merge_quiet_ms, said.door.merge_max_ms) = (self.merge_quiet_ms, 15_000);
         if text == "ok" {
             said.wait_until = self.now + 8_000;
         }
@@ -315,7 +333,9 @@ impl Walker {
         self.kept(event, effects)?;
         if *event == Event::TimePassed {
             self.nothing_overdue()?;
+            nothing_gathers_for_ever(after)?;
         }
+        one_request_waits(after)?;
         self.no_word_lost(after)
     }
 
@@ -363,6 +383,12 @@ impl Walker {
                     let last = self.model.asked.insert(ask.seat, ask.turn);
                     if last.is_some_and(|last| last >= ask.turn) {
                         return Err(format!("{} asked after {last:?}", ask.turn));
+                    }
+                    for number in ask.input.shown().lines().filter_map(|line| line.strip_prefix('i')?.parse().ok()) {
+                        let last = self.model.told.insert(ask.seat, number);
+                        if last.is_some_and(|last| last >= number) {
+                            return Err(format!("i{number} asked after i{last:?}"));
+                        }
                     }
                     self.model.running.insert(ask.seat, (ask.turn, ask.hard_deadline));
                 }
@@ -460,6 +486,30 @@ fn only_where_it_belongs(before: &Conversation, after: &Conversation, event: &Ev
     let open = |state: &Conversation| state.legs.iter().filter(|leg| leg.closed.is_none()).count();
     if open(after) > open(before) || after.next_leg != before.next_leg {
         return Err("a redriven message opened a session".into());
+    }
+    Ok(())
+}
+
+/// Messages are merged until their time is over, and asked then.
+fn nothing_gathers_for_ever(state: &Conversation) -> Result<(), String> {
+    match state.seats.iter().find_map(|seat| seat.gathered_at().filter(|at| *at <= state.now)) {
+        Some(at) => Err(format!("an input still gathers, though its time was over at {at}")),
+        None => Ok(()),
+    }
+}
+
+/// Of merged messages only the latest one's request waits for the answer.
+fn one_request_waits(state: &Conversation) -> Result<(), String> {
+    for leg in &state.legs {
+        let wanted: Vec<TurnNumber> = leg
+            .open
+            .iter()
+            .filter_map(|open| if let Wants::Turn(number) = open.wants { Some(number) } else { None })
+            .collect();
+        let distinct: BTreeSet<TurnNumber> = wanted.iter().copied().collect();
+        if distinct.len() < wanted.len() {
+            return Err(format!("two requests wait for one turn: {wanted:?}"));
+        }
     }
     Ok(())
 }

@@ -168,13 +168,18 @@ impl Told<'_> {
             (Some(Poll::Any), _) => "fetches a late answer".to_owned(),
             (None, model::Input::Text(_)) => "says".to_owned(),
             (None, model::Input::Choice { .. }) => "taps".to_owned(),
+            (None, model::Input::Start) => "has come, and the flow opens the conversation".to_owned(),
+        };
+        let words = match &said.input {
+            model::Input::Start => Vec::new(),
+            model::Input::Text(_) | model::Input::Choice { .. } => vec![said.input.shown().to_owned()],
         };
         let LegName { connector, session } = &said.leg;
         let text = format!(
             "{request} by {connector}, session {session}, for {} ({}): the customer {how}",
             said.bot, said.language
         );
-        self.tell_words("came in", text, vec![said.input.shown().to_owned()]);
+        self.tell_words("came in", text, words);
     }
 
     fn answer(&mut self, what: &str, mut text: String, answer: &Answer) {
@@ -310,6 +315,16 @@ impl Told<'_> {
             }
             Fact::OutOfService { seat, turn: number } => {
                 self.tell("not asked", format!("{}: the bot is out of service", turn(*seat, *number)));
+            }
+            Fact::Greeted { seat, turn: number } => {
+                self.tell("greeted", format!("{}: the configured greeting, no engine is asked", turn(*seat, *number)));
+            }
+            Fact::NotOpened { seat } => {
+                let why = "the conversation is open already, or the customer speaks first";
+                self.tell("not opened", format!("{}: {why}", names.bot(*seat)));
+            }
+            Fact::Merged { seat, turn: number } => {
+                self.tell("merged", format!("{}: with the message that waits", turn(*seat, *number)));
             }
             Fact::TurnLimit => self.tell("limit", "the conversation has as many turns as it may have"),
             Fact::HoldingLimit => self.tell("limit", "the customer was asked to wait as often as allowed"),

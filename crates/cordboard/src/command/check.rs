@@ -7,9 +7,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{ConfigFile, Failed, doctor};
-use crate::config::{Config, Problems, Server};
+use crate::config::{Config, Problems};
 use crate::connector::registry::Integration;
 use crate::doctor::Report;
+use crate::http::Client;
 use crate::http::tls::Tls;
 use crate::runtime::{Clock as _, SystemClock};
 
@@ -25,12 +26,12 @@ Example:
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,
-    /// As JSON, mistakes included.
-    #[arg(long)]
-    json: bool,
     /// Asks the world as well, as `cordboard doctor` does: addresses, clock, tokens, permissions, engines, public address.
     #[arg(long)]
     online: bool,
+    /// As JSON, mistakes included.
+    #[arg(long)]
+    json: bool,
 }
 
 /// What was found, for programs.
@@ -43,9 +44,9 @@ struct Found<'a> {
     connectors: Vec<Entry>,
     bots: Vec<BotFound>,
     warnings: &'a [String],
-    /// What the world said, when it was asked.
+    /// What the world says, when it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    online: Option<Report>,
+    online: Option<&'a Report>,
 }
 
 #[derive(Serialize)]
@@ -110,26 +111,35 @@ pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> 
         }
         loaded => loaded?,
     };
-    look_at_certificate(&config.server)?;
     let host = config.server.public_url.as_deref().map(|url| url.trim_end_matches('/'));
     let entries: Vec<Entry> = config
         .connectors
         .iter()
         .map(|(key, integration)| Entry::of(key.as_str(), integration, host.unwrap_or(YOUR_HOST)))
         .collect();
-    let online = match arguments.online {
-        true => Some(doctor::online(&config).await?),
-        false => None,
+    let unusable = look_at_files(&config).err();
+    let report = match (arguments.online, &unusable) {
+        (true, None) => Some(doctor::online(&config).await),
+        _ => None,
     };
-    if arguments.json {
-        writeln!(out, "{:#}", serde_json::json!(good(&config, entries, online.clone())))?;
-    } else {
-        show(&config, &entries, host.is_some(), out)?;
-        if let Some(report) = &online {
-            report.print(out)?;
+    match arguments.json {
+        true => {
+            let found = good(&config, entries, unusable.as_deref(), report.as_ref());
+            writeln!(out, "{:#}", serde_json::json!(found))?;
         }
+        false => show(&config, &entries, host.is_some(), out)?,
     }
-    online.as_ref().map_or(Ok(()), doctor::verdict)
+    if let Some(unusable) = unusable {
+        return Err(Failed::Because(unusable));
+    }
+    if !arguments.json {
+        writeln!(out, "the configuration is right")?;
+    }
+    let Some(report) = report else { return Ok(()) };
+    if !arguments.json {
+        report.print(out)?;
+    }
+    doctor::verdict(&report)
 }
 
 fn bad(problems: &Problems) -> Found<'_> {
@@ -148,15 +158,21 @@ fn bad(problems: &Problems) -> Found<'_> {
     }
 }
 
-fn good(config: &Config, connectors: Vec<Entry>, online: Option<Report>) -> Found<'_> {
+fn good<'a>(
+    config: &'a Config,
+    connectors: Vec<Entry>,
+    unusable: Option<&'a str>,
+    online: Option<&'a Report>,
+) -> Found<'a> {
+    let problem = |message| ProblemFound { file: "", line: 0, column: 0, message };
     let bots = config.bots.iter().map(|bot| BotFound {
         key: bot.key().to_string(),
         name: bot.name().to_owned(),
         version: bot.version().to_owned(),
     });
     Found {
-        ok: true,
-        problems: Vec::new(),
+        ok: unusable.is_none(),
+        problems: unusable.into_iter().map(problem).collect(),
         data_dir: Some(data_dir(config).display().to_string()),
         connectors,
         bots: bots.collect(),
@@ -199,18 +215,16 @@ fn show(config: &Config, entries: &[Entry], host_is_known: bool, out: &mut dyn W
     for warning in &config.warnings {
         writeln!(out, "warning: {warning}")?;
     }
-    writeln!(out, "the configuration is right")?;
     Ok(())
 }
 
-/// The files of the listener's certificate are read at a start only, so a configuration is not right before they are.
-fn look_at_certificate(server: &Server) -> Result<(), Failed> {
-    let Some(files) = &server.tls else { return Ok(()) };
-    let tls = Tls::load(files).map_err(|error| Failed::because(format!("[server.tls]: {error}")))?;
+/// Certificates are read at a start only, so a configuration is not right before they are.
+fn look_at_files(config: &Config) -> Result<(), String> {
+    Client::for_calls(&config.outgoing).map_err(|error| error.to_string())?;
+    let Some(files) = &config.server.tls else { return Ok(()) };
+    let tls = Tls::load(files).map_err(|error| format!("[server.tls]: {error}"))?;
     if tls.certificate().days_left(SystemClock.now()) < 0 {
-        return Err(Failed::because(
-            "[server.tls]: the certificate has expired, and the platform refuses it: renew it",
-        ));
+        return Err("[server.tls]: the certificate has expired, and the platform refuses it: renew it".to_owned());
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> 
         let known: Vec<&str> = config.orgs.keys().map(|key| key.as_str()).collect();
         return Err(Failed::because(format!("there is no [orgs.{org}]; there are: {}", known.join(", "))));
     }
-    let report = report(&config, Scope { org, store: true }).await?;
+    let report = examine(&config, Scope { org, store: true }, Arc::new(SystemClock)).await;
     if arguments.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report).map_err(Failed::because)?)?;
     } else {
@@ -48,8 +48,8 @@ pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> 
 }
 
 /// Everything but the store: what `check --online` asks of the world.
-pub(super) async fn online(config: &Config) -> Result<Report, Failed> {
-    report(config, Scope::default()).await
+pub(super) async fn online(config: &Config) -> Report {
+    examine(config, Scope::default(), Arc::new(SystemClock)).await
 }
 
 /// Whether something failed.
@@ -59,8 +59,4 @@ pub(super) fn verdict(report: &Report) -> Result<(), Failed> {
         1 => Err(Failed::because("1 check failed")),
         failed => Err(Failed::because(format!("{failed} checks failed"))),
     }
-}
-
-async fn report(config: &Config, scope: Scope) -> Result<Report, Failed> {
-    examine(config, scope, Arc::new(SystemClock)).await.map_err(Failed::because)
 }

@@ -55,6 +55,8 @@ Examples:
       write a configuration to start from
   cordboard check --config cordboard.toml
       is the configuration right, and what belongs where in Genesys?
+  cordboard doctor --config cordboard.toml
+      what is wrong with the set-up, and what to do?
   cordboard serve --config cordboard.toml
       run the gateway
   cordboard test conversations/answered-at-once.toml --config cordboard.toml
@@ -73,7 +75,7 @@ Exit codes: 0 done, 1 failed, 2 called wrongly, 78 bad configuration.";
 enum Command {
     /// Runs the gateway until SIGTERM or Ctrl-C.
     Serve(serve::Arguments),
-    /// Reads and checks a configuration, says what is wrong with it, and what to enter in Genesys.
+    /// Checks a configuration, and says what to enter in Genesys.
     Check(check::Arguments),
     /// Lets a running gateway read its configuration again.
     Reload(reload::Arguments),

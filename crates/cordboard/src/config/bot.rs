@@ -2,19 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use conversation::{BotPolicy, OnFailure, Texts};
+use conversation::{BotPolicy, OnFailure, Opening};
 use model::News;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::reader::{Places, Reader, Table};
+use super::texts::{TextsTable, WrittenTexts};
 use crate::connector::bots::BotFace;
 use crate::engine::webhook::Notify;
 use crate::engine::{EngineConfig, script, webhook};
 
 const FACE_KEYS: [&str; 5] = ["name", "version", "description", "languages", "intents"];
 const POLICY_KEYS: [&str; 7] =
-    ["hard_deadline_ms", "on_failure", "max_turns", "max_waiting_inputs", "max_holding_turns", "notify", "texts"];
+    ["hard_deadline_ms", "on_failure", "max_turns", "max_waiting_inputs", "max_holding_turns", "notify", "opening"];
 const ENGINE_KINDS: [&str; 2] = ["script", "webhook"];
 
 /// One `[bots.KEY]` table.
@@ -24,21 +25,27 @@ pub struct BotConfig {
     pub face: BotFace,
     /// What answers for it.
     pub engine: EngineConfig,
-    /// How it is held to its promises.
+    /// How it is held to its promises. Its texts and its opening are known once the file is whole and the engine built.
     pub policy: BotPolicy,
+    pub(super) opening: Option<Opening>,
+    pub(super) texts: WrittenTexts,
     pub(super) places: Places,
     pub(super) engine_at: usize,
 }
 
 impl BotConfig {
     pub(super) fn read(reader: &mut Reader<'_>, key: &str, mut table: Table<'_>) -> Option<Self> {
-        let known: Vec<&str> = FACE_KEYS.iter().chain(&POLICY_KEYS).chain(&["engine"]).copied().collect();
+        let known: Vec<&str> = FACE_KEYS.iter().chain(&POLICY_KEYS).chain(&["texts", "engine"]).copied().collect();
         reader.only(&table, &known);
         let places = table.places.clone();
         let face = table.split(&FACE_KEYS);
         let face = reader.read::<BotFace>(face);
         let policy = table.split(&POLICY_KEYS);
         let policy = reader.read::<Policy>(policy);
+        let texts = table.take("texts").map(|texts| {
+            let name = format!("bots.{key}.texts");
+            WrittenTexts::read(reader, &name, texts, true)
+        });
         let engine_at = places.of("engine");
         let engine = match table.take("engine") {
             Some(engine) => {
@@ -62,7 +69,9 @@ impl BotConfig {
                 webhook.notify.clone()
             }
         };
-        Some(Self { face, engine, policy: policy.into_policy(&notify), places, engine_at })
+        let opening = policy.opening.map(Into::into);
+        let (policy, texts) = (policy.into_policy(&notify), texts.unwrap_or_default());
+        Some(Self { face, engine, policy, opening, texts, places, engine_at })
     }
 }
 
@@ -89,8 +98,9 @@ struct Policy {
     max_holding_turns: u32,
     /// What the engine is told of a conversation's life. Default: nothing.
     notify: BTreeSet<Notify>,
-    /// What the gateway itself says.
-    texts: WrittenTexts,
+    /// How a conversation opens when the platform sends the `start_text`. Default: "engine" where the engine can, else
+    /// "greeting".
+    opening: Option<WrittenOpening>,
 }
 
 /// A whole `[bots.KEY]` table, as the schema shows it.
@@ -101,6 +111,10 @@ pub(super) struct BotTable {
     face: BotFace,
     #[serde(flatten)]
     policy: Policy,
+    /// What the gateway itself says for this bot: in its default language here, in others below the
+    /// language's tag.
+    #[serde(default)]
+    texts: TextsTable,
     /// What answers for the bot.
     engine: EngineConfig,
 }
@@ -114,22 +128,26 @@ enum WrittenOnFailure {
     HandOver,
 }
 
-/// What the gateway says; what is left out is the default, and an empty text says nothing where that is possible.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-struct WrittenTexts {
-    /// Said at the soft deadline of a door that can push; an empty one says nothing. Default: nothing.
-    holding: Option<String>,
-    /// Said at the budget's end of a door that cannot push.
-    /// Default "I am still working on it. Tap OK to see the answer.".
-    still_working: Option<String>,
-    /// Said on the button under it. Default "OK".
-    poll_label: Option<String>,
-    /// Said when the engine failed and the bot goes on. Default "Sorry, that did not work. Please try again.".
-    fallback: Option<String>,
-    /// Said when the gateway calls a human; an empty one says nothing.
-    /// Default "I am connecting you to a colleague.".
-    hand_over: Option<String>,
+/// How a conversation opens when the platform sends the `start_text`.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum WrittenOpening {
+    /// The engine is asked for its opening turn.
+    Engine,
+    /// The greeting of the texts, without asking the engine.
+    Greeting,
+    /// Nothing is said; the customer speaks first.
+    Silent,
+}
+
+impl From<WrittenOpening> for Opening {
+    fn from(opening: WrittenOpening) -> Self {
+        match opening {
+            WrittenOpening::Engine => Self::Engine,
+            WrittenOpening::Greeting => Self::Greeting,
+            WrittenOpening::Silent => Self::Silent,
+        }
+    }
 }
 
 impl Default for Policy {
@@ -147,7 +165,7 @@ impl Default for Policy {
             max_waiting_inputs,
             max_holding_turns,
             notify: BTreeSet::new(),
-            texts: WrittenTexts::default(),
+            opening: None,
         }
     }
 }
@@ -161,28 +179,10 @@ impl Policy {
             ("max_holding_turns", self.max_holding_turns.into(), 1, 1_000),
         ];
         let outside = ranges.into_iter().filter(|(_, value, least, most)| value < least || value > most);
-        let mut wrong: Vec<String> =
-            outside.map(|(name, _, least, most)| format!("`{name}` lies between {least} and {most}")).collect();
-        let must_speak = [
-            ("still_working", &self.texts.still_working),
-            ("poll_label", &self.texts.poll_label),
-            ("fallback", &self.texts.fallback),
-        ];
-        for (name, text) in must_speak {
-            if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
-                wrong.push(format!("`texts`: {name} cannot be empty; leave it out for the usual words"));
-            }
-        }
-        wrong
+        outside.map(|(name, _, least, most)| format!("`{name}` lies between {least} and {most}")).collect()
     }
 
     fn into_policy(self, notify: &BTreeSet<Notify>) -> BotPolicy {
-        let usual = Texts::default();
-        let or_nothing = |text: Option<String>, usual: Option<String>| match text {
-            Some(text) if text.trim().is_empty() => None,
-            Some(text) => Some(text),
-            None => usual,
-        };
         BotPolicy {
             hard_deadline_ms: self.hard_deadline_ms,
             on_failure: match self.on_failure {
@@ -193,13 +193,7 @@ impl Policy {
             max_holding_turns: self.max_holding_turns,
             max_turns: self.max_turns,
             notify: notify.iter().map(news).collect(),
-            texts: Texts {
-                holding: or_nothing(self.texts.holding, usual.holding),
-                still_working: self.texts.still_working.unwrap_or(usual.still_working),
-                poll_label: self.texts.poll_label.unwrap_or(usual.poll_label),
-                fallback: self.texts.fallback.unwrap_or(usual.fallback),
-                hand_over: or_nothing(self.texts.hand_over, usual.hand_over),
-            },
+            ..BotPolicy::default()
         }
     }
 }

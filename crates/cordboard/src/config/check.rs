@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use conversation::Policies;
+use conversation::{BotPolicy, Opening, Policies};
 use model::{BotKey, ConnectorKey, OrgKey};
 
 use super::reader::{Places, Reader};
+use super::texts::{TextsOf, WrittenTexts};
 use super::written::Written;
 use super::{Config, Problems, risks};
 use crate::connector::Misconfigured;
@@ -64,15 +65,16 @@ impl Written {
         for connector in connectors.values() {
             warnings.extend(connector.credentials().warnings().iter().cloned());
         }
-        let policies = self.bots.iter().map(|(key, bot)| (BotKey::from(key.as_str()), bot.policy.clone())).collect();
+        let engines = self.build_engines(reader);
+        let policies = self.build_policies(reader, &engines, &mut warnings);
         Config {
             server,
             outgoing: self.outgoing.clone().below(&self.source.folder),
             orgs,
             connectors,
             bots,
-            engines: self.build_engines(reader),
-            policies: Policies { bots: policies, ..Policies::default() },
+            engines,
+            policies,
             file: self.file.clone(),
             effective: self.effective.clone(),
             warnings,
@@ -109,6 +111,41 @@ impl Written {
             }
         }
         engines
+    }
+
+    fn build_policies(
+        &self,
+        reader: &mut Reader<'_>,
+        engines: &BTreeMap<BotKey, Arc<dyn Engine>>,
+        warnings: &mut Vec<String>,
+    ) -> Policies {
+        let nothing = WrittenTexts::default();
+        let of_the_file = TextsOf { bot: &nothing, file: &self.texts, languages: &[] };
+        let fallback = BotPolicy { texts: of_the_file.wording(), ..BotPolicy::default() };
+        let mut policies = Policies { fallback, ..Policies::default() };
+        for (key, bot) in &self.bots {
+            let texts = TextsOf { bot: &bot.texts, file: &self.texts, languages: &bot.face.languages };
+            for (language, missing) in texts.missing() {
+                warnings.push(format!(
+                    "bots.{key}: its language {language} has no text for {}; until they are in [texts.{language}], \
+                     customers read them in another language",
+                    missing.join(", ")
+                ));
+            }
+            let key_of_bot = BotKey::from(key.as_str());
+            let can_open = engines.get(&key_of_bot).is_none_or(|engine| engine.traits().opens);
+            if bot.opening == Some(Opening::Engine) && !can_open {
+                let message = format!(
+                    "bots.{key}: `opening` is \"engine\", but the script has no [opening]; write one there, or choose \
+                     \"greeting\" or \"silent\""
+                );
+                reader.problem(bot.places.of("opening"), message);
+            }
+            let usual = if can_open { Opening::Engine } else { Opening::Greeting };
+            let opening = bot.opening.unwrap_or(usual);
+            policies.bots.insert(key_of_bot, BotPolicy { texts: texts.wording(), opening, ..bot.policy.clone() });
+        }
+        policies
     }
 
     fn build_connectors(

@@ -41,7 +41,7 @@ impl Effective {
     /// From a file's values, with their variables put in.
     pub(super) fn of(mut written: Value) -> Self {
         let mut digests = BTreeMap::new();
-        complete(&mut written, &schema::schema(), &mut String::new(), &mut digests);
+        complete(&mut written, schema::schema(), &mut String::new(), &mut digests);
         Self { shown: written, digests }
     }
 

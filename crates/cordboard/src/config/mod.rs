@@ -18,6 +18,7 @@ mod secret_file;
 mod server;
 mod source;
 mod syntax;
+mod texts;
 mod variables;
 mod written;
 
@@ -46,6 +47,7 @@ pub(crate) use self::reader::unknown;
 pub(crate) use self::schema::{SecretText, schema};
 pub use self::server::Server;
 pub use self::source::{Problem, Problems};
+pub use self::texts::TextsConfig;
 pub use self::variables::Variables;
 pub use self::written::{VERSION, Written};
 

@@ -49,9 +49,9 @@ the store does not answer) and `/v1/engine/…` (engines' callbacks). No connect
 pub(super) fn page() -> String {
     let mut page = Page { text: INTRODUCTION.to_owned(), seen: Vec::new() };
     let schema = schema::schema();
-    let (tables, keys): (Vec<_>, Vec<_>) = members(&schema).into_iter().partition(|(_, of)| !is_plain(of));
+    let (tables, keys): (Vec<_>, Vec<_>) = members(schema).into_iter().partition(|(_, of)| !is_plain(of));
     page.text.push_str("\n## The file\n");
-    page.rows(&schema, &keys);
+    page.rows(schema, &keys);
     for (name, of) in tables {
         page.table(name, of, 2);
     }

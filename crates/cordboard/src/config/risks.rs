@@ -45,10 +45,10 @@ pub(super) fn of(written: &Written, config: &Config) -> Vec<String> {
 
 fn of_the_server(written: &Written, config: &Config, risks: &mut Vec<String>) {
     let server = &written.server;
-    if !server.listen.ip().is_loopback() {
+    if !server.listen.ip().is_loopback() && server.tls.is_none() {
         risks.push(format!(
-            "server.listen is {}, without TLS: whoever is between could read the secrets of the platform's calls; listen \
-             on 127.0.0.1 behind a proxy that ends TLS",
+            "server.listen is {}, without TLS: whoever is between could read the secrets of the platform's calls; write \
+             [server.tls], or listen on 127.0.0.1 behind a proxy that ends TLS",
             server.listen
         ));
     }

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 use super::bot::BotTable;
 use super::network::Outgoing;
 use super::server::Server;
+use super::texts::TextsConfig;
 use crate::connector::registry::ConnectorConfig;
 use crate::org::OrgConfig;
 
@@ -39,6 +41,10 @@ struct File {
     connectors: BTreeMap<String, ConnectorConfig>,
     /// The bots.
     bots: BTreeMap<String, BotTable>,
+    /// What the gateway itself says, by language, for every bot that does not say it otherwise. English and German are
+    /// built in. Default: no table.
+    #[serde(default)]
+    texts: BTreeMap<String, TextsConfig>,
 }
 
 /// A text that is a secret: it is never shown.
@@ -56,7 +62,12 @@ impl JsonSchema for SecretText {
 
 /// The schema of the configuration file.
 #[must_use]
-pub(crate) fn schema() -> Value {
+pub(crate) fn schema() -> &'static Value {
+    static SCHEMA: LazyLock<Value> = LazyLock::new(made);
+    &SCHEMA
+}
+
+fn made() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<File>().to_value();
     tidy(&mut schema);
@@ -128,11 +139,11 @@ pub(crate) fn member<'s>(schema: &'s Value, name: &str) -> Option<&'s Value> {
     named.or_else(|| schema.get("additionalProperties").filter(|of| of.is_object()))
 }
 
-/// Whether a member is a table that may be left out and has fixed keys.
+/// Whether a member is a table whose keys all have defaults. One with a key that is needed is there only when it is written.
 pub(crate) fn is_optional_table(schema: &Value, name: &str) -> bool {
-    let required = schema.get("required").and_then(Value::as_array);
-    member(schema, name).is_some_and(|of| of.get("properties").is_some())
-        && required.is_none_or(|required| required.iter().all(|one| one != name))
+    let needed = |schema: &Value| schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    member(schema, name).is_some_and(|of| of.get("properties").is_some() && needed(of).is_empty())
+        && needed(schema).iter().all(|one| one != name)
 }
 
 /// The default of a key: the type's own, or else the literal in the last sentence of its description.

@@ -76,9 +76,50 @@ fn a_good_file_makes_a_gateway() {
     assert_eq!(keys, ["sms", "web"]);
     let policy = config.policies.of(&"parcels".into());
     assert_eq!((policy.max_turns, policy.max_waiting_inputs), (20, 8));
-    assert_eq!((&policy.texts.hand_over, policy.notify.len()), (&None, 1));
+    assert_eq!((&policy.texts.of("en-us").hand_over, policy.notify.len()), (&None, 1));
     assert!(config.server.data_dir.ends_with("examples/data"), "{:?}", config.server.data_dir);
     assert_eq!(warnings(&config), ["server.listen has port 0: every start takes another port; write a fixed one"]);
+}
+
+/// What the gateway says, by language: the bot's own words come before the file's, and these before the built-in ones.
+#[test]
+fn texts_are_found_by_language() {
+    let text = GOOD.replacen("name = \"Parcel desk\"", "languages = [\"en-us\", \"de-at\", \"fr\"]", 1)
+        + r#"
+holding = "Just a moment"
+[bots.parcels.texts.de-at]
+greeting = "Servus!"
+[texts.de]
+greeting = "Moin!"
+hand_over = ""
+[texts.fr]
+fallback = "Pardon."
+"#;
+    let config = check(&text).unwrap();
+    let texts = &config.policies.of(&"parcels".into()).texts;
+    let said = |language: &str| {
+        let texts = texts.of(language);
+        let greeting = texts.greeting.as_deref().unwrap_or("-");
+        let hand_over = texts.hand_over.as_deref().unwrap_or("-");
+        format!("{greeting} | {} | {hand_over} | {}", texts.fallback, texts.holding.as_deref().unwrap_or("-"))
+    };
+    let told: Vec<String> = ["en-us", "en-gb", "de-at", "de-ch", "fr-ca", "it"]
+        .map(|language| format!("{language}: {}", said(language)))
+        .into();
+    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(config.warnings.join("\n"));
+    let unknown = &config.policies.of(&"gone".into()).texts;
+    assert_eq!(unknown.of("de").greeting.as_deref(), Some("Moin!"));
+}
+
+#[test]
+fn a_bot_opens_as_it_can_unless_the_file_says_otherwise() {
+    use conversation::Opening;
+    let opening = |text: &str| check(text).unwrap().policies.of(&"parcels".into()).opening;
+    assert_eq!(opening(GOOD), Opening::Engine);
+    let with = |line: &str| GOOD.replacen("max_turns = 20", line, 1);
+    assert_eq!(opening(&with("opening = \"greeting\"")), Opening::Greeting);
+    assert_eq!(opening(&with("opening = \"silent\"")), Opening::Silent);
 }
 
 /// Each change of the good file, and what is said of it.
@@ -121,6 +162,12 @@ fn mistakes_are_named_with_their_place() {
         ("bots/parcels.toml", "bots/letters.toml"),
         ("file = ", "flie = "),
         ("hand_over = \"\"", "fallback = \" \""),
+        ("hand_over = \"\"", "hand_ower = \"\""),
+        ("[bots.parcels.texts]", "[bots.parcels.texts.german]"),
+        ("[bots.parcels.texts]", "[texts]"),
+        ("[bots.parcels.texts]", "[texts.de]\nfallback = \"\""),
+        ("max_turns = 20", "opening = \"greet\""),
+        ("path = \"/genesys/sms\"", "path = \"/genesys/sms\"\nstart_text = \"__poll__\""),
         ("[bots.parcels.texts]\nhand_over = \"\"", "[bots.\"a bot\"]"),
         ("[bots.parcels.texts]", "[bots.parcels.texts"),
         // What a tired person writes.
@@ -200,7 +247,7 @@ fn several_mistakes_are_named_at_once() {
     c.toml:8:1: unknown key `client`; did you mean `client_id`?
     c.toml:9:18: the variable OTHER is not set in the environment; set it, or write ${file:/path}
     c.toml:18:8: unknown type `bot`; there are digital_bot_connector, bot_connector
-    c.toml:25:1: unknown key `turns`; there are name, version, description, languages, intents, hard_deadline_ms, on_failure, max_turns, max_waiting_inputs, max_holding_turns, notify, texts, engine
+    c.toml:25:1: unknown key `turns`; there are name, version, description, languages, intents, hard_deadline_ms, on_failure, max_turns, max_waiting_inputs, max_holding_turns, notify, opening, texts, engine
     ");
 }
 
@@ -388,4 +435,17 @@ fn no_text_is_too_broken_to_be_told_of() {
             told(&format!("{}{odd}{}", &GOOD[..at], &GOOD[at..]));
         }
     }
+}
+
+#[test]
+fn the_values_in_effect_show_no_secret_and_nothing_that_is_off() {
+    let text = GOOD.replacen("[orgs.acme]", "[outgoing]\nproxy = \"http://user:hush@proxy:3128\"\n\n[orgs.acme]", 1);
+    let effective = read(&text).unwrap().effective;
+    let (toml, json) = (effective.to_toml(), effective.to_json());
+    assert!(!toml.contains("hush") && !json.to_string().contains("hush"), "{toml}");
+    assert!(!toml.contains("min_version"), "TLS is off: {toml}");
+    assert_eq!(json.pointer("/connectors/web/soft_deadline_ms"), Some(&8000.into()));
+    let other = read(&text.replacen("user:hush", "user:hash", 1)).unwrap().effective;
+    let changes: Vec<String> = effective.changes_to(&other).iter().map(ToString::to_string).collect();
+    assert_eq!(changes, ["outgoing.proxy: changed"]);
 }

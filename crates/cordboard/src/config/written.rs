@@ -11,6 +11,7 @@ use super::network::Outgoing;
 use super::reader::{Places, Reader, Table};
 use super::server::Server;
 use super::source::{Problems, Source};
+use super::texts::WrittenTexts;
 use super::variables::Variables;
 use crate::connector::registry::ConnectorConfig;
 use crate::engine::EngineConfig;
@@ -18,6 +19,8 @@ use crate::org::OrgConfig;
 
 /// The version of the file's form.
 pub const VERSION: i64 = 1;
+/// What stands at the top of a file; the schema has the same.
+pub(super) const TABLES: [&str; 7] = ["version", "server", "outgoing", "orgs", "connectors", "bots", "texts"];
 const CONNECTOR_KINDS: [&str; 2] = ["digital_bot_connector", "bot_connector"];
 
 /// What a configuration file says.
@@ -44,6 +47,8 @@ pub struct Written {
     pub effective: Effective,
     /// What an operator should know, found while reading.
     pub(super) warnings: Vec<String>,
+    /// `[texts.LANGUAGE]`.
+    pub(super) texts: WrittenTexts,
 }
 
 impl Written {
@@ -74,7 +79,7 @@ impl Written {
         let read = root.and_then(|root| Read::from(&mut reader, root, variables, &mut effective));
         let mut warnings = std::mem::take(&mut reader.warnings);
         warnings.dedup();
-        let Read { server, outgoing, orgs, connectors, bots } = reader.end(read)?;
+        let Read { server, outgoing, orgs, connectors, bots, texts } = reader.end(read)?;
         for (key, bot) in &bots {
             if let EngineConfig::Script(script) = &bot.engine
                 // A script that cannot be read is reported when the engine is built.
@@ -99,6 +104,7 @@ impl Written {
             connectors,
             connector_places,
             bots,
+            texts,
             effective,
             warnings,
         })
@@ -143,6 +149,7 @@ struct Read {
     orgs: Placed<OrgConfig>,
     connectors: Placed<ConnectorConfig>,
     bots: BTreeMap<String, BotConfig>,
+    texts: WrittenTexts,
 }
 
 impl Read {
@@ -152,7 +159,7 @@ impl Read {
         variables: &Variables,
         effective: &mut Effective,
     ) -> Option<Self> {
-        reader.only(&root, &["version", "server", "outgoing", "orgs", "connectors", "bots"]);
+        reader.only(&root, &TABLES);
         variables.put_into(reader, root.entries_mut());
         *effective = Effective::of(root.to_json());
         match root.take("version") {
@@ -176,7 +183,16 @@ impl Read {
             placed(reader, "connectors", root.take("connectors"), |reader, _, table| read_connector(reader, table));
         let bots = placed(reader, "bots", root.take("bots"), BotConfig::read);
         let bots = bots.into_iter().map(|(key, (_, bot))| (key, bot)).collect();
-        Some(Self { server: (server_places, server?), outgoing: (outgoing_places, outgoing?), orgs, connectors, bots })
+        let texts = root.take("texts").map(|texts| WrittenTexts::read(reader, "texts", texts, false));
+        let texts = texts.unwrap_or_default();
+        Some(Self {
+            server: (server_places, server?),
+            outgoing: (outgoing_places, outgoing?),
+            orgs,
+            connectors,
+            bots,
+            texts,
+        })
     }
 }
 

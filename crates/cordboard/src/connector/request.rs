@@ -22,13 +22,21 @@ const ID_MAX_BYTES: usize = 256;
 const HASH_KEY: (u64, u64) = (0x636f_7264_626f_6172, 0x6426_626f_6469_6573);
 
 /// What the customer did. The button counts wherever the message carries it, its payload before its text
-/// (`reference/bot-connector-v1.md`, section 2.3).
-pub(super) fn input(message: &InputMessage) -> Input {
+/// (`reference/bot-connector-v1.md`, section 2.3). The start text is no words of the customer; without one, nothing
+/// opens a conversation but words.
+pub(super) fn input(message: &InputMessage, start_text: &str) -> Input {
     let Some(meaning) = message.button().and_then(|_| message.meaning()) else {
-        return Input::Text(message.text.clone().unwrap_or_default());
+        let text = message.text.clone().unwrap_or_default();
+        let is_start = !start_text.is_empty() && text.trim() == start_text;
+        return if is_start { Input::Start } else { Input::Text(text) };
     };
     let label = message.said().unwrap_or(meaning);
     Input::Choice { label: label.to_owned(), payload: meaning.to_owned() }
+}
+
+/// The usual text by which a flow opens a conversation.
+pub(super) fn start_text() -> String {
+    "__start__".to_owned()
 }
 
 /// Session variables as attributes.

@@ -5,8 +5,8 @@
 //! a secret; of an address only scheme, host and port are shown, since a path may hold one.
 
 mod address;
-mod certificate;
 mod engine;
+mod listener;
 mod org;
 mod public;
 mod report;
@@ -23,7 +23,6 @@ pub use report::{Check, Report, Status};
 
 use self::address::{Addresses, Origin};
 use crate::config::Config;
-use crate::http::client::Unusable;
 use crate::http::{Call, Client};
 use crate::runtime::Clock;
 
@@ -52,32 +51,39 @@ struct Doctor<'a> {
 }
 
 /// Examines a set-up.
-///
-/// # Errors
-///
-/// When no call at all can be made from this machine.
-pub async fn examine(config: &Config, scope: Scope, clock: Arc<dyn Clock>) -> Result<Report, Unusable> {
-    let client = Client::for_calls(&config.outgoing)?;
-    let mut doctor = Doctor { config, client, clock, org: scope.org, is_running: None };
-    let mut checks = Vec::new();
-    if scope.store {
-        let (of_the_store, is_running) = store::examine(&config.server.data_dir).await;
-        checks.extend(of_the_store);
-        doctor.is_running = is_running;
+pub async fn examine(config: &Config, scope: Scope, clock: Arc<dyn Clock>) -> Report {
+    let (mut checks, is_running) = match scope.store {
+        true => store::examine(&config.server.data_dir).await,
+        false => (Vec::new(), None),
+    };
+    checks.extend(listener::address(&config.server, is_running).await);
+    checks.extend(listener::certificate(&config.server, clock.now()));
+    match Client::for_calls(&config.outgoing) {
+        Ok(client) => {
+            let doctor = Doctor { config, client, clock, org: scope.org, is_running };
+            checks.extend(doctor.ask_the_world().await);
+        }
+        Err(error) => {
+            let next = "no call at all can be made before this is mended, so nothing beyond this machine was asked";
+            checks.push(Check::failed("outgoing", "outgoing", error.to_string(), next));
+        }
     }
-    checks.extend(certificate::examine(&config.server, doctor.clock.now()));
-    let addresses = Addresses::examine(&doctor).await;
-    checks.extend(addresses.checks(config.outgoing.proxy_origin().as_deref()));
-    let orgs = doctor.config.orgs.values().filter(|org| doctor.asks_for(org.key()));
-    let orgs = join_all(orgs.map(|org| org::examine(&doctor, org, &addresses)));
-    let (orgs, engines, public) = tokio::join!(orgs, engine::examine(&doctor, &addresses), public::examine(&doctor));
-    checks.extend(orgs.into_iter().flatten());
-    checks.extend(engines);
-    checks.extend(public);
-    Ok(Report { checks })
+    Report { checks }
 }
 
 impl Doctor<'_> {
+    async fn ask_the_world(&self) -> Vec<Check> {
+        let addresses = Addresses::examine(self).await;
+        let orgs = self.config.orgs.values().filter(|org| self.asks_for(org.key()));
+        let orgs = join_all(orgs.map(|org| org::examine(self, org, &addresses)));
+        let (orgs, engines, public) = tokio::join!(orgs, engine::examine(self, &addresses), public::examine(self));
+        let mut checks = addresses.checks(self.config.outgoing.proxy_origin().as_deref());
+        checks.extend(orgs.into_iter().flatten());
+        checks.extend(engines);
+        checks.extend(public);
+        checks
+    }
+
     fn asks_for(&self, org: &OrgKey) -> bool {
         self.org.as_ref().is_none_or(|wanted| wanted == org)
     }

@@ -70,7 +70,7 @@ fn slip(path: &str, mount: &Mount) -> Option<&'static str> {
     } else if mount.leads_in_lower_case(&lower) {
         Some("upper and lower case letters count")
     } else if appended(&tidy) && mount.is_v1() {
-        Some("a Bot Connector (v1) is called at its address itself; is the integration one of the other kind?")
+        Some("a Bot Connector (v1) is called at its address itself, so the integration may be one of the other kind")
     } else if appended(&tidy) {
         Some("the platform appends `/messages` and `/bots` by itself, and they stand in the address already")
     } else if mount.rest_of(&tidy).is_some() {

@@ -184,6 +184,7 @@ fn questions_and_calls_are_the_same_every_time(subject: &Subject) {
         ask(Input::Text("Grüße \u{0}\u{2028}\"\\ 👋".into())),
         ask(Input::Choice { label: "Yes".into(), payload: "yes".into() }),
         ask(Input::Text("x".repeat(100_000))),
+        ask(Input::Start),
     ];
     for state in [&b"{}"[..], b"", b"\xff\xfe", b"{\"version\":", &[b'['; 16_384]] {
         asks.push(Ask { engine_state: Some(Opaque(state.to_vec())), is_first: true, ..ask(Input::Text("hi".into())) });

@@ -39,6 +39,8 @@ pub struct Traits {
     pub callbacks: bool,
     /// Whether it can be told about the life of a conversation.
     pub notices: bool,
+    /// Whether it has something to say before the customer spoke.
+    pub opens: bool,
 }
 
 /// How a stored question is asked.

@@ -213,7 +213,7 @@ impl Tokens {
                 "its pushes fail until somebody mends it: `cordboard doctor` says what to look at"
             }
         };
-        tracing::warn!(org = %self.org, status, code, %reason, "no token for an org; {next}");
+        tracing::warn!(org = %self.org, status, code, %reason, "no new token for an org; {next}");
     }
 
     /// Doubles with every failure, up to a bound; between half of it and all of it. The spread comes from a hash of the

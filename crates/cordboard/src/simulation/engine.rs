@@ -28,11 +28,11 @@ pub(super) struct Asked {
 
 impl Engine for SimulatedEngine {
     fn traits(&self) -> Traits {
-        Traits { replay: self.replay, callbacks: false, notices: true }
+        Traits { replay: self.replay, callbacks: false, notices: true, opens: true }
     }
 
     fn ask(&self, ask: &Ask, turn_id: &str) -> Bytes {
-        format!("{turn_id} {:x} {}", ask.engine_session, ask.input.shown()).into()
+        format!("{turn_id} {:x} {}", ask.engine_session, ask.input.shown().replace('\n', " + ")).into()
     }
 
     fn notice(&self, notice: &Notice, notice_id: &str) -> Option<Bytes> {

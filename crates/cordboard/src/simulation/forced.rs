@@ -337,6 +337,80 @@ fn a_refused_message_does_not_hide_what_an_earlier_run_left() {
     });
 }
 
+/// What a journal says can be applied again, though the policies changed under way: each row names its own.
+#[test]
+fn a_journal_is_replayed_over_a_change_of_policies() {
+    calm(Late::Push, 300, memory(), async |world| {
+        let life = world.start(u64::MAX).await;
+        assert_eq!(says(&world, "hello").await.as_deref(), Some("answer to hello\n"));
+        let (shared, _) = world.gateway().unwrap();
+        shared.disable_bot(&"bot".into(), "it lies", "somebody").await.unwrap();
+        let handed_over = "I am connecting you to a colleague.\n[closed]\n";
+        assert_eq!(says(&world, "again").await.as_deref(), Some(handed_over));
+        // Neither a restart nor a reload forgets it.
+        world.kill(&life);
+        world.start(u64::MAX).await;
+        let (shared, _) = world.gateway().unwrap();
+        let roster = crate::roster::Roster { policies: world.policies.clone(), ..(*shared.roster()).clone() };
+        shared.replace_roster(roster).await.unwrap();
+        let said = platform::call(&world, 0, "s2", "and now?", "and now?", None).await;
+        assert_eq!(said.as_deref(), Some(handed_over));
+        assert_eq!(shared.enable_bot(&"bot".into(), "somebody").await, Ok(true));
+        let said = platform::call(&world, 0, "s3", "hello again", "hello again", None).await;
+        assert_eq!(said.as_deref(), Some("answer to hello again\n"));
+        let rows = world.memory.read_journal(the_conversation(&world).await, 1, 100).await.unwrap();
+        let revisions: std::collections::BTreeSet<u32> = rows.iter().map(|row| row.policy_revision).collect();
+        assert_eq!(Vec::from_iter(revisions), [1, 2, 3]);
+        world.quiesce().await;
+        super::oracle::check(&world).await.unwrap();
+    });
+}
+
+/// A conversation that no run has in memory is handed over too.
+#[test]
+fn an_operator_reaches_conversations_that_sleep_in_the_store() {
+    calm(Late::Push, 300, memory(), async |world| {
+        let life = world.start(u64::MAX).await;
+        assert_eq!(says(&world, "hello").await.as_deref(), Some("answer to hello\n"));
+        ms(1_000).await;
+        world.kill(&life);
+        world.start(u64::MAX).await;
+        let (shared, _) = world.gateway().unwrap();
+        assert!(shared.slots.all().is_empty());
+        assert_eq!(shared.hand_over_all(&"other".into(), "down").await, 0);
+        assert_eq!(shared.hand_over_all(&"bot".into(), "down").await, 1);
+        ms(1_000).await;
+        assert_eq!(seen(&world), ["answer to hello", "I am connecting you to a colleague."]);
+        assert_eq!(shared.hand_over_all(&"bot".into(), "down").await, 0);
+    });
+}
+
+/// Two texts in one breath, and the process dies while they gather.
+#[test]
+fn what_gathers_is_asked_after_a_crash() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let mut world = World::calm_on(Late::Push, 300, memory());
+        world.merge_quiet_ms = 800;
+        let world = Arc::new(world);
+        let life = world.start(u64::MAX).await;
+        let (one, other) = (says(&world, "my parcel"), async {
+            ms(100).await;
+            let said = says(&world, "is late");
+            let dying = async {
+                ms(300).await;
+                world.kill(&life);
+            };
+            futures_util::future::join(said, dying).await.0
+        });
+        let (one, other) = futures_util::future::join(one, other).await;
+        assert_eq!((one.as_deref(), other), (Some(""), None), "the second waits for the answer, and the process dies");
+        world.start(u64::MAX).await;
+        ms(20_000).await;
+        assert_eq!(seen(&world), ["answer to my parcel + is late"]);
+    });
+}
+
 #[test]
 fn a_question_withdrawn_by_a_step_of_unknown_outcome_blocks_no_other() {
     let lost = Switch::default();

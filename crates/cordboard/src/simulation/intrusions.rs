@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use model::{Answer, Event, Holder, Item, SeatId};
+use model::{Answer, BotKey, Event, Holder, Item, SeatId};
 
 use super::world::World;
 use crate::gateway::Shared;
@@ -21,8 +21,31 @@ pub(super) async fn run(world: Arc<World>) {
     }
 }
 
+/// An operator takes the bot out of service, perhaps with all its conversations, or puts it in again.
+async fn in_or_out_of_service(world: &World, shared: &Arc<Shared>, number: u64) {
+    let bot = BotKey::from("bot");
+    if world.dice.once_in(3) {
+        let Ok(was_out) = shared.enable_bot(&bot, "simulation").await else { return };
+        return world.note(format!("in service again: {was_out}"));
+    }
+    if shared.disable_bot(&bot, &format!("reason {number}"), "simulation").await.is_ok() {
+        world.note("out of service");
+        if world.dice.once_in(2) {
+            let count = shared.hand_over_all(&bot, "now").await;
+            world.note(format!("handed over by the operator: {}", count > 0));
+        }
+        world.dice.wait_up_to_ms(3_000).await;
+        if shared.enable_bot(&bot, "simulation").await.is_ok() {
+            world.note("in service again: true");
+        }
+    }
+}
+
 async fn one(world: Arc<World>, shared: Arc<Shared>, number: u64) {
     let conversations = shared.slots.all();
+    if world.dice.once_in(6) {
+        return in_or_out_of_service(&world, &shared, number).await;
+    }
     let Some(conversation) = conversations.get(world.dice.roll(conversations.len() as u64) as usize) else { return };
     match world.dice.roll(6) {
         0 => {

@@ -115,6 +115,11 @@ fn the_simulation_reaches_the_rare_cases() {
         "a human takes over",
         "tried again: Done",
         "tried again: Refused",
+        "response \"greeting",
+        " + c",
+        "out of service",
+        "in service again: true",
+        "handed over by the operator: true",
     ] {
         assert!(log.contains(rare), "no seed reached: {rare}");
     }

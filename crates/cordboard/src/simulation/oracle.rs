@@ -6,6 +6,7 @@ use conversation::invariants::Ledger;
 use conversation::{Conversation, apply};
 use model::{Effect, Event, Fact, Item, Late, Part, Timestamp};
 
+use super::platform::START;
 use super::world::World;
 use crate::store::{LetterQuery, Store as _};
 use crate::stored;
@@ -83,7 +84,11 @@ async fn replay(world: &World, conversation: model::ConversationId) -> Result<To
     let mut state = rows.first().map_or_else(|| Conversation::new(Timestamp(0)), |row| Conversation::new(row.at));
     for row in &rows {
         let journal = stored::decode_journal(&row.payload.payload().unwrap()).map_err(|error| error.to_string())?;
-        let (after, effects) = apply(&world.policies, state, &journal.events, row.at);
+        let policies = world.memory.policies(row.policy_revision).await.unwrap();
+        let policies = policies.ok_or_else(|| format!("no policies of revision {}", row.policy_revision))?;
+        let policies = stored::decode_policies(&policies.payload().unwrap(), row.policy_revision);
+        let policies = policies.map_err(|error| error.to_string())?;
+        let (after, effects) = apply(&policies, state, &journal.events, row.at);
         if effects != journal.effects {
             return Err(format!(
                 "row {} of {conversation} cannot be replayed:\n{effects:?}\n{:?}",
@@ -145,12 +150,14 @@ impl Told {
     }
 }
 
+fn is_words(said: &str) -> bool {
+    !said.starts_with("poll") && !said.ends_with(START)
+}
+
 /// Invariant 1: what was acknowledged was applied; a recognised repetition was not applied twice.
 fn no_lost_word(world: &World, told: &Told) -> Result<(), String> {
     let platform = world.platform.lock().unwrap();
-    for said in
-        platform.sessions.values().flat_map(|session| &session.acknowledged).filter(|said| !said.starts_with("poll"))
-    {
+    for said in platform.sessions.values().flat_map(|session| &session.acknowledged).filter(|said| is_words(said)) {
         match told.said.get(said) {
             None => return Err(format!("1, no lost word: {said:?} was acknowledged and is nowhere")),
             Some(times) if *times > 1 && world.late == Late::Push => {

@@ -24,6 +24,8 @@ use crate::outbox::PushAccess;
 use crate::runtime::Clock as _;
 
 /// Words at which the connector panics.
+/// What ends the text by which a flow opens a conversation.
+pub(super) const START: &str = "start";
 pub(super) const UNRENDERABLE: &str = "unrenderable";
 
 /// What the platform knows of its sessions.
@@ -51,6 +53,7 @@ pub(super) struct SimulatedConnector {
     pub(super) key: ConnectorKey,
     pub(super) org: OrgKey,
     pub(super) resends: bool,
+    pub(super) merge_quiet_ms: u64,
 }
 
 fn lines(parts: &[Part]) -> String {
@@ -90,6 +93,8 @@ impl Connector for SimulatedConnector {
             retry_window_ms: 15_000,
             push_after_ack_ms: 100,
             follow_up_ms: 3_600_000,
+            merge_quiet_ms: self.merge_quiet_ms,
+            merge_max_ms: 2_000,
         }
     }
 
@@ -397,7 +402,15 @@ async fn talk(world: Arc<World>, customer: u64) {
     let messages = 2 + world.dice.roll(7);
     let hasty = world.dice.once_in(3);
     let mut sent = tokio::task::JoinSet::new();
+    let opens = world.dice.once_in(2);
     for number in 0..messages {
+        if opens && world.dice.once_in(3) {
+            // At the beginning, and again where it does not belong.
+            let said = format!("c{customer}n{number} {START}");
+            if !say_and_poll(&world, customer, &mut session, &said).await {
+                session = open();
+            }
+        }
         let said = format!("c{customer}m{number}{}", if world.dice.once_in(12) { " bye" } else { "" });
         if hasty && world.late == Late::Push && world.dice.once_in(2) {
             let (world, name) = (world.clone(), session.clone());
@@ -494,7 +507,7 @@ pub(super) fn request(
         session: session.into(),
         message: (late == Late::Push).then(|| message.into()),
         bot: "bot".into(),
-        input: Input::Text(said.into()),
+        input: if said.ends_with(START) { Input::Start } else { Input::Text(said.into()) },
         language: "en-us".into(),
         parameters: Attributes::new(),
         session_lifetime_ms: 3_600_000,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use conversation::{BotPolicy, OnFailure, Policies};
+use conversation::{BotPolicy, OnFailure, Opening, Policies, Texts};
 use futures_util::future::BoxFuture;
 use model::{BotKey, ConnectorKey, Late, News, OrgKey, Timestamp};
 use rand_chacha::ChaCha8Rng;
@@ -35,6 +35,8 @@ pub(super) struct World {
     pub(super) late: Late,
     pub(super) replay: Replay,
     pub(super) resends: bool,
+    /// How long texts are merged.
+    pub(super) merge_quiet_ms: u64,
     /// What a calm engine answers before anything else.
     pub(super) scripted: Mutex<VecDeque<Reply>>,
     /// How long the engine thinks, when chance shall not decide it.
@@ -150,7 +152,9 @@ impl World {
         let faults = Arc::new(AtomicBool::new(true));
         let memory = Self::memory(&dice, &faults);
         let mut policy = BotPolicy { on_failure: OnFailure::Say, ..BotPolicy::default() };
-        policy.texts.fallback = "fallback".into();
+        policy.texts =
+            Texts { fallback: "fallback".into(), greeting: Some("greeting".into()), ..Texts::default() }.into();
+        policy.opening = [Opening::Engine, Opening::Greeting, Opening::Silent][dice.roll(3) as usize];
         if dice.once_in(3) {
             policy.notify = vec![News::Opened, News::Ended];
         }
@@ -161,6 +165,7 @@ impl World {
             late: [Late::Push, Late::Push, Late::Push, Late::PollButton, Late::PendingFlow][dice.roll(5) as usize],
             replay: if dice.once_in(4) { Replay::Unsafe } else { Replay::Safe },
             resends: !dice.once_in(4),
+            merge_quiet_ms: if dice.once_in(3) { 400 } else { 0 },
             scripted: Mutex::default(),
             think_ms: None,
             engine: Arc::default(),
@@ -221,6 +226,7 @@ impl World {
             late,
             replay: Replay::Safe,
             resends: true,
+            merge_quiet_ms: 0,
             think_ms: Some(think_ms),
             ..Self::new(1)
         }
@@ -315,6 +321,7 @@ impl World {
             key: "door".into(),
             org: "org".into(),
             resends: self.resends,
+            merge_quiet_ms: self.merge_quiet_ms,
         });
         let engine: Arc<dyn Engine> = Arc::new(SimulatedEngine { replay: self.replay });
         let access: Arc<dyn PushAccess> = Arc::new(SimulatedAccess { dice: self.dice.clone(), calm });

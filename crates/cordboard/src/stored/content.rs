@@ -60,6 +60,8 @@ enum InputForm {
         #[serde(rename = "p")]
         payload: String,
     },
+    #[serde(rename = "s")]
+    Start,
 }
 
 /// One value is a string, several are a list.

@@ -195,6 +195,22 @@ enum FactForm {
         turn: TurnNumber,
     },
     Blank,
+    Greeted {
+        #[serde(rename = "s", with = "form")]
+        seat: SeatId,
+        #[serde(rename = "t", with = "form")]
+        turn: TurnNumber,
+    },
+    NotOpened {
+        #[serde(rename = "s", with = "form")]
+        seat: SeatId,
+    },
+    Merged {
+        #[serde(rename = "s", with = "form")]
+        seat: SeatId,
+        #[serde(rename = "t", with = "form")]
+        turn: TurnNumber,
+    },
     EmptyPoll,
     Joined {
         #[serde(rename = "r", with = "form")]

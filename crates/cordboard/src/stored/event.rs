@@ -216,6 +216,10 @@ struct DoorForm {
     push_after_ack_ms: u64,
     #[serde(rename = "f", default, skip_serializing_if = "is_default")]
     follow_up_ms: u64,
+    #[serde(rename = "m", default, skip_serializing_if = "is_default")]
+    merge_quiet_ms: u64,
+    #[serde(rename = "mx", default, skip_serializing_if = "is_default")]
+    merge_max_ms: u64,
 }
 
 #[derive(Serialize, Deserialize)]

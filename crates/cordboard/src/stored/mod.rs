@@ -14,6 +14,8 @@
 //! | event | `e` one event: an open inbox entry |
 //! | letter | `s` the seat, `p` the part, `y` the reason: an undelivered answer |
 //!
+//! And the policies of a revision (`policies`), which have the same beginning.
+//!
 //! What the short names inside mean stands beside them in the forms. Members at their default are left out. Opaque bytes
 //! are Base64, 128-bit numbers are 32 hexadecimal digits, maps are written in the order of their keys, times are
 //! milliseconds since 1970.
@@ -21,6 +23,9 @@
 //! Versions. Whatever changes the bytes is a new version: a new member too, since members that are not known are
 //! refused rather than dropped. To make one, keep the old forms of what changed as types of their own that convert into
 //! today's, raise [`VERSION`], and commit fixtures of the new version beside the old ones, which stay for ever.
+//!
+//! Version 2 only adds: members that version 1 had not are left out at their default, which is what version 1 meant. So
+//! one form reads both, and a document of version 1 that is written again differs in its version alone.
 //!
 //! Sizes. A state of one bot in mid-conversation is about 600 bytes, 200 more for each part that is not known to be
 //! delivered, and four thirds of what connector and engine keep in it as opaque bytes; writing one takes about a
@@ -34,6 +39,7 @@ mod effect;
 mod event;
 mod form;
 mod part;
+mod policies;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -45,8 +51,10 @@ use serde::de::DeserializeOwned;
 
 use form::Out;
 
+pub use policies::{decode_policies, encode_policies};
+
 /// The version that is written.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Why stored bytes cannot be read. Trying again does not help. It never quotes the bytes: they hold customers' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -104,7 +112,7 @@ pub fn encode_state(state: &Conversation) -> Vec<u8> {
 /// When the bytes are of a later version, damaged, or no state.
 pub fn decode_state(bytes: &[u8]) -> Result<Conversation, Unreadable> {
     match version(bytes)? {
-        version @ 1 => read::<state::StateIn>(bytes, version, state::MEMBERS).map(Into::into),
+        version @ 1..=2 => read::<state::StateIn>(bytes, version, state::MEMBERS).map(Into::into),
         version => Err(Unreadable::Newer { version }),
     }
 }
@@ -121,7 +129,7 @@ pub fn encode_journal(events: &[Event], effects: &[Effect]) -> Vec<u8> {
 /// When the bytes are of a later version, damaged, or no journal row.
 pub fn decode_journal(bytes: &[u8]) -> Result<Journal, Unreadable> {
     match version(bytes)? {
-        version @ 1 => read::<event::JournalIn>(bytes, version, event::JOURNAL_MEMBERS).map(Into::into),
+        version @ 1..=2 => read::<event::JournalIn>(bytes, version, event::JOURNAL_MEMBERS).map(Into::into),
         version => Err(Unreadable::Newer { version }),
     }
 }
@@ -138,7 +146,7 @@ pub fn encode_event(event: &Event) -> Vec<u8> {
 /// When the bytes are of a later version, damaged, or no event.
 pub fn decode_event(bytes: &[u8]) -> Result<Event, Unreadable> {
     match version(bytes)? {
-        version @ 1 => read::<event::EventIn>(bytes, version, event::EVENT_MEMBERS).map(Into::into),
+        version @ 1..=2 => read::<event::EventIn>(bytes, version, event::EVENT_MEMBERS).map(Into::into),
         version => Err(Unreadable::Newer { version }),
     }
 }
@@ -155,7 +163,7 @@ pub fn encode_letter(seat: SeatId, part: &Part, reason: Undelivered) -> Vec<u8> 
 /// When the bytes are of a later version, damaged, or no letter.
 pub fn decode_letter(bytes: &[u8]) -> Result<Letter, Unreadable> {
     match version(bytes)? {
-        version @ 1 => read::<part::LetterIn>(bytes, version, part::LETTER_MEMBERS).map(Into::into),
+        version @ 1..=2 => read::<part::LetterIn>(bytes, version, part::LETTER_MEMBERS).map(Into::into),
         version => Err(Unreadable::Newer { version }),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use conversation::{Conversation, Leg, OpenRequest, Seat, Session, Turn, Unconfirmed, UnderWay, Waiting, Wants};
+use conversation::{
+    Conversation, Gathering, Leg, OpenRequest, Seat, Session, Turn, Unconfirmed, UnderWay, Waiting, Wants,
+};
 use model::{
     Attributes, BotKey, Door, Evidence, Floor, Holder, Input, LegId, LegName, Opaque, Part, PollNumber, PushNumber,
     RequestId, SeatId, SeatKind, Timestamp, TurnNumber,
@@ -22,6 +24,7 @@ forms!(
     SessionForm => Session,
     TurnForm => Turn,
     WaitingForm => Waiting,
+    GatheringForm => Gathering,
     LegForm => Leg,
     OpenRequestForm => OpenRequest,
     WantsForm => Wants,
@@ -157,6 +160,8 @@ struct SeatForm {
     last_poll: PollNumber,
     #[serde(rename = "q", default, skip_serializing_if = "is_default")]
     asked_in_visit: bool,
+    #[serde(rename = "g", default, skip_serializing_if = "is_default")]
+    language: String,
     #[serde(rename = "s", default, skip_serializing_if = "is_default", with = "form")]
     session: Option<Session>,
     #[serde(rename = "t", default, skip_serializing_if = "is_default", with = "form")]
@@ -186,6 +191,8 @@ struct SessionForm {
     follow_up: Option<Timestamp>,
     #[serde(rename = "h", default, skip_serializing_if = "is_default")]
     holding: u32,
+    #[serde(rename = "b", default, skip_serializing_if = "is_default")]
+    begun: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -199,6 +206,10 @@ struct TurnForm {
     parts: u32,
     #[serde(rename = "c", default, skip_serializing_if = "is_default")]
     accepted: bool,
+    #[serde(rename = "g", default, skip_serializing_if = "is_default")]
+    language: String,
+    #[serde(rename = "o", default, skip_serializing_if = "is_default")]
+    is_opening: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -210,6 +221,17 @@ struct WaitingForm {
     input: Input,
     #[serde(rename = "g", default, skip_serializing_if = "is_default")]
     language: String,
+    #[serde(rename = "m", default, skip_serializing_if = "is_default", with = "form")]
+    gathers: Option<Gathering>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Gathering", deny_unknown_fields)]
+struct GatheringForm {
+    #[serde(rename = "u", with = "form")]
+    until: Timestamp,
+    #[serde(rename = "x", with = "form")]
+    latest: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -58,12 +58,16 @@ async fn the_doctor_says_what_fails_by_its_exit_code_too() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_cannot_be_used_is_told_by_check_and_serve() {
+async fn certificates_that_cannot_be_used_are_told_by_check_and_serve() {
     let folder = tempfile::tempdir().unwrap();
     let config = gateway_file(folder.path(), "http://127.0.0.1:9");
     let tls = "[server]\ntls = { cert_file = \"cert.pem\", key_file = \"key.pem\" }";
     let written = std::fs::read_to_string(&config).unwrap().replace("[server]", tls);
     let config = file(folder.path(), "tls.toml", &written);
+    let outgoing = written.clone() + "[outgoing]\nca_file = \"tls.toml\"\n";
+    let output = run(&["check", "--config", &file(folder.path(), "outgoing.toml", &outgoing)]).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(text(&output.stderr).contains("tls.toml: it holds no certificate in PEM"), "{output:?}");
     let key = rcgen::KeyPair::generate().unwrap();
     file(folder.path(), "key.pem", &key.serialize_pem());
     for command in ["check", "serve"] {

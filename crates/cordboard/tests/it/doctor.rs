@@ -93,7 +93,7 @@ file = "{script}"
 
     /// What the doctor says, without what differs from run to run.
     async fn asked(&self, config: &Config, scope: Scope, ahead_ms: i64) -> (Report, String) {
-        let report = examine(config, scope, Arc::new(Ahead(ahead_ms))).await.unwrap();
+        let report = examine(config, scope, Arc::new(Ahead(ahead_ms))).await;
         let mut bytes = Vec::new();
         report.print(&mut bytes).unwrap();
         let mut said = String::from_utf8(bytes).unwrap();
@@ -104,6 +104,7 @@ file = "{script}"
             (r"\d+ days", "N days"),
             (r"\d+ MB", "N MB"),
             (r"\d+ KB", "N KB"),
+            (r"schema \d+", "schema N"),
             (r"\d+ address(es)?", "N addresses"),
             (r"cannot be resolved \(.*\)", "cannot be resolved (…)"),
             (r"127\.0\.0\.1:\d+", "127.0.0.1:N"),
@@ -160,6 +161,12 @@ async fn a_set_up_in_order_is_found_so() {
     let shown: Vec<&str> =
         said.lines().filter(|line| line.contains(" store ") || line.contains("public_url")).collect();
     insta::assert_snapshot!("at_rest", shown.join("\n"));
+
+    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let taken = other.local_addr().unwrap().to_string();
+    let config = set_up.config(|text| text.replacen("127.0.0.1:0", &taken, 1));
+    let (_, said) = set_up.asked(&config, Scope { store: true, org: None }, 0).await;
+    assert!(said.contains("FAILED   listen      server.listen: cannot listen on 127.0.0.1:N: Address"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -189,6 +196,7 @@ async fn each_mistake_is_named_with_what_to_do() {
         let port = format!("localhost:{}", set_up.port);
         set_up.complaints(0, move |text| text.replace(&port, "localhost:1")).await
     });
+    add("the authority's file is another", set_up.complaints(0, replaced("authority.pem", "key.pem")).await);
     add("the authority is not known", set_up.complaints(0, replaced("ca_file = \"authority.pem\"", "")).await);
     add(
         "the proxy does not run",

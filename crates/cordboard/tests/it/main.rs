@@ -34,6 +34,8 @@ mod reload;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 mod stories;
 #[cfg(test)]
 mod world;

@@ -240,3 +240,20 @@ async fn an_answer_in_a_response_waits_for_the_push_before_it() {
     bot      | second
     "#);
 }
+
+#[tokio::test]
+async fn fast_messages_become_one_turn_and_only_the_last_request_waits() {
+    let world = World::with(Wishes { digital: "merge_quiet_ms = 2000", ..Wishes::default() }).await;
+    world.bot.echoes();
+    let customer = world.v2().await;
+    customer.says("my parcel");
+    customer.is_noted("flow     > ").await;
+    let (status, last) = world.posts(&customer, &customer.message("is late")).await;
+    customer.is_answered().await;
+    assert_eq!(world.bot.heard(), ["my parcel\nis late"]);
+    let first = customer.last_exchange().1.unwrap();
+    insta::assert_snapshot!(format!("{first}\n{status} {last}"), @r#"
+    {"botState":"MoreData","replyMessages":[]}
+    200 {"botState":"MoreData","replyMessages":[{"type":"Text","text":"You said my parcel\nis late."}]}
+    "#);
+}

@@ -251,6 +251,16 @@ impl World {
         !self.shared().letters(LetterQuery::default()).await.unwrap().is_empty()
     }
 
+    /// Lets an operator do something inside the gateway.
+    pub(crate) async fn operator<T: Send + 'static, F>(&self, does: impl FnOnce(Arc<Shared>) -> F) -> T
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let done = does(self.shared().clone());
+        let threads = self.running.as_ref().and_then(|running| running.threads.as_ref()).unwrap();
+        threads.spawn(done).await.unwrap()
+    }
+
     /// An operator tries a letter again.
     pub(crate) async fn redrive(&self, letter: u64) -> Redriven {
         let shared = self.shared().clone();

@@ -14,13 +14,12 @@ fn with(server: &str, after: &str) -> String {
 fn the_network_is_read() {
     let server = "public_url = \"https://bots.example.com\"\ntrusted_proxies = [\"10.0.0.0/8\", \"2001:db8::1\"]\n\
                   tls = { cert_file = \"cert.pem\", key_file = \"/etc/key.pem\", min_version = \"1.3\" }";
-    let outgoing = "\n[outgoing]\nproxy = \"http://user:${SECRET}@proxy:3128\"\nno_proxy = [\"example.com\", \"10.0.0.0/8\"]\n\
+    let outgoing = "\n[outgoing]\nproxy = \"http://user:hush@proxy:3128\"\nno_proxy = [\"example.com\", \"10.0.0.0/8\"]\n\
                     ca_file = \"authority.pem\"\nconnect_timeout_ms = 500";
-    // The variable of these tests has a line break, so what is written is looked at.
     let written = read(&with(server, outgoing)).unwrap();
     assert!(written.outgoing.proxy.as_ref().unwrap().expose_secret().starts_with("http://user:hush"));
-    assert!(!format!("{written:?}").contains("user:hush"));
-    let config = check(&with(server, &outgoing.replace("${SECRET}", "hush"))).unwrap();
+    assert!(!format!("{:?}", written.outgoing).contains("hush"));
+    let config = check(&with(server, outgoing)).unwrap();
     let tls = config.server.tls.unwrap();
     assert!(tls.cert_file.ends_with("examples/cert.pem") && tls.key_file.ends_with("/etc/key.pem"), "{tls:?}");
     assert_eq!((tls.min_version, config.server.trusted_proxies.networks().len()), (TlsVersion::V1_3, 2));

@@ -4,6 +4,7 @@ use model::Late;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::connector::request::start_text;
 use crate::http::CredentialsConfig;
 
 /// One `[connectors.KEY]` table with `type = "bot_connector"`.
@@ -30,6 +31,10 @@ pub struct Config {
     /// The literal Bot Input Text by which a `pending` path comes back for an answer. Default "__poll__".
     #[serde(default = "poll_text")]
     pub poll_text: String,
+    /// The literal input text by which a flow opens a conversation before the customer spoke. It is never taken for the
+    /// customer's words; empty, no text opens. Default "__start__".
+    #[serde(default = "start_text")]
+    pub start_text: String,
     /// A request whose body equals that of one in flight, or broken off less than this long ago, is taken for a retry.
     /// Default 3000.
     #[serde(default = "join_identical_ms")]

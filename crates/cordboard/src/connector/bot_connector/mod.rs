@@ -60,6 +60,7 @@ pub struct BotConnector {
     bots: Bots,
     budget_ms: u64,
     poll_text: String,
+    start_text: String,
     session_lifetime_default_ms: u64,
     door: Door,
 }
@@ -83,6 +84,11 @@ impl BotConnector {
                 "{owner}: `poll_text` is a word that no customer types, such as \"__poll__\""
             )));
         }
+        if config.start_text.trim() == config.poll_text.trim() {
+            return Err(Misconfigured(format!(
+                "{owner}: `start_text` and `poll_text` are the same; a flow could not say which it means"
+            )));
+        }
         let connector = Self {
             org: org.key().clone(),
             path: config.path.clone(),
@@ -90,6 +96,7 @@ impl BotConnector {
             bots: bots.select(&owner, config.bots.as_deref())?,
             budget_ms: config.budget_ms,
             poll_text: config.poll_text.trim().to_owned(),
+            start_text: config.start_text.trim().to_owned(),
             session_lifetime_default_ms: lifetime_ms,
             door: Door {
                 late: config.late_answers.into(),
@@ -98,6 +105,9 @@ impl BotConnector {
                 retry_window_ms: 0,
                 push_after_ack_ms: 0,
                 follow_up_ms: config.follow_up_timeout_ms,
+                // Each request must be answered before the platform sends the next, so there is never one to merge with.
+                merge_quiet_ms: 0,
+                merge_max_ms: 0,
             },
             key,
         };
@@ -164,6 +174,7 @@ impl BotConnector {
         let words = match input {
             Input::Text(text) => text,
             Input::Choice { payload, .. } => payload,
+            Input::Start => return None,
         };
         let numbered =
             |digits: &str| digits.trim().parse().map_or(Poll::Any, |number| Poll::Number(PollNumber(number)));
@@ -233,7 +244,7 @@ impl Connector for BotConnector {
         let Some(bot) = request.bot_candidates().find_map(|candidate| self.bots.by_id_or_name(candidate)) else {
             return not_understood("bot.unknown", "neither botId nor chatBot names a bot of this connector".to_owned());
         };
-        let input = input(&request.input_message);
+        let input = input(&request.input_message, &self.start_text);
         let mut parameters = attributes(request.parameters);
         let poll = self.poll(&input, &mut parameters);
         Parsed::Message(Box::new(Message {

@@ -67,6 +67,24 @@ fn a_poll_is_recognised_in_all_its_forms() {
 }
 
 #[test]
+fn the_start_text_is_nobodys_words() {
+    let said = |door: &BotConnector, text: &str| {
+        let first = String::from_utf8(include_bytes!("fixtures/first.json").to_vec()).unwrap();
+        read_message(door, first.replace("My windscreen broke", text).as_bytes()).input
+    };
+    let door = utterances("").unwrap();
+    assert_eq!(said(&door, " __start__ "), Input::Start);
+    assert_eq!(said(&door, "__START__"), Input::Text("__START__".to_owned()));
+    let own_text = utterances("start_text = ' beginne '").unwrap();
+    assert_eq!(said(&own_text, "beginne"), Input::Start);
+    assert_eq!(said(&own_text, "__start__"), Input::Text("__start__".to_owned()));
+    let none = utterances("start_text = ''").unwrap();
+    for text in ["", "__start__"] {
+        assert_eq!(said(&none, text), Input::Text(text.to_owned()));
+    }
+}
+
+#[test]
 fn equal_bodies_have_equal_hashes_in_every_build() {
     let door = utterances("").unwrap();
     let first = read_message(&door, include_bytes!("fixtures/first.json")).body_hash;
@@ -136,6 +154,8 @@ fn the_door_is_what_the_configuration_says() {
         retry_window_ms: 0,
         push_after_ack_ms: 0,
         follow_up_ms: 43_200_000,
+        merge_quiet_ms: 0,
+        merge_max_ms: 0,
     };
     assert_eq!((plain.door(), plain.wait_ms(), plain.refuse_after_ms()), (door, 7_000, 8_500));
     assert_eq!(utterances("late_answers = 'pending_flow'").unwrap().door().late, Late::PendingFlow);
@@ -143,6 +163,8 @@ fn the_door_is_what_the_configuration_says() {
     let mistakes = [
         ("budget_ms = 11000", "`budget_ms` lies between 1000 and 10000"),
         ("poll_text = ' '", "`poll_text`"),
+        ("start_text = '__poll__'", "`start_text` and `poll_text` are the same"),
+        ("merge_quiet_ms = 500", "unknown field"),
         ("late_answers = 'push'", "unknown variant"),
         ("soft_deadline_ms = 1", "unknown field"),
     ];

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::connector::request::start_text;
 use crate::http::CredentialsConfig;
 
 /// One `[connectors.KEY]` table with `type = "digital_bot_connector"`.
@@ -20,6 +21,10 @@ pub struct Config {
     /// The bots on offer, by their table keys. Default: all.
     #[serde(default)]
     pub bots: Option<Vec<String>>,
+    /// The literal input text by which a flow opens a conversation before the customer spoke. It is never taken for the
+    /// customer's words; empty, no text opens. Default "__start__".
+    #[serde(default = "start_text")]
+    pub start_text: String,
     /// What the platform's reports call us. Default "Cordboard".
     #[serde(default = "provider")]
     pub provider: String,
@@ -28,6 +33,13 @@ pub struct Config {
     /// Default 8000.
     #[serde(default = "soft_deadline_ms")]
     pub soft_deadline_ms: u64,
+    /// Texts that follow each other within this time become one turn: the engine is asked once the customer paused for so
+    /// long. 0 merges nothing. Default 0.
+    #[serde(default)]
+    pub merge_quiet_ms: u64,
+    /// However fast texts follow each other, the engine is asked so long after the first of them. Default 5000.
+    #[serde(default = "merge_max_ms")]
+    pub merge_max_ms: u64,
     /// A push starts this long after the response before it was taken, so as not to overtake it. Default 100.
     #[serde(default = "push_after_ack_ms")]
     pub push_after_ack_ms: u64,
@@ -59,6 +71,10 @@ fn provider() -> String {
 
 fn soft_deadline_ms() -> u64 {
     8_000
+}
+
+fn merge_max_ms() -> u64 {
+    5_000
 }
 
 fn push_after_ack_ms() -> u64 {

@@ -64,6 +64,7 @@ pub struct DigitalBotConnector {
     provider: String,
     push_url: String,
     soft_deadline_ms: u64,
+    start_text: String,
     door: Door,
     on_unknown_send: OnUnknownSend,
 }
@@ -78,6 +79,8 @@ impl DigitalBotConnector {
         let owner = format!("connectors.{key}");
         check_path(&owner, &config.path)?;
         check_range(&owner, "soft_deadline_ms", config.soft_deadline_ms, 0..=55_000)?;
+        check_range(&owner, "merge_quiet_ms", config.merge_quiet_ms, 0..=10_000)?;
+        check_range(&owner, "merge_max_ms", config.merge_max_ms, config.merge_quiet_ms..=30_000)?;
         check_range(&owner, "push_after_ack_ms", config.push_after_ack_ms, 0..=10_000)?;
         check_range(&owner, "platform_retry_window_ms", config.platform_retry_window_ms, 0..=300_000)?;
         check_range(&owner, "follow_up_timeout_ms", config.follow_up_timeout_ms, 60_000..=SESSION_MAX_MS)?;
@@ -89,12 +92,15 @@ impl DigitalBotConnector {
             provider: config.provider.clone(),
             push_url: format!("{}{OUTGOING_MESSAGES_PATH}", org.api_base()),
             soft_deadline_ms: config.soft_deadline_ms,
+            start_text: config.start_text.trim().to_owned(),
             door: Door {
                 late: Late::Push,
                 join_identical_ms: 0,
                 retry_window_ms: config.platform_retry_window_ms,
                 push_after_ack_ms: config.push_after_ack_ms,
                 follow_up_ms: config.follow_up_timeout_ms,
+                merge_quiet_ms: config.merge_quiet_ms,
+                merge_max_ms: config.merge_max_ms,
             },
             on_unknown_send: config.on_unknown_send,
             key,
@@ -233,7 +239,7 @@ impl Connector for DigitalBotConnector {
             session: request.bot_session_id,
             message: Some(request.message_id),
             bot: bot.key().clone(),
-            input: input(&request.input_message),
+            input: input(&request.input_message, &self.start_text),
             address: Address::new(request.bot_id, version, language.clone()).write(),
             language,
             parameters: attributes(request.parameters),

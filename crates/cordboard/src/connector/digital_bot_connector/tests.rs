@@ -30,6 +30,10 @@ fn a_message_is_read_with_all_it_says() {
     };
     assert_eq!(typed, expected);
 
+    let text = String::from_utf8(include_bytes!("fixtures/text.json").to_vec()).unwrap();
+    let start = read_message(text.replace("I want to send my order back", "__start__").as_bytes());
+    assert_eq!(start.input, Input::Start);
+
     let button = read_message(include_bytes!("fixtures/button.json"));
     assert_eq!(button.input, Input::Choice { label: "Refund".to_owned(), payload: "opt-refund".to_owned() });
     assert_eq!(button.message.as_deref(), Some("7f1f2f9b-0f77-4b44-9e53-5c7a8e1d2c33"));
@@ -153,6 +157,8 @@ fn the_door_is_what_the_configuration_says() {
         retry_window_ms: 15_000,
         push_after_ack_ms: 100,
         follow_up_ms: 21_600_000,
+        merge_quiet_ms: 0,
+        merge_max_ms: 5_000,
     };
     assert_eq!((plain.door(), plain.wait_ms(), plain.refuse_after_ms()), (door, 8_000, 9_500));
     assert!(plain.resends_unknown() && !digital("on_unknown_send = 'drop'").unwrap().resends_unknown());
@@ -161,6 +167,7 @@ fn the_door_is_what_the_configuration_says() {
     let mistakes = [
         ("soft_deadline_ms = 55001", "`soft_deadline_ms` lies between 0 and 55000"),
         ("soft_deadline = 99", "unknown field"),
+        ("merge_quiet_ms = 6000", "`merge_max_ms` lies between 6000 and 30000"),
         ("bots = ['clams']", "there are claims, returns"),
         ("provider = ' x'", "entities[0].provider begins or ends with a blank"),
         ("on_unknown_send = 'maybe'", "unknown variant"),

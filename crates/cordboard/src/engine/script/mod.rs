@@ -88,7 +88,7 @@ impl Script {
 
 impl Engine for Script {
     fn traits(&self) -> Traits {
-        Traits { replay: Replay::Safe, callbacks: false, notices: false }
+        Traits { replay: Replay::Safe, callbacks: false, notices: false, opens: self.dialogue.opening.is_some() }
     }
 
     fn ask(&self, ask: &Ask, _turn_id: &str) -> Bytes {

@@ -27,6 +27,7 @@ impl Pattern {
     pub(super) fn matches(&self, input: &Input) -> bool {
         let shown = input.shown();
         let payload = match input {
+            Input::Start => return false,
             Input::Text(text) => text.trim(),
             Input::Choice { payload, .. } => payload.trim(),
         };

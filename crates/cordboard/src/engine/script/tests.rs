@@ -233,6 +233,20 @@ fn texts_are_filled_once_and_never_with_code() {
 }
 
 #[test]
+fn an_opening_turn_is_answered_without_words() {
+    let mut talk = Talk::with(PARCELS);
+    let opened = shown(&talk.answer(Input::Start).0);
+    assert_eq!(opened[0], "Hello, this is the parcel desk.");
+    assert_eq!(talk.say("When do you open?")[1], "This bot never sleeps.", "the opening is over");
+    talk.visit = 1;
+    talk.is_first = true;
+    assert!(shown(&talk.answer(Input::Start).0)[0].starts_with("Welcome back"));
+    let mut silent = Talk::with("default.say = \"What?\"");
+    assert_eq!(shown(&silent.answer(Input::Start).0), Vec::<String>::new());
+    assert!(!silent.script.traits().opens && talk.script.traits().opens);
+}
+
+#[test]
 fn a_state_that_fits_no_more_begins_anew() {
     for state in ["", "[]", r#"{"version":2}"#, r#"{"version":1,"at":"gone","tries":9,"slots":{}}"#] {
         let mut talk = Talk::with(PARCELS);

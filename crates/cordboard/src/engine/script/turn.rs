@@ -21,6 +21,9 @@ pub(super) struct Question {
     /// Present when a choice was tapped; the text is its label.
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<String>,
+    /// The customer said nothing yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_start: bool,
     context: Attributes,
     is_first: bool,
     visit: u32,
@@ -56,11 +59,13 @@ impl Question {
         let (text, payload) = match &ask.input {
             Input::Text(text) => (text.clone(), None),
             Input::Choice { label, payload } => (label.clone(), Some(payload.clone())),
+            Input::Start => (String::new(), None),
         };
         Self {
             version: VERSION,
             text,
             payload,
+            is_start: ask.input == Input::Start,
             context: ask.context.clone(),
             is_first: ask.is_first,
             visit: ask.visit,
@@ -75,8 +80,9 @@ impl Question {
 
 /// Answers one attempt of a turn.
 pub(super) fn answer(dialogue: &Dialogue, limits: &Limits, question: Question, attempt: u32) -> Asking {
-    let Question { text, payload, context, is_first, visit, state, .. } = question;
+    let Question { text, payload, is_start, context, is_first, visit, state, .. } = question;
     let input = match payload {
+        None if is_start => Input::Start,
         None => Input::Text(text),
         Some(payload) => Input::Choice { label: text, payload },
     };
@@ -100,7 +106,9 @@ pub(super) fn answer(dialogue: &Dialogue, limits: &Limits, question: Question, a
     let opening =
         if visit > 0 { dialogue.returned.as_ref().or(dialogue.opening.as_ref()) } else { dialogue.opening.as_ref() };
     match opening {
-        Some(opening) if is_first => turn.open(opening),
+        Some(opening) if is_first || is_start => turn.open(opening),
+        // There are no words to answer.
+        None if is_start => {}
         Some(_) | None => turn.respond(),
     }
     turn.finish(limits)
@@ -160,6 +168,7 @@ impl<'a> Turn<'a> {
         let said = match self.input {
             Input::Text(text) => text.trim(),
             Input::Choice { payload, .. } => payload.trim(),
+            Input::Start => return None,
         };
         match &ask.regex {
             Some(regex) => regex.find(said),

@@ -96,7 +96,7 @@ impl Webhook {
 
 impl Engine for Webhook {
     fn traits(&self) -> Traits {
-        Traits { replay: self.replay, callbacks: !self.keys.is_empty(), notices: !self.notify.is_empty() }
+        Traits { replay: self.replay, callbacks: !self.keys.is_empty(), notices: !self.notify.is_empty(), opens: true }
     }
 
     fn ask(&self, ask: &Ask, turn_id: &str) -> Bytes {
@@ -114,6 +114,7 @@ impl Engine for Webhook {
             input: match &ask.input {
                 Input::Text(text) => wire::Input::Text { text },
                 Input::Choice { label, payload } => wire::Input::Choice { label, payload },
+                Input::Start => wire::Input::Start,
             },
             context: Some(&ask.context),
             engine_state,

@@ -78,7 +78,7 @@ fn what_we_send_is_what_the_schema_says() {
     let (questions, notices) = (schema("question"), schema("notice"));
     let first = Ask { engine_state: None, is_first: true, language: String::new(), ..ask(text("")) };
     let tapped = Input::Choice { label: "Change address".into(), payload: "addr_change".into() };
-    for ask in [first, ask(text("Grüße\n\u{0}")), ask(tapped)] {
+    for ask in [first, ask(text("Grüße\n\u{0}")), ask(tapped), ask(Input::Start)] {
         let question: Value = serde_json::from_slice(&webhook.ask(&ask, "t-000123")).unwrap();
         questions.validate(&question).unwrap();
         assert!(!notices.is_valid(&question));

@@ -1,6 +1,8 @@
 //! The contract of each verb, told on both stores.
 
-use super::super::{Accepted, Error, LetterQuery, Loaded, LogRow, RecentPage, Request, Started, Sweep, Swept};
+use super::super::{
+    Accepted, Error, LetterQuery, Loaded, LogRow, OutOfService, RecentPage, Request, Started, Sweep, Swept,
+};
 use super::*;
 
 macro_rules! on_every_store {
@@ -43,6 +45,9 @@ on_every_store!(
     a_sweep_takes_old_requests_but_no_open_entry,
     a_sweep_takes_finished_conversations_with_all_that_is_theirs,
     a_failing_step_is_skipped_alone,
+    equal_policies_have_one_revision,
+    bots_out_of_service_are_kept_until_they_are_enabled,
+    unfinished_conversations_are_listed_in_pieces,
     everything_is_there_after_a_restart,
 );
 
@@ -489,6 +494,49 @@ async fn a_failing_step_is_skipped_alone(subject: Subject) {
     let stored: Vec<_> = store.conversations(9).await.unwrap().into_iter().map(|id| id.0).collect();
     assert_eq!(stored, [6, 5, 2, 1]);
     assert_eq!(store.reply_for(key(14)).await, Ok(None));
+}
+
+async fn equal_policies_have_one_revision(mut subject: Subject) {
+    subject.start().await;
+    let store = subject.store();
+    assert_eq!(store.policies(1).await, Ok(None));
+    for (policies, revision) in [("one", 1), ("one", 1), ("two", 2), ("one", 3)] {
+        assert_eq!(store.enact(blob(policies)).await, Ok(revision), "{policies}");
+    }
+    subject.reopen();
+    assert_eq!(subject.store().enact(blob("one")).await, Ok(3));
+    assert_eq!(subject.store().policies(2).await, Ok(Some(blob("two"))));
+    assert_eq!(subject.store().policies(4).await, Ok(None));
+}
+
+async fn bots_out_of_service_are_kept_until_they_are_enabled(mut subject: Subject) {
+    subject.start().await;
+    let bot = |key: &str, reason: &str| OutOfService {
+        bot: key.into(),
+        since: at(5),
+        reason: reason.to_owned(),
+        who: "operator".to_owned(),
+    };
+    for (key, reason) in [("orders", "slow"), ("bookings", "it lies"), ("orders", "down")] {
+        subject.store().disable(bot(key, reason)).await.unwrap();
+    }
+    subject.reopen();
+    let store = subject.store();
+    assert_eq!(store.out_of_service().await, Ok(vec![bot("bookings", "it lies"), bot("orders", "down")]));
+    assert_eq!(store.enable("orders".into()).await, Ok(true));
+    assert_eq!(store.enable("orders".into()).await, Ok(false));
+    assert_eq!(store.out_of_service().await, Ok(vec![bot("bookings", "it lies")]));
+}
+
+async fn unfinished_conversations_are_listed_in_pieces(subject: Subject) {
+    let us = subject.start().await;
+    for id in 1..=5 {
+        commit(&subject, Step { finished: id == 2, ..step(us, id, 0) }).await;
+    }
+    for (after, limit, expected) in [(0, 9, &[1, 3, 4, 5][..]), (1, 2, &[3, 4]), (5, 9, &[]), (0, 0, &[])] {
+        let found = subject.store().unfinished(ConversationId(after), limit).await.unwrap();
+        assert_eq!(found.iter().map(|id| id.0).collect::<Vec<_>>(), expected, "{limit} after {after}");
+    }
 }
 
 async fn everything_is_there_after_a_restart(mut subject: Subject) {

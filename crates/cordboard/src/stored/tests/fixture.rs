@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::rich;
 use crate::stored::{
-    Journal, Letter, VERSION, decode_event, decode_journal, decode_letter, decode_state, encode_event, encode_journal,
-    encode_letter, encode_state,
+    Journal, Letter, VERSION, decode_event, decode_journal, decode_letter, decode_policies, decode_state, encode_event,
+    encode_journal, encode_letter, encode_policies, encode_state,
 };
 
 /// Writes the current version's fixture when `UPDATE_FIXTURES` is set.
@@ -45,6 +45,37 @@ fn an_event_is_written_as_its_version_says() {
     let event = rich::said();
     let kept = is_written_as("event", &encode_event(&event));
     assert_eq!(decode_event(&kept), Ok(event));
+}
+
+#[test]
+fn policies_are_written_as_their_version_says() {
+    let policies = rich::policies();
+    let kept = is_written_as("policies", &encode_policies(&policies));
+    assert_eq!(decode_policies(&kept, 7), Ok(policies));
+}
+
+/// Version 2 only adds. So what version 1 wrote is read, and written again as it was but for the version.
+#[test]
+fn documents_of_version_1_are_read_and_lose_nothing() {
+    type ReadAndWritten = fn(&[u8]) -> Vec<u8>;
+    let again: [(&str, ReadAndWritten); 4] = [
+        ("state", |bytes| encode_state(&decode_state(bytes).unwrap())),
+        ("journal", |bytes| {
+            let row = decode_journal(bytes).unwrap();
+            encode_journal(&row.events, &row.effects)
+        }),
+        ("event", |bytes| encode_event(&decode_event(bytes).unwrap())),
+        ("letter", |bytes| {
+            let letter = decode_letter(bytes).unwrap();
+            encode_letter(letter.seat, &letter.part, letter.reason)
+        }),
+    ];
+    for (name, again) in again {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/stored/v1/{name}.json"));
+        let kept = fs::read_to_string(path).unwrap();
+        let today = String::from_utf8(again(kept.trim_end().as_bytes())).unwrap();
+        assert_eq!(today.replacen("{\"v\":2,", "{\"v\":1,", 1), kept.trim_end(), "{name}");
+    }
 }
 
 #[test]

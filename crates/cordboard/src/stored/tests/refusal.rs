@@ -2,8 +2,8 @@
 
 use super::rich;
 use crate::stored::{
-    Unreadable, decode_event, decode_journal, decode_letter, decode_state, encode_event, encode_journal, encode_letter,
-    encode_state,
+    Unreadable, VERSION, decode_event, decode_journal, decode_letter, decode_state, encode_event, encode_journal,
+    encode_letter, encode_state,
 };
 
 /// How bytes fail to be read.
@@ -22,10 +22,11 @@ fn documents() -> [(Vec<u8>, Refusal); 4] {
 #[test]
 fn only_the_versions_that_are_known_are_read() {
     for (document, refusal) in documents() {
-        let body = document.strip_prefix(b"{\"v\":1").unwrap();
+        let body = document.strip_prefix(format!("{{\"v\":{VERSION}").as_bytes()).unwrap();
         let with = |version: &str| [version.as_bytes(), body].concat();
         assert_eq!(refusal(&with("{\"v\":1")), None);
-        assert_eq!(refusal(&with("{\"v\":2")), Some(Unreadable::Newer { version: 2 }));
+        assert_eq!(refusal(&with("{\"v\":2")), None);
+        assert_eq!(refusal(&with("{\"v\":3")), Some(Unreadable::Newer { version: 3 }));
         assert_eq!(refusal(&with("{\"v\":4294967295")), Some(Unreadable::Newer { version: u32::MAX }));
         for version in
             ["{\"v\":0", "{\"v\":4294967296", "{\"v\":", "{\"v\":\"1\"", "{ \"v\":1", "{\"w\":1", "", "\u{0}"]
@@ -40,7 +41,7 @@ fn a_document_that_ends_early_or_late_is_refused() {
     for (document, refusal) in documents() {
         for length in (7..document.len()).step_by(17).chain([document.len() - 1]) {
             let cut = &document[..length];
-            assert!(matches!(refusal(cut), Some(Unreadable::Member { version: 1, .. })), "cut at {length}");
+            assert!(matches!(refusal(cut), Some(Unreadable::Member { version: VERSION, .. })), "cut at {length}");
         }
         assert!(refusal(&[&document[..], b"{}"].concat()).is_some());
     }
@@ -83,6 +84,9 @@ fn bytes_and_long_numbers_are_refused_when_they_are_not_whole() {
     ] {
         assert!(event.contains(whole));
         let refusal = decode_event(event.replace(whole, broken).as_bytes()).unwrap_err();
-        assert!(matches!(refusal, Unreadable::Member { version: 1, member: "event", .. }), "{broken}: {refusal:?}");
+        assert!(
+            matches!(refusal, Unreadable::Member { version: VERSION, member: "event", .. }),
+            "{broken}: {refusal:?}"
+        );
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use conversation::{Conversation, Leg, OpenRequest, Seat, Session, Turn, Unconfirmed, UnderWay, Waiting, Wants};
+use conversation::{
+    BotPolicy, Conversation, Gathering, Leg, OnFailure, OpenRequest, Opening, Policies, Seat, Session, Texts, Turn,
+    Unconfirmed, UnderWay, Waiting, Wants, Wording,
+};
 use model::{
     Answer, Ask, Attributes, BotKey, Choice, Choices, ConnectorKey, Cut, Door, Effect, Event, Evidence, Fact, Failure,
     Floor, HandOver, Holder, Input, Intent, Item, Late, LegId, LegName, News, Next, Notice, Opaque, Outcome, Part,
@@ -13,11 +16,12 @@ use model::{
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
 const HOLDERS: [Holder; 5] = [Holder::Bot, Holder::HandingOver, Holder::Queued, Holder::Human, Holder::Ended];
-const EVIDENCE: [Evidence; 10] = [
+const EVIDENCE: [Evidence; 11] = [
     Evidence::Opened,
     Evidence::Returned,
     Evidence::BotHandedOver,
     Evidence::PolicyHandedOver,
+    Evidence::OutOfService,
     Evidence::BotEnded,
     Evidence::SessionExpired,
     Evidence::FollowUpExpired,
@@ -149,11 +153,27 @@ fn answer(next: Next) -> Answer {
 }
 
 fn door(late: Late) -> Door {
-    Door { late, join_identical_ms: 3_000, retry_window_ms: 15_000, push_after_ack_ms: 100, follow_up_ms: 21_600_000 }
+    Door {
+        late,
+        join_identical_ms: 3_000,
+        retry_window_ms: 15_000,
+        push_after_ack_ms: 100,
+        follow_up_ms: 21_600_000,
+        merge_quiet_ms: 700,
+        merge_max_ms: 5_000,
+    }
 }
 
 fn no_door(late: Late) -> Door {
-    Door { late, join_identical_ms: 0, retry_window_ms: 0, push_after_ack_ms: 0, follow_up_ms: 0 }
+    Door {
+        late,
+        join_identical_ms: 0,
+        retry_window_ms: 0,
+        push_after_ack_ms: 0,
+        follow_up_ms: 0,
+        merge_quiet_ms: 0,
+        merge_max_ms: 0,
+    }
 }
 
 fn leg_name(session: &str) -> LegName {
@@ -201,6 +221,26 @@ fn bare_said() -> Event {
     }))
 }
 
+/// Policies of two bots: one with everything, one with as little as possible.
+pub(super) fn policies() -> Policies {
+    let silent = Texts { greeting: None, holding: None, hand_over: None, ..Texts::default() };
+    let texts = Texts { holding: Some("Einen Moment".into()), ..silent.clone() };
+    let full = BotPolicy {
+        on_failure: OnFailure::Say,
+        notify: vec![News::Opened, News::Ended, News::HandedOver, News::Returned],
+        texts: Wording { languages: [("de".to_owned(), texts)].into(), otherwise: Texts::default() },
+        opening: Opening::Engine,
+        ..BotPolicy::default()
+    };
+    let bare = BotPolicy { texts: silent.into(), opening: Opening::Silent, ..BotPolicy::default() };
+    Policies {
+        revision: 7,
+        bots: [(BotKey::from("bookings"), bare), (BotKey::from("orders"), full)].into(),
+        fallback: BotPolicy::default(),
+        out_of_service: [(BotKey::from("orders"), "it says nonsense".to_owned())].into(),
+    }
+}
+
 /// Every event.
 pub(super) fn events() -> Vec<Event> {
     let (seat, turn, request) = (SeatId(0), TurnNumber(3), RequestId(9));
@@ -220,6 +260,7 @@ pub(super) fn events() -> Vec<Event> {
     ]);
     events.extend(HOLDERS.map(|holder| Event::FloorSeen { holder }));
     events.push(Event::EndedByOperator);
+    events.push(Event::HandedOverByOperator { bot: BotKey::from("orders"), reason: "it says nonsense".into() });
     events.push(Event::Redriven { seat, part: Box::new(part()) });
     events
 }
@@ -298,6 +339,10 @@ fn facts() -> Vec<Fact> {
     let mut facts = vec![
         Fact::Floor(Floor { holder: Holder::Human, since: NOW, evidence: Evidence::Notified }),
         Fact::StaleAnswer { seat, turn },
+        Fact::OutOfService { seat, turn },
+        Fact::Greeted { seat, turn },
+        Fact::NotOpened { seat },
+        Fact::Merged { seat, turn },
         Fact::Blank,
         Fact::EmptyPoll,
         Fact::Joined { request: RequestId(9), to: RequestId(8) },
@@ -331,18 +376,31 @@ pub(super) fn state() -> Conversation {
 }
 
 fn full_seat() -> Seat {
-    let waiting = [Input::Text("and now?".into()), tapped()].into_iter().zip(5..);
-    let waiting =
-        waiting.map(|(input, number)| Waiting { number: TurnNumber(number), input, language: "en-us".into() });
+    let gathers = Some(Gathering { until: NOW + 700, latest: NOW + 5_000 });
+    let waiting = [(tapped(), None), (Input::Start, None), (Input::Text("and now?".into()), gathers)];
+    let waiting = waiting.into_iter().zip(5..).map(|((input, gathers), number)| Waiting {
+        number: TurnNumber(number),
+        input,
+        language: "en-us".into(),
+        gathers,
+    });
     Seat {
         visits: 2,
-        last_turn: 6,
+        last_turn: 7,
         last_own_part: 3,
         last_notice: 4,
         last_poll: PollNumber(7),
         asked_in_visit: true,
-        session: Some(Session { leg: LegId(0), follow_up: Some(NOW + 60_000), holding: 1 }),
-        turn: Some(Turn { number: TurnNumber(4), hard_deadline: NOW + 60_000, parts: 2, accepted: true }),
+        session: Some(Session { leg: LegId(0), follow_up: Some(NOW + 60_000), holding: 1, begun: true }),
+        turn: Some(Turn {
+            number: TurnNumber(4),
+            hard_deadline: NOW + 60_000,
+            parts: 2,
+            accepted: true,
+            language: "de-at".into(),
+            is_opening: true,
+        }),
+        language: "de-at".into(),
         waiting: waiting.collect(),
         attributes: attributes(),
         engine_state: Some(Opaque(vec![1, 2, 3, 4])),
@@ -363,6 +421,7 @@ fn bare_seat(id: u8, kind: SeatKind) -> Seat {
         last_notice: 0,
         last_poll: PollNumber(0),
         asked_in_visit: false,
+        language: String::new(),
         session: None,
         turn: None,
         waiting: VecDeque::new(),

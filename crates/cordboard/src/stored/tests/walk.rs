@@ -1,6 +1,6 @@
 //! Random walks through the core: whatever it makes of random events is read back as it was.
 
-use conversation::{BotPolicy, Conversation, OnFailure, Policies, apply};
+use conversation::{BotPolicy, Conversation, OnFailure, Opening, Policies, Texts, apply};
 use model::{
     Answer, Attributes, BotKey, Choice, Choices, ConnectorKey, Cut, Door, Effect, Event, Failure, HandOver, Holder,
     Input, Intent, Item, Late, LegId, LegName, News, Next, Opaque, Part, Poll, PollNumber, PushNumber, PushOutcome,
@@ -131,7 +131,9 @@ impl Walk {
         let mut policy = BotPolicy { max_turns: 25, ..BotPolicy::default() };
         policy.on_failure = self.dice.of(&[OnFailure::Say, OnFailure::HandOver]);
         policy.notify = vec![News::Opened, News::Ended, News::HandedOver, News::Returned];
-        policy.texts.holding = Some(self.words());
+        let texts = Texts { holding: Some(self.words()), ..Texts::default() };
+        policy.texts = texts.into();
+        policy.opening = self.dice.of(&[Opening::Engine, Opening::Greeting, Opening::Silent]);
         Policies { fallback: policy, ..Policies::default() }
     }
 
@@ -171,6 +173,7 @@ impl Walk {
             },
             _ => match self.dice.roll(6) {
                 0 => Event::EndedByOperator,
+                1 => Event::HandedOverByOperator { bot: BotKey::from("orders"), reason: self.words() },
                 _ => Event::FloorSeen { holder: self.dice.of(&[Holder::Human, Holder::Queued, Holder::Bot]) },
             },
         }
@@ -185,6 +188,7 @@ impl Walk {
         let input = match self.dice.roll(6) {
             0 => Input::Choice { label: self.words(), payload: self.words() },
             1 => Input::Text("ok".into()),
+            2 if self.dice.one_in(3) => Input::Start,
             _ => Input::Text(self.words()),
         };
         let poll = match self.dice.roll(8) {
@@ -204,6 +208,8 @@ impl Walk {
                 retry_window_ms: 15_000,
                 push_after_ack_ms: 100,
                 follow_up_ms: 60_000,
+                merge_quiet_ms: self.dice.of(&[0, 2_000]),
+                merge_max_ms: 5_000,
             },
             bot: self.dice.of(&[BotKey::from("orders"), BotKey::from("orders"), BotKey::from("bookings")]),
             fresh_session: u128::from(self.dice.number()) << 64 | u128::from(self.dice.number()),

@@ -107,7 +107,8 @@ async fn hear(State(desk): State<Arc<Desk>>, body: Bytes) -> Response {
 
 fn words(body: &Value) -> String {
     let input = &body["input"];
-    input["text"].as_str().or_else(|| input["label"].as_str()).unwrap().to_owned()
+    let said = input["text"].as_str().or_else(|| input["label"].as_str());
+    said.or_else(|| input["kind"].as_str()).unwrap().to_owned()
 }
 
 impl Question {

@@ -1,6 +1,7 @@
-//! The listener's certificate.
+//! The listener: is its address free, and its certificate good.
 
 use model::Timestamp;
+use tokio::net::TcpListener;
 
 use super::{Check, Origin};
 use crate::config::Server;
@@ -9,8 +10,26 @@ use crate::http::tls::{FEW_DAYS, Tls};
 const CHECK: &str = "certificate";
 const SUBJECT: &str = "server.tls";
 
+/// Whether the gateway could listen, when it is known that it does not.
+pub(super) async fn address(server: &Server, is_running: Option<bool>) -> Option<Check> {
+    const CHECK: &str = "listen";
+    const SUBJECT: &str = "server.listen";
+    if is_running != Some(false) {
+        return None;
+    }
+    let address = server.listen;
+    Some(match TcpListener::bind(address).await {
+        Ok(_) => Check::ok(CHECK, SUBJECT, format!("{address} is free")),
+        Err(error) => {
+            let next = "stop the process that has it (ss -ltnp shows which), or choose another `listen`; ports below 1024 \
+                        need the capability CAP_NET_BIND_SERVICE";
+            Check::failed(CHECK, SUBJECT, format!("cannot listen on {address}: {error}"), next)
+        }
+    })
+}
+
 /// Looks at the certificate, when the listener speaks TLS.
-pub(super) fn examine(server: &Server, now: Timestamp) -> Vec<Check> {
+pub(super) fn certificate(server: &Server, now: Timestamp) -> Vec<Check> {
     let Some(files) = &server.tls else { return Vec::new() };
     let certificate = match Tls::load(files) {
         Ok(tls) => tls.certificate(),
