@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use model::{Event, LegName, Timestamp};
 use siphasher::sip128::{Hasher128, SipHasher24};
 
+use crate::doors::Calls;
 use crate::http::Transport;
 use crate::inbox::Waits;
 use crate::observe::Metrics;
@@ -145,6 +146,10 @@ pub struct Shared {
     pub(crate) sending: Sending,
     /// Held while a dead letter is tried again: the same one twice would be said twice.
     pub(crate) redriving: tokio::sync::Mutex<()>,
+    /// The latest calls, for operators.
+    pub calls: Calls,
+    /// Told after every commit, for those who follow conversations.
+    pub(crate) committed: tokio::sync::Notify,
     /// Held while the roster in force is changed, so that no change is lost.
     pub(crate) changing: tokio::sync::Mutex<()>,
     drained_at_ms: AtomicI64,
@@ -176,6 +181,8 @@ impl Shared {
             slots: Slots::default(),
             timers: Timers::default(),
             redriving: tokio::sync::Mutex::default(),
+            calls: Calls::default(),
+            committed: tokio::sync::Notify::new(),
             changing: tokio::sync::Mutex::default(),
             drained_at_ms: AtomicI64::new(0),
             stopped: AtomicBool::new(false),
@@ -227,12 +234,12 @@ impl Shared {
 
     /// A keyed hash of identities from outside.
     pub(crate) fn hash(&self, parts: &[&str]) -> Key {
-        let mut hasher = SipHasher24::new_with_key(&self.hash_key);
-        for part in parts {
-            hasher.write(part.as_bytes());
-            hasher.write_u8(0xff);
-        }
-        Key(hasher.finish128().as_bytes())
+        keyed_hash(&self.hash_key, parts)
+    }
+
+    /// The key of the hashes.
+    pub(crate) fn hash_key(&self) -> &[u8; 16] {
+        &self.hash_key
     }
 
     /// The keyed hash under which a platform's session finds its conversation.
@@ -289,4 +296,14 @@ impl Shared {
         }
         self.timers.wake();
     }
+}
+
+/// What [`Shared::hash`] gives, also where no gateway runs.
+pub(crate) fn keyed_hash(key: &[u8; 16], parts: &[&str]) -> Key {
+    let mut hasher = SipHasher24::new_with_key(key);
+    for part in parts {
+        hasher.write(part.as_bytes());
+        hasher.write_u8(0xff);
+    }
+    Key(hasher.finish128().as_bytes())
 }

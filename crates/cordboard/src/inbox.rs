@@ -180,6 +180,12 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// Whether the response is the constant refusal.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        self.refused
+    }
+
     /// The HTTP layer took the last frame of the body.
     pub fn out(&self) {
         self.out.store(true, Ordering::Release);

@@ -703,6 +703,7 @@ impl Shared {
         }
         self.start_sending(slot, after.rows, &after.settled);
         self.keep(slot, after.held);
+        self.committed.notify_waiters();
     }
 
     /// Keeps a state in memory until something happens to it.

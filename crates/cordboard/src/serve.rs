@@ -172,6 +172,9 @@ impl Gateway {
         let shared = Shared::start(parts).await?;
         let doors = Doors::new(shared.clone(), &integrations, &server.limits_of_doors());
         let admin = Admin::bind(shared.clone(), &server.data_dir).inspect_err(|_| shared.stop())?;
+        if server.group_may_read {
+            admin.let_group_read().inspect_err(|_| shared.stop())?;
+        }
         let limits =
             http::server::Limits { trusted_proxies: server.trusted_proxies.clone(), ..http::server::Limits::default() };
         let reloading =
@@ -288,6 +291,13 @@ pub async fn serve(
         config.connectors.iter().map(|(key, integration)| (key.to_string(), path_of(integration).to_owned())).collect();
     let gateway = Gateway::start(config).await?;
     let address = gateway.address();
+    for service in gateway.shared().out_of_service().await? {
+        tracing::warn!(
+            bot = %service.bot, reason = service.reason, who = service.who,
+            "a bot is out of service and its turns go to humans; `cordboard bots enable {}` puts it in again",
+            service.bot
+        );
+    }
     let scheme = if gateway.tls().is_some() { "https" } else { "http" };
     let doors: Vec<String> = doors.iter().map(|(key, path)| format!("{key} at {scheme}://{address}{path}")).collect();
     tracing::info!("ready on {scheme}://{address}: {}", doors.join("; "));

@@ -18,7 +18,7 @@ use crate::store::{self, Blob, OutOfService, Store};
 use crate::stored;
 
 /// Longest reason, in characters: agents read it.
-const REASON_MAX_CHARS: usize = 200;
+pub(crate) const REASON_MAX_CHARS: usize = 200;
 /// How many conversations are told at once.
 const TOLD_AT_ONCE: usize = 64;
 /// How many ids are read from the store at once.

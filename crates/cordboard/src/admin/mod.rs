@@ -3,20 +3,38 @@
 //! | Call | Does |
 //! |---|---|
 //! | `GET /v1/dead-letters?after=&limit=` | lists letters, ascending, without their payloads |
-//! | `GET /v1/dead-letters/{id}` | one letter with its payload |
+//! | `GET /v1/dead-letters/{id}` | one letter, with its payload for the role operate |
 //! | `POST /v1/dead-letters/{id}/retry?dry_run=` | tries it again, or says what that would do |
 //! | `DELETE /v1/dead-letters/{id}` | drops it |
 //! | `GET /v1/counts` | what was counted since the start |
 //! | `GET /v1/metrics` | the metrics, in the OpenMetrics text form |
+//! | `GET /v1/conversations?bot=&floor=&open=&since_ms=&before=&limit=` | lists conversations, the latest touched first |
+//! | `GET /v1/conversations?platform_id=` | the one that a platform knows by this id |
+//! | `GET /v1/conversations/{id}` | one conversation, without what was said in it |
+//! | `GET /v1/conversations/{id}/journal?after=&words=&wait_ms=` | its timeline; waits until it goes on |
 //! | `POST /v1/conversations/{id}/end` | ends a conversation |
+//! | `GET /v1/journal?after=&words=&wait_ms=` | what happens in all conversations; without `after`, from now on |
+//! | `GET /v1/requests?after=&refused=&wait_ms=` | the latest calls of platforms |
+//! | `GET /v1/audit?limit=` | what operators did |
+//! | `GET /v1/bots` | the bots, and which are out of service |
+//! | `POST /v1/bots/{name}/disable` | takes one out of service: new turns go to humans, with `now` open conversations too |
+//! | `POST /v1/bots/{name}/enable` | puts one in service again |
 //! | `POST /v1/reload` | reads the configuration again |
 //!
-//! Whoever may open the socket and read the token beside it is the operator: both are for the owner of the data folder
-//! alone, and the token is a new one at every start. The command line talks through [`client`].
+//! Two roles. Whoever shows the token of `admin.token` operates. Whoever shows that of `read.token` may look at everything
+//! but what customers and bots said, and change nothing. Both files and the socket are for the owner of the data folder
+//! alone, unless `group_may_read` lets the folder's group have the role read; the tokens are new ones at every start.
+//! What is done in the role operate, looking at words too, is entered in the [`audit`] trail before it is answered. The
+//! command line talks through [`client`].
 
+pub mod audit;
+mod bots;
 pub mod client;
+mod conversations;
 mod files;
+pub mod look;
 mod query;
+pub mod timeline;
 pub mod view;
 
 use std::path::Path;
@@ -35,6 +53,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
+use audit::{Detail, Entry, Operation, Trail};
 pub use files::Error;
 use files::Files;
 use query::Query;
@@ -42,8 +61,8 @@ use view::{CountsView, EndView, LetterPage, LetterView, ReloadView, RetryView};
 
 use crate::dead_letter::Redriven;
 use crate::gateway::Shared;
-use crate::http::body::{self, Answer, Cap};
-use crate::http::server::{self, Handler};
+use crate::http::body::{self, Answer, Cap, Reason};
+use crate::http::server::{self, Handler, LocalUser};
 use crate::observe::page;
 use crate::reload::Reloading;
 use crate::runner::Told;
@@ -52,8 +71,8 @@ use crate::store::{self, LetterQuery};
 /// Options of a call are short.
 const CAP: Cap = Cap { max_bytes: 16 * 1024, timeout_ms: 5_000 };
 /// Letters on one page, unless asked otherwise, and at most.
-const PAGE: u64 = 100;
-const PAGE_MAX: u64 = 1_000;
+const PAGE: u32 = 100;
+const PAGE_MAX: u32 = 1_000;
 /// Operators are few.
 const CONNECTIONS_MAX: usize = 64;
 
@@ -71,12 +90,25 @@ impl Admin {
     /// # Errors
     /// When the folder cannot be written, or its path is too long for a socket.
     pub fn bind(shared: Arc<Shared>, data_dir: &Path) -> Result<Self, Error> {
-        let (files, listener, token) = Files::create(data_dir)?;
-        Ok(Self {
-            listener,
-            operator: Operator { shared, token: digest(token.expose_secret().as_bytes()), reloading: None },
-            files,
-        })
+        let (files, listener, tokens) = Files::create(data_dir)?;
+        let operator = Operator {
+            shared,
+            operate: digest(tokens.operate.expose_secret().as_bytes()),
+            read: digest(tokens.read.expose_secret().as_bytes()),
+            trail: Arc::new(Trail::of(data_dir)),
+            closing: CancellationToken::new(),
+            reloading: None,
+        };
+        Ok(Self { listener, operator, files })
+    }
+
+    /// Lets the group of the data folder have the role read: it may enter the folder, reach the socket and read
+    /// `read.token`, and no other file in it.
+    ///
+    /// # Errors
+    /// When the permissions cannot be set.
+    pub fn let_group_read(&self) -> Result<(), Error> {
+        self.files.let_group_read()
     }
 
     /// Lets an operator put a changed configuration into effect.
@@ -85,19 +117,49 @@ impl Admin {
         Self { operator: Operator { reloading: Some(reloading), ..self.operator }, ..self }
     }
 
-    /// Serves until `stop`; then the socket and the token are gone.
+    /// Serves until `stop`; then the socket and the tokens are gone.
     pub async fn serve(self, stop: CancellationToken) {
         let limits = server::Limits { connections_max: CONNECTIONS_MAX, ..server::Limits::default() };
         let runtime = self.operator.shared.runtime().clone();
-        server::serve(self.listener, Arc::new(self.operator), limits, runtime, stop).await;
+        let closing = self.operator.closing.clone();
+        // Who waits for news is answered at once when it ends.
+        let ends = async {
+            stop.cancelled().await;
+            closing.cancel();
+        };
+        tokio::join!(server::serve(self.listener, Arc::new(self.operator), limits, runtime, stop.clone()), ends);
         drop(self.files);
+    }
+}
+
+/// What a caller may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Look at everything but words.
+    Read,
+    /// Look at words too, and change what there is to change.
+    Operate,
+}
+
+impl Role {
+    /// The word used in the audit trail.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Operate => "operate",
+        }
     }
 }
 
 /// Answers the operator.
 struct Operator {
     shared: Arc<Shared>,
-    token: [u8; 32],
+    operate: [u8; 32],
+    read: [u8; 32],
+    trail: Arc<Trail>,
+    /// The process ends: nobody waits any more.
+    closing: CancellationToken,
     reloading: Option<Arc<Reloading>>,
 }
 
@@ -121,21 +183,77 @@ struct NoOptions {}
 type Ended = Box<Response<Answer>>;
 
 impl Handler for Operator {
-    async fn handle(self: Arc<Self>, head: Parts, body: Incoming, _at: Timestamp) -> Response<Answer> {
-        if !self.is_known(&head.headers) {
-            let mut answer =
-                body::refused(StatusCode::UNAUTHORIZED, "token", "the bearer token is not that of admin.token");
+    async fn handle(self: Arc<Self>, mut head: Parts, body: Incoming, at: Timestamp) -> Response<Answer> {
+        let Some(role) = self.role(&head.headers) else {
+            let mut answer = body::refused(
+                StatusCode::UNAUTHORIZED,
+                "token",
+                "the bearer token is neither that of admin.token nor that of read.token",
+            );
             answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             return answer;
-        }
-        self.route(&head, body).await.unwrap_or_else(|ended| *ended)
+        };
+        head.extensions.insert(role);
+        let user = head.extensions.get::<LocalUser>().map(|user| user.0);
+        let Some(operation) = Operation::of(&head, role) else {
+            return self.route(&head, body).await.unwrap_or_else(|ended| *ended);
+        };
+        let operator = self.clone();
+        // What was begun is done and entered, even when the operator goes away.
+        let done = self.shared.runtime().detached(async move {
+            let answer = match role {
+                Role::Read => may_only_read(),
+                Role::Operate => operator.route(&head, body).await.unwrap_or_else(|ended| *ended),
+            };
+            operator.enter(operation, at, role, user, &answer).await;
+            answer
+        });
+        done.await.unwrap_or_else(|| body::empty(StatusCode::INTERNAL_SERVER_ERROR))
     }
 }
 
+fn may_only_read() -> Response<Answer> {
+    let message = "this needs the role operate: the token of admin.token, which the user has that runs the server; \
+                   read.token only looks, and not at what was said";
+    body::refused(StatusCode::FORBIDDEN, "role", message)
+}
+
 impl Operator {
-    fn is_known(&self, headers: &HeaderMap) -> bool {
+    /// Both tokens are compared, in constant time, whichever it is.
+    fn role(&self, headers: &HeaderMap) -> Option<Role> {
         let shown = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-        self.token.ct_eq(&digest(shown.unwrap_or_default())).into()
+        let shown = digest(shown.unwrap_or_default());
+        let (operates, reads) = (self.operate.ct_eq(&shown), self.read.ct_eq(&shown));
+        if operates.into() { Some(Role::Operate) } else { bool::from(reads).then_some(Role::Read) }
+    }
+
+    /// Enters what was done in the trail and in the log.
+    async fn enter(
+        &self,
+        operation: Operation,
+        at: Timestamp,
+        role: Role,
+        user: Option<u32>,
+        answer: &Response<Answer>,
+    ) {
+        let reason = answer.extensions().get::<Reason>();
+        let outcome = match reason {
+            _ if answer.status().is_success() => "done".to_owned(),
+            Some(reason) => format!("{} {}", answer.status().as_u16(), reason.word),
+            None => answer.status().as_u16().to_string(),
+        };
+        let detail = answer.extensions().get::<Detail>().map(|detail| detail.0.as_str());
+        let entry = Entry::new(operation, at, role.word(), user, detail, outcome);
+        tracing::info!(
+            target: "cordboard::audit",
+            role = entry.role, uid = entry.uid, user = entry.user, what = entry.what, on = entry.on, outcome = entry.outcome,
+            "an operator's call"
+        );
+        let trail = self.trail.clone();
+        let entered = tokio::task::spawn_blocking(move || trail.enter(&entry)).await;
+        if let Err(error) = entered.unwrap_or_else(|gone| Err(gone.into())) {
+            tracing::error!(%error, "an operator's call could not be entered in audit.jsonl; it stands in the log alone");
+        }
     }
 
     async fn route(&self, head: &Parts, body: Incoming) -> Result<Response<Answer>, Ended> {
@@ -143,7 +261,7 @@ impl Operator {
         let query = Query(head.uri.query().unwrap_or_default());
         match (&head.method, path.as_slice()) {
             (&Method::GET, ["v1", "dead-letters"]) => self.letters(query).await,
-            (&Method::GET, ["v1", "dead-letters", id]) => self.letter(letter_id(id)?).await,
+            (&Method::GET, ["v1", "dead-letters", id]) => self.letter(letter_id(id)?, role_of(head)).await,
             (&Method::DELETE, ["v1", "dead-letters", id]) => self.drop_letter(letter_id(id)?).await,
             (&Method::POST, ["v1", "dead-letters", id, "retry"]) => self.retry(letter_id(id)?, query, head, body).await,
             (&Method::GET, ["v1", "counts"]) => Ok(body::value(StatusCode::OK, &CountsView::of(&self.shared))),
@@ -152,15 +270,36 @@ impl Operator {
                 options::<NoOptions>(head, body).await?;
                 self.end(conversation_id(id)?).await
             }
+            (&Method::GET, ["v1", "conversations"]) => self.conversations(query).await,
+            (&Method::GET, ["v1", "conversations", id]) => self.conversation(conversation_id(id)?).await,
+            (&Method::GET, ["v1", "conversations", id, "journal"]) => self.journal(conversation_id(id)?, query).await,
+            (&Method::GET, ["v1", "journal"]) => self.log(query).await,
+            (&Method::GET, ["v1", "requests"]) => self.requests(query).await,
+            (&Method::GET, ["v1", "audit"]) => self.audit(query).await,
+            (&Method::GET, ["v1", "bots"]) => self.bots().await,
+            (&Method::POST, ["v1", "bots", name, "disable"]) => self.disable(name, head, body).await,
+            (&Method::POST, ["v1", "bots", name, "enable"]) => self.enable(name, head, body).await,
             (&Method::POST, ["v1", "reload"]) => {
                 options::<NoOptions>(head, body).await?;
                 self.reload().await
             }
-            (_, ["v1", "dead-letters" | "counts" | "metrics"]) => Ok(body::not_allowed("GET")),
+            (
+                _,
+                [
+                    "v1",
+                    "dead-letters" | "counts" | "metrics" | "conversations" | "journal" | "requests" | "audit" | "bots",
+                ]
+                | ["v1", "conversations", _]
+                | ["v1", "conversations", _, "journal"],
+            ) => Ok(body::not_allowed("GET")),
             (_, ["v1", "dead-letters", _]) => Ok(body::not_allowed("GET, DELETE")),
-            (_, ["v1", "dead-letters", _, "retry"] | ["v1", "conversations", _, "end"] | ["v1", "reload"]) => {
-                Ok(body::not_allowed("POST"))
-            }
+            (
+                _,
+                ["v1", "dead-letters", _, "retry"]
+                | ["v1", "conversations", _, "end"]
+                | ["v1", "bots", _, "disable" | "enable"]
+                | ["v1", "reload"],
+            ) => Ok(body::not_allowed("POST")),
             _ => Ok(body::refused(StatusCode::NOT_FOUND, "path", "there is no such path")),
         }
     }
@@ -168,9 +307,7 @@ impl Operator {
     async fn letters(&self, query: Query<'_>) -> Result<Response<Answer>, Ended> {
         query.knows(&["after", "limit"]).map_err(not_understood)?;
         let after = query.number("after").map_err(not_understood)?.unwrap_or(0);
-        let limit = query.number("limit").map_err(not_understood)?.unwrap_or(PAGE);
-        let limit = u32::try_from(limit).ok().filter(|_| (1..=PAGE_MAX).contains(&limit));
-        let limit = limit.ok_or_else(|| not_understood(format!("limit lies between 1 and {PAGE_MAX}")))?;
+        let limit = query.limit(PAGE, PAGE_MAX).map_err(not_understood)?;
         // One more than asked for tells whether there is a next page.
         let found = self.shared.letters(LetterQuery { after, limit: limit + 1 }).await.map_err(unavailable)?;
         let letters: Vec<LetterView> =
@@ -180,9 +317,13 @@ impl Operator {
         Ok(body::value(StatusCode::OK, &LetterPage { letters, next_after }))
     }
 
-    async fn letter(&self, id: u64) -> Result<Response<Answer>, Ended> {
+    async fn letter(&self, id: u64, role: Role) -> Result<Response<Answer>, Ended> {
         let letter = self.shared.letter(id).await.map_err(unavailable)?.ok_or_else(no_letter)?;
-        Ok(body::value(StatusCode::OK, &LetterView::whole(&letter)))
+        let view = match role {
+            Role::Operate => LetterView::whole(&letter),
+            Role::Read => LetterView::brief(&letter),
+        };
+        Ok(body::value(StatusCode::OK, &view))
     }
 
     async fn drop_letter(&self, id: u64) -> Result<Response<Answer>, Ended> {
@@ -204,7 +345,7 @@ impl Operator {
         let asked = query.flag("dry_run").map_err(not_understood)?;
         let options: RetryOptions = options(head, incoming).await?;
         let dry_run = options.dry_run.or(asked).unwrap_or(false);
-        Ok(match self.shared.redrive(id, dry_run).await.map_err(unavailable)? {
+        let answer = match self.shared.redrive(id, dry_run).await.map_err(unavailable)? {
             Redriven::Done => body::value(StatusCode::OK, &RetryView { outcome: "done".into(), message: None }),
             Redriven::WouldWork(way) => {
                 let view = RetryView { outcome: "would_work".into(), message: Some(way.into()) };
@@ -217,7 +358,8 @@ impl Operator {
             ),
             Redriven::NotThere => *no_letter(),
             Redriven::NotPossible(why) => body::refused(StatusCode::UNPROCESSABLE_ENTITY, "letter.not_possible", &why),
-        })
+        };
+        Ok(if dry_run { with_detail(answer, "only asked what would happen") } else { answer })
     }
 
     async fn reload(&self) -> Result<Response<Answer>, Ended> {
@@ -242,13 +384,19 @@ impl Operator {
             }
             Told::NotStored | Told::Repeated => match self.shared.peek(id).await.map_err(unavailable)? {
                 Some(_) => Err(unavailable(store::Error::Unavailable("the step could not be stored".into()))),
-                None => {
-                    let message = "there is no such conversation";
-                    Err(Box::new(body::refused(StatusCode::NOT_FOUND, "conversation.unknown", message)))
-                }
+                None => Err(no_conversation()),
             },
         }
     }
+}
+
+fn with_detail(mut answer: Response<Answer>, detail: &str) -> Response<Answer> {
+    answer.extensions_mut().insert(Detail(detail.to_owned()));
+    answer
+}
+
+fn role_of(head: &Parts) -> Role {
+    head.extensions.get().copied().unwrap_or(Role::Read)
 }
 
 /// Options are an object, or nothing at all.
@@ -281,6 +429,11 @@ fn not_understood(message: String) -> Ended {
 
 fn no_letter() -> Ended {
     Box::new(body::refused(StatusCode::NOT_FOUND, "letter.unknown", "there is no such letter"))
+}
+
+fn no_conversation() -> Ended {
+    let message = "there is no such conversation";
+    Box::new(body::refused(StatusCode::NOT_FOUND, "conversation.unknown", message))
 }
 
 fn unavailable(error: store::Error) -> Ended {

@@ -1,15 +1,19 @@
 //! What the admin API says, as JSON. Ids are texts: they are larger than the numbers that every reader of JSON keeps.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use model::BotKey;
 use serde::{Deserialize, Serialize};
 
+use super::audit::Entry;
 use crate::config::Change;
+use crate::doors::calls::Call;
 use crate::gateway::Shared;
 use crate::reload::Reloaded;
-use crate::store::Letter;
+use crate::store::{Letter, OutOfService};
 
 /// A dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,6 +178,142 @@ impl ReloadView {
             warnings: reloaded.warnings.clone(),
         }
     }
+}
+
+/// A call of a platform or an engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallView {
+    /// Ascending in the order in which calls ended.
+    pub number: u64,
+    /// When it came, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// Until its answer was decided.
+    pub took_ms: u64,
+    /// From where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// Its method.
+    pub method: String,
+    /// Its path without the query, cut to 200 characters.
+    pub path: String,
+    /// The connector it reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connector: Option<String>,
+    /// The status of the answer; nothing when the client went away before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The word for why it was refused, or taken and not understood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What is wrong and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+    /// The platform's own id of the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+}
+
+impl From<Call> for CallView {
+    fn from(call: Call) -> Self {
+        let (reason, advice) = call.reason.map(|reason| (reason.word, reason.advice)).unzip();
+        Self {
+            number: call.number,
+            at_ms: call.at.0,
+            took_ms: call.took_ms,
+            client: call.client.map(|client| client.to_string()),
+            method: call.method,
+            path: call.path,
+            connector: call.place,
+            status: call.status,
+            reason,
+            advice: advice.filter(|advice| !advice.is_empty()),
+            correlation_id: call.correlation,
+        }
+    }
+}
+
+/// The latest calls, in the order in which they ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallPage {
+    /// They.
+    pub requests: Vec<CallView>,
+    /// What to ask for next.
+    pub after: u64,
+}
+
+/// A bot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BotView {
+    /// Its table key.
+    pub bot: String,
+    /// Whether it is configured.
+    pub configured: bool,
+    /// Open conversations that it sits in.
+    pub open_conversations: usize,
+    /// Why and since when it is out of service, when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_service: Option<OutView>,
+}
+
+impl BotView {
+    /// One that is in service.
+    #[must_use]
+    pub fn new(bot: &BotKey, configured: bool, open: &BTreeMap<String, usize>) -> Self {
+        let open_conversations = open.get(bot.as_str()).copied().unwrap_or(0);
+        Self { bot: bot.to_string(), configured, open_conversations, out_of_service: None }
+    }
+}
+
+/// Why a bot is out of service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutView {
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: i64,
+    /// The operator's reason; agents read it.
+    pub reason: String,
+    /// Who did it.
+    pub who: String,
+}
+
+impl From<&OutOfService> for OutView {
+    fn from(service: &OutOfService) -> Self {
+        Self { since_ms: service.since.0, reason: service.reason.clone(), who: service.who.clone() }
+    }
+}
+
+/// The bots, ascending by key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BotPage {
+    /// They.
+    pub bots: Vec<BotView>,
+}
+
+/// What became of a bot: `disabled`, `was_disabled` with another reason now, `enabled` or `was_enabled`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceView {
+    /// The word for it.
+    pub outcome: String,
+    /// Open conversations that it sits in now.
+    pub open_conversations: usize,
+    /// How many conversations were handed over to humans, when that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_over: Option<usize>,
+}
+
+impl ServiceView {
+    /// What became of a bot, with nobody handed over by it.
+    #[must_use]
+    pub fn new(outcome: &str, bot: &BotKey, open: &BTreeMap<String, usize>) -> Self {
+        let open_conversations = open.get(bot.as_str()).copied().unwrap_or(0);
+        Self { outcome: outcome.to_owned(), open_conversations, handed_over: None }
+    }
+}
+
+/// What operators did, ascending.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditPage {
+    /// The latest entries.
+    pub entries: Vec<Entry>,
 }
 
 /// A refusal of the API.

@@ -3,10 +3,13 @@
 //! Each command is a module. They write to the writer they are given, which is standard output; logs go to standard
 //! error. What they return decides the exit code: 0 done, 1 failed, 2 called wrongly, 78 a bad configuration.
 
+mod at_hand;
+mod audit;
 mod bots;
 mod check;
 mod completions;
 mod config;
+mod conversations;
 mod dead_letters;
 mod demo;
 mod doctor;
@@ -14,6 +17,7 @@ mod healthcheck;
 mod log;
 mod metrics;
 mod reload;
+mod requests;
 mod serve;
 mod signals;
 mod simulate;
@@ -26,6 +30,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use model::{BotKey, ConnectorKey, OrgKey};
 
 use crate::config::{Config, Problems, Server, Variables, Written};
 use crate::observe::config::LogFormat;
@@ -58,6 +63,10 @@ Examples:
       run the gateway
   cordboard test conversations/answered-at-once.toml --config cordboard.toml
       play a conversation against the configured bots
+  cordboard conversations follow --config cordboard.toml
+      what is going on?
+  cordboard requests --refused --config cordboard.toml
+      why does Genesys get errors?
   cordboard simulate --v2-url http://127.0.0.1:8080/genesys/acme/digital --header x-api-key=SECRET
       a Genesys Cloud of your own, to talk to with curl
 
@@ -83,7 +92,14 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Plays conversation files against the configured bots and a simulated Genesys Cloud.
     Test(test::Arguments),
-    /// What the platform has to know of the bots.
+    /// What customers and bots are at: lists conversations, shows where one stands, tells its timeline.
+    #[command(subcommand)]
+    Conversations(conversations::Command),
+    /// The latest calls from Genesys, and why some were refused.
+    Requests(requests::Arguments),
+    /// What operators did.
+    Audit(audit::Arguments),
+    /// The bots: takes one out of service or puts it in again; what the platform has to know of them.
     #[command(subcommand)]
     Bots(bots::Command),
     /// Shows the running gateway's metrics.
@@ -130,6 +146,18 @@ impl ConfigFile {
     fn load_without_any_secret(&self) -> Result<Written, Failed> {
         let variables = Variables::of_the_process().with_stand_ins_for_bots_too();
         Ok(Written::load(&self.file, &variables)?)
+    }
+
+    /// The bots that are configured, by key.
+    fn bots(&self) -> Result<Vec<BotKey>, Failed> {
+        Ok(self.load_without_any_secret()?.bots.keys().map(|key| key.as_str().into()).collect())
+    }
+
+    /// The orgs and the connectors that are configured, by key.
+    fn outside_names(&self) -> Result<(Vec<OrgKey>, Vec<ConnectorKey>), Failed> {
+        let written = self.load_without_any_secret()?;
+        let orgs = written.orgs.keys().map(|key| key.as_str().into()).collect();
+        Ok((orgs, written.connectors.keys().map(|key| key.as_str().into()).collect()))
     }
 }
 
@@ -190,7 +218,10 @@ async fn run(command: Command, log_format: Option<LogFormat>, out: &mut (dyn Wri
         Command::Demo(arguments) => demo::run(&arguments, out).await,
         Command::Simulate(arguments) => simulate::run(arguments, out).await,
         Command::Test(arguments) => test::run(&arguments, out).await,
-        Command::Bots(command) => bots::run(&command, out),
+        Command::Conversations(command) => conversations::run(&command, out).await,
+        Command::Requests(arguments) => requests::run(&arguments, out).await,
+        Command::Audit(arguments) => audit::run(&arguments, out).await,
+        Command::Bots(command) => bots::run(&command, out).await,
         Command::Metrics(arguments) => metrics::run(&arguments, out).await,
         Command::DeadLetters(command) => dead_letters::run(&command, out).await,
         Command::Healthcheck(arguments) => healthcheck::run(&arguments, out).await,

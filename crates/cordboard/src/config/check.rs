@@ -17,9 +17,6 @@ use crate::doors::RESERVED_PATHS;
 use crate::engine::Engine;
 use crate::org::Org;
 
-/// The operator's socket is in the data folder, and the path of a socket has at most 107 bytes.
-const DATA_DIR_MAX_BYTES: usize = 96;
-
 impl Written {
     /// Compares the tables and builds what runs.
     ///
@@ -51,16 +48,6 @@ impl Written {
         if let Some(tls) = &mut server.tls {
             tls.cert_file = self.source.folder.join(&tls.cert_file);
             tls.key_file = self.source.folder.join(&tls.key_file);
-        }
-        if server.data_dir.as_os_str().len() > DATA_DIR_MAX_BYTES {
-            reader.problem(
-                self.server_places.of("data_dir"),
-                format!(
-                    "server: the path of `data_dir`, {}, is longer than {DATA_DIR_MAX_BYTES} bytes, too long for the socket \
-                     in it; choose a shorter one",
-                    server.data_dir.display()
-                ),
-            );
         }
         for (what, count) in
             [("orgs", self.orgs.len()), ("connectors", self.connectors.len()), ("bots", self.bots.len())]

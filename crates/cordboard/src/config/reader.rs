@@ -250,7 +250,7 @@ fn kind(word: &str) -> &str {
 }
 
 /// What is not known, and what was probably meant.
-fn unknown(what: &str, written: &str, known: &[&str]) -> String {
+pub(crate) fn unknown(what: &str, written: &str, known: &[&str]) -> String {
     let written = if written.chars().count() > 64 { "(a long word)" } else { written };
     let near = known.iter().map(|candidate| (distance(written, candidate), *candidate)).min();
     match near {

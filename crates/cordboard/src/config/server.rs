@@ -18,8 +18,12 @@ pub struct Server {
     #[schemars(with = "String")]
     pub listen: SocketAddr,
     /// The folder of the store, used by one process at a time. A relative path starts at the folder of the configuration
-    /// file. Its whole path has at most 96 bytes, because the operator's socket is in it. Default "data".
+    /// file. Default "data".
     pub data_dir: PathBuf,
+    /// Whether the group of the data folder may look, in the role read: at everything but what was said. It gets the right
+    /// to enter the folder, to reach the operator's socket and to read `read.token`, and to no other file there. Default
+    /// false.
+    pub group_may_read: bool,
     /// How long requests are still answered after the signal to stop, 0 to 600000. Default 5000.
     pub drain_ms: u64,
     /// How long calls to engines may go on after that; what is not over then is asked again at the next
@@ -42,6 +46,7 @@ impl Default for Server {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             data_dir: PathBuf::from("data"),
+            group_may_read: false,
             drain_ms: 5_000,
             grace_ms: 20_000,
             body_max_kb: 256,

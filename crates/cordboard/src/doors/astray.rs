@@ -44,6 +44,20 @@ impl Astray {
     }
 }
 
+/// What an operator is told about a call that found no door.
+pub(super) fn advice(path: &str, mounts: &[Mount]) -> String {
+    match mounts.iter().find_map(|mount| Some((mount, slip(path, mount)?))) {
+        Some((mount, slip)) => {
+            format!("{slip}; the address in the platform's integration must end in {}", mount.base())
+        }
+        None => {
+            let doors: Vec<String> =
+                mounts.iter().map(|mount| format!("{} at {}", mount.key(), mount.base())).collect();
+            format!("nobody serves this path; there are: {}", doors.join(", "))
+        }
+    }
+}
+
 /// What is wrong with a path that is nearly one of a mount's.
 fn slip(path: &str, mount: &Mount) -> Option<&'static str> {
     let tidy = tidy(path);

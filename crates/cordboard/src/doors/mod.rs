@@ -4,6 +4,7 @@
 //! customer sees: an answer is sealed by a step, or it is the connector's constant refusal.
 
 mod astray;
+pub mod calls;
 mod engine;
 mod health;
 mod platform;
@@ -17,12 +18,15 @@ use hyper::body::Incoming;
 use model::Timestamp;
 
 use self::astray::Astray;
+pub use self::calls::Calls;
+use self::calls::Watched;
 use self::engine::EngineDoor;
 use self::platform::Mount;
 use crate::connector::registry::Integration;
 use crate::gateway::Shared;
 use crate::http::body::{self, Answer, Cap};
 use crate::http::server::Handler;
+use crate::http::signature::correlation;
 
 /// Paths that the gateway itself uses; no connector may lie there.
 pub const RESERVED_PATHS: [&str; 3] = ["/v1", health::LIVE, health::READY];
@@ -79,26 +83,46 @@ fn mounts(shared: &Arc<Shared>, integrations: &[Integration], limits: &Limits) -
 
 impl Handler for Doors {
     async fn handle(self: Arc<Self>, head: Parts, body: Incoming, at: Timestamp) -> Response<Answer> {
+        if RESERVED_PATHS[1..].contains(&head.uri.path()) {
+            return self.answer(&head, body, at).await;
+        }
+        let watched = Watched::new(&self.shared, &head, at, self.place(head.uri.path()), correlation(&head.headers));
+        let answer = self.answer(&head, body, at).await;
+        watched.ended(&answer);
+        answer
+    }
+}
+
+impl Doors {
+    /// What a path leads to, for the operator's list of calls.
+    fn place(&self, path: &str) -> Option<String> {
+        let mounts = self.mounts.load();
+        let mount = mounts.iter().find(|mount| mount.rest_of(path).is_some());
+        let callback = || engine::session_in(path).map(|_| "engine callback".to_owned());
+        mount.map(|mount| mount.key().to_string()).or_else(callback)
+    }
+
+    async fn answer(&self, head: &Parts, body: Incoming, at: Timestamp) -> Response<Answer> {
         let path = head.uri.path();
         let mounts = self.mounts.load_full();
         for mount in mounts.iter() {
             if let Some(rest) = mount.rest_of(path) {
-                if let Some(answer) = mount.handle(rest, &head, body, at).await {
+                if let Some(answer) = mount.handle(rest, head, body, at).await {
                     return answer;
                 }
-                self.astray.tell(&head, &mounts, at);
-                return mount.no_such_path();
+                self.astray.tell(head, &mounts, at);
+                return body::because(mount.no_such_path(), "path", &astray::advice(path, &mounts));
             }
         }
         if let Some(session) = engine::session_in(path) {
-            return self.engine.handle(session, &head, body).await;
+            return self.engine.handle(session, head, body).await;
         }
         match path {
             health::LIVE => health::live(&head.method),
             health::READY => health::ready(&head.method, &self.shared).await,
             _ => {
-                self.astray.tell(&head, &mounts, at);
-                body::empty(StatusCode::NOT_FOUND)
+                self.astray.tell(head, &mounts, at);
+                body::because(body::empty(StatusCode::NOT_FOUND), "path", &astray::advice(path, &mounts))
             }
         }
     }

@@ -29,6 +29,9 @@ use crate::observe::metrics::{OfConnector, RequestOutcome};
 use crate::observe::trace::{Hop, Trace};
 use crate::store::{Blob, Letter};
 
+/// What an operator is told of the constant refusal.
+const REFUSED: &str = "the store did not decide in time or takes nothing, or too many requests are open; see the log";
+
 /// One integration, ready to be called.
 pub(super) struct Mount {
     base: String,
@@ -141,11 +144,12 @@ impl Mount {
         if !self.credentials.verify(&head.headers) {
             self.metrics.request(RequestOutcome::Unauthorised).inc();
             self.tell_of_a_stranger(head);
-            return Some(body::refused(
+            let refused = body::refused(
                 StatusCode::FORBIDDEN,
                 "credentials",
                 "a header with this integration's secret is missing or wrong",
-            ));
+            );
+            return Some(body::because(refused, "credentials", &self.credentials.explain(&head.headers)));
         }
         self.stranger_told.store(false, Ordering::Relaxed);
         let place = self.place(rest);
@@ -216,7 +220,9 @@ impl Mount {
                 let received = self.shared.receive(&self.connector, *message, arrival).await;
                 let failed = received.reply.status >= 500;
                 self.shared.end(begun, Hop::Request, failed, &[("cordboard.connector", self.connector.key().as_str())]);
-                body::sealed(received.reply, Some(received.delivery))
+                let is_refusal = received.delivery.is_refusal();
+                let answer = body::sealed(received.reply, Some(received.delivery));
+                if is_refusal { body::because(answer, "refused", REFUSED) } else { answer }
             }
             Parsed::NotUnderstood { reply, reason } => self.bury(head, &bytes, reason, reply, at).await,
             Parsed::NotJson => {
@@ -243,7 +249,7 @@ impl Mount {
             conversation: None,
             kind: dead_letter::INPUT.into(),
             place: key.0.clone(),
-            reason,
+            reason: reason.clone(),
             attempts: 1,
             died: at,
             payload: Blob::clear(raw),
@@ -254,13 +260,13 @@ impl Mount {
         }
         self.shared.counts.letters.fetch_add(1, Ordering::Relaxed);
         self.metrics.request(RequestOutcome::NotUnderstood).inc();
-        body::sealed(reply, None)
+        body::because(body::sealed(reply, None), "not_understood", &reason)
     }
 
     fn refused(&self) -> Response<Answer> {
         self.shared.counts.refused.fetch_add(1, Ordering::Relaxed);
         self.metrics.request(RequestOutcome::Refused).inc();
-        body::sealed(self.connector.refusal(), None)
+        body::because(body::sealed(self.connector.refusal(), None), "refused", REFUSED)
     }
 }
 

@@ -290,7 +290,31 @@ struct Refused<'a> {
 /// A refusal that says why.
 #[must_use]
 pub fn refused(status: StatusCode, code: &str, message: &str) -> Response<Answer> {
-    value(status, &Refused { error: code, message })
+    because(value(status, &Refused { error: code, message }), code, message)
+}
+
+/// Why a call was refused: travels with the answer inside the process, for the operator's eyes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The word for programs.
+    pub word: String,
+    /// What is wrong and what to do. Never anything secret, never a customer's word.
+    pub advice: String,
+}
+
+impl Reason {
+    /// A reason.
+    #[must_use]
+    pub fn new(word: &str, advice: &str) -> Self {
+        Self { word: word.to_owned(), advice: advice.to_owned() }
+    }
+}
+
+/// An answer with what an operator is told about it, in place of what its client is told.
+#[must_use]
+pub fn because(mut answer: Response<Answer>, word: &str, advice: &str) -> Response<Answer> {
+    answer.extensions_mut().insert(Reason::new(word, advice));
+    answer
 }
 
 /// A refusal that will pass.

@@ -152,6 +152,30 @@ impl Credentials {
         all.into()
     }
 
+    /// What is wrong with what a caller showed, for an operator: which header is missing or differs, and the slips of the
+    /// pen that would explain it. Says nothing of a secret, and of the value shown only its length.
+    #[must_use]
+    pub fn explain(&self, headers: &HeaderMap) -> String {
+        let told = self.headers.iter().filter_map(|expected| {
+            let name = &expected.name;
+            let Some(given) = headers.get(name).map(HeaderValue::as_bytes) else {
+                return Some(format!("header {name} is missing; enter it in the platform's integration"));
+            };
+            if expected.is(given) {
+                return None;
+            }
+            let slip = SLIPS.iter().find(|(_, mend)| mend(given).is_some_and(|mended| expected.is(&mended)));
+            let length = given.len();
+            Some(match slip {
+                Some((slip, _)) => format!("header {name} would be right, but {slip}"),
+                None => {
+                    format!("header {name} differs from the configured secret; the value shown has {length} characters")
+                }
+            })
+        });
+        told.collect::<Vec<_>>().join("; ")
+    }
+
     /// The names of the headers, in the order of the configuration.
     pub fn header_names(&self) -> impl Iterator<Item = &str> {
         self.headers.iter().map(|header| header.name.as_str())
@@ -170,6 +194,31 @@ impl Credentials {
         &self.warnings
     }
 }
+
+impl Expected {
+    fn is(&self, shown: &[u8]) -> bool {
+        let shown = digest(shown);
+        self.digests.iter().any(|secret| secret.ct_eq(&shown).into())
+    }
+}
+
+/// What a value would be without a slip.
+type Mend = fn(&[u8]) -> Option<Vec<u8>>;
+
+/// What people enter beside the secret itself.
+const SLIPS: [(&str, Mend); 4] = [
+    ("it stands in quotation marks", |given| {
+        let inner = given.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+        inner.or_else(|| given.strip_prefix(b"'").and_then(|rest| rest.strip_suffix(b"'"))).map(<[u8]>::to_vec)
+    }),
+    ("a written line break (\\n, %0A) follows it", |given| {
+        [&b"\\n"[..], b"%0A", b"%0a"].iter().find_map(|end| given.strip_suffix(*end)).map(<[u8]>::to_vec)
+    }),
+    ("the configured secret lacks the word `Bearer ` that stands before it", |given| {
+        given.strip_prefix(b"Bearer ").map(<[u8]>::to_vec)
+    }),
+    ("the word `Bearer ` is missing before it", |given| Some([b"Bearer ", given].concat())),
+];
 
 /// Digests have one length, so a comparison shows nothing of a secret's length.
 fn digest(bytes: &[u8]) -> [u8; 32] {
@@ -221,6 +270,38 @@ mod tests {
         ];
         for (pairs, expected) in cases {
             assert_eq!(both.verify(&shown(pairs)), expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn an_operator_is_told_which_header_and_which_slip() {
+        let both = credentials(&format!("x-key = '{LONG}'\nauthorization = 'Bearer {LONG}'")).unwrap();
+        let bearer = "Bearer a-secret-of-some-length";
+        let cases = [
+            (&[("authorization", bearer)][..], "header x-key is missing; enter it in the platform's integration"),
+            (
+                &[("authorization", LONG), ("x-key", LONG)],
+                "header authorization would be right, but the word `Bearer ` is missing before it",
+            ),
+            (
+                &[("authorization", bearer), ("x-key", bearer)],
+                "header x-key would be right, but the configured secret lacks the word `Bearer ` that stands before it",
+            ),
+            (
+                &[("authorization", bearer), ("x-key", "'a-secret-of-some-length'")],
+                "header x-key would be right, but it stands in quotation marks",
+            ),
+            (
+                &[("authorization", bearer), ("x-key", "a-secret-of-some-length%0A")],
+                "header x-key would be right, but a written line break (\\n, %0A) follows it",
+            ),
+            (
+                &[("authorization", bearer), ("x-key", "hushhush")],
+                "header x-key differs from the configured secret; the value shown has 8 characters",
+            ),
+        ];
+        for (pairs, expected) in cases {
+            assert_eq!(both.explain(&shown(pairs)), expected);
         }
     }
 

@@ -92,7 +92,15 @@ pub trait Listener: Send {
     fn peer(_stream: &Self::Stream) -> Option<IpAddr> {
         None
     }
+    /// Which user is at the other end, where the system vouches for that.
+    fn user(_stream: &Self::Stream) -> Option<LocalUser> {
+        None
+    }
 }
+
+/// A user of this machine, by number; in the extensions of a request that came by a Unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalUser(pub u32);
 
 impl Listener for TcpListener {
     type Stream = TcpStream;
@@ -115,6 +123,10 @@ impl Listener for UnixListener {
     async fn accept(&mut self) -> io::Result<UnixStream> {
         UnixListener::accept(self).await.map(|(stream, _)| stream)
     }
+
+    fn user(stream: &UnixStream) -> Option<LocalUser> {
+        stream.peer_cred().ok().map(|cred| LocalUser(cred.uid()))
+    }
 }
 
 /// Serves until `stop`; then takes no more connections, closes those that rest, and returns when the last request is
@@ -135,7 +147,7 @@ pub async fn serve<L: Listener, H: Handler>(
         let Some(Ok(place)) = server.stop.run_until_cancelled(places.clone().acquire_owned()).await else { break };
         let Some(accepted) = server.stop.run_until_cancelled(listener.accept()).await else { break };
         match accepted {
-            Ok(stream) => server.start(L::peer(&stream), stream, (place, open.token())),
+            Ok(stream) => server.start((L::peer(&stream), L::user(&stream)), stream, (place, open.token())),
             // The client was gone before it was taken.
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -150,7 +162,7 @@ pub async fn serve<L: Listener, H: Handler>(
     while let Ok(place) = places.clone().try_acquire_owned()
         && let Some(Ok(stream)) = listener.accept().now_or_never()
     {
-        server.start(L::peer(&stream), stream, (place, open.token()));
+        server.start((L::peer(&stream), L::user(&stream)), stream, (place, open.token()));
     }
     drop(listener);
     open.close();
@@ -229,18 +241,18 @@ impl Drop for Open {
 
 impl<H: Handler> Server<H> {
     /// Serves a connection in a task of its own, which holds `held` until it is over.
-    fn start<S>(self: &Arc<Self>, peer: Option<IpAddr>, stream: S, held: impl Send + 'static)
+    fn start<S>(self: &Arc<Self>, from: (Option<IpAddr>, Option<LocalUser>), stream: S, held: impl Send + 'static)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let server = self.clone();
         self.runtime.spawn(async move {
-            server.serve(peer, stream).await;
+            server.serve(from, stream).await;
             drop(held);
         });
     }
 
-    async fn serve<S>(&self, peer: Option<IpAddr>, stream: S)
+    async fn serve<S>(&self, (peer, user): (Option<IpAddr>, Option<LocalUser>), stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -249,6 +261,9 @@ impl<H: Handler> Server<H> {
             if let Some(peer) = peer {
                 let client = self.limits.trusted_proxies.client(peer, request.headers());
                 request.extensions_mut().insert(client);
+            }
+            if let Some(user) = user {
+                request.extensions_mut().insert(user);
             }
             let open = Open::new(&activity);
             let (handler, ids, at) = (self.handler.clone(), self.runtime.ids.clone(), self.runtime.now());

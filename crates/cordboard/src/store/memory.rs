@@ -13,8 +13,8 @@ use model::{BotKey, ConversationId, RequestId, Timestamp};
 
 use self::tables::Tables;
 use super::{
-    Accept, Accepted, Blob, Claim, Error, JournalRow, Letter, LetterQuery, Loaded, OutMark, OutOfService, OutboxSeq,
-    Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
+    Accept, Accepted, Blob, Claim, Error, JournalRow, Letter, LetterQuery, Loaded, LogRow, OutMark, OutOfService,
+    OutboxSeq, RecentPage, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
 };
 
 /// Called once before and once after each verb touches the tables. Ready at once by default.
@@ -253,6 +253,14 @@ impl Store for Memory {
 
     fn read_journal(&self, conversation: ConversationId, from: u64, limit: u32) -> Reply<'_, Vec<JournalRow>> {
         self.read(Read::Other, move |tables| tables.read_journal(conversation, from, limit))
+    }
+
+    fn recent(&self, before: u64, limit: u32) -> Reply<'_, RecentPage> {
+        self.read(Read::Other, move |tables| tables.recent(before, limit))
+    }
+
+    fn read_log(&self, after: u64, limit: u32) -> Reply<'_, Vec<LogRow>> {
+        self.read(Read::Other, move |tables| tables.read_log(after, limit))
     }
 
     fn enact(&self, policies: Blob) -> Reply<'_, u32> {

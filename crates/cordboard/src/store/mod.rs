@@ -22,6 +22,7 @@
 //! | `mark_out` | `UPDATE request SET out = 1` and the conversation's `next_due_ms`, never awaited by an answer | the same, batched |
 //! | `sweep` | bounded `DELETE`s of settled rows, oldest first | the same |
 //! | `dead_letters`, `dead_letter`, `bury`, `drop_letter` | plain rows | the same |
+//! | `recent`, `read_log` | the journal's row ids ascend in the order of commits, so activity needs no index of its own | by (at, id), a little behind now, since sequences are not ordered by commit |
 //! | `enact`, `policies` | compare with the newest row of `policies`, insert when it differs | the same, under a lock on the newest row |
 //! | `disable`, `enable`, `out_of_service` | plain rows | the same |
 //! | `unfinished` | range read on `conversation.id` | the same |
@@ -356,6 +357,46 @@ pub struct LetterQuery {
     pub limit: u32,
 }
 
+/// A journal row with its place among those of all conversations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRow {
+    /// Ascends in the order of commits. When the newest rows are swept, their places may be given again.
+    pub place: u64,
+    /// Whose row it is.
+    pub conversation: ConversationId,
+    /// The row.
+    pub row: JournalRow,
+}
+
+/// A conversation, as lists of operators want it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recent {
+    /// The place of its latest journal row.
+    pub place: u64,
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// When it was last touched.
+    pub touched: Timestamp,
+    /// Whether nothing is open any more.
+    pub finished: bool,
+    /// When it next wants to be looked at.
+    pub next_due: Option<Timestamp>,
+    /// Its state.
+    pub state: Blob,
+}
+
+/// Conversations, the latest touched first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecentPage {
+    /// They.
+    pub conversations: Vec<Recent>,
+    /// What to ask for next; nothing when there are no more.
+    pub before: Option<u64>,
+}
+
+/// So many journal rows are looked at for one page of [`Store::recent`]: a reader that takes long holds up checkpoints.
+const RECENT_ROWS_MAX: u32 = 10_000;
+
 /// How much a sweep takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sweep {
@@ -461,6 +502,11 @@ pub trait Store: Send + Sync + 'static {
     fn drop_letter(&self, id: u64) -> Reply<'_, bool>;
     /// Journal rows of a conversation from `from` (inclusive), ascending, at most `limit`.
     fn read_journal(&self, conversation: ConversationId, from: u64, limit: u32) -> Reply<'_, Vec<JournalRow>>;
+    /// Conversations in the order in which they were last touched, the latest first: those whose latest journal row lies
+    /// before a place, at most `limit`, of which 0 means 1. A page may be short, or empty, though there are more.
+    fn recent(&self, before: u64, limit: u32) -> Reply<'_, RecentPage>;
+    /// Journal rows of all conversations after a place, ascending, at most `limit`.
+    fn read_log(&self, after: u64, limit: u32) -> Reply<'_, Vec<LogRow>>;
     /// The number of these policies: that of the newest when they are the same, else a new one, ascending from 1.
     fn enact(&self, policies: Blob) -> Reply<'_, u32>;
     /// The policies of a revision.

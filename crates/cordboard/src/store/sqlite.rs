@@ -36,8 +36,8 @@ use self::reserve::Reserve;
 use self::rows::{Failure, Rows, words};
 use self::writer::{Change, Job, Writer};
 use super::{
-    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, Measures, OutMark,
-    OutOfService, OutboxSeq, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
+    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, Measures, OutMark,
+    OutOfService, OutboxSeq, RecentPage, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
 };
 use crate::observe::metrics::StoreMetrics;
 
@@ -468,6 +468,14 @@ impl Store for Sqlite {
 
     fn read_journal(&self, conversation: ConversationId, from: u64, limit: u32) -> Reply<'_, Vec<JournalRow>> {
         self.read(move |connection| reads::read_journal(connection, conversation, from, limit))
+    }
+
+    fn recent(&self, before: u64, limit: u32) -> Reply<'_, RecentPage> {
+        self.read(move |connection| reads::recent(connection, before, limit))
+    }
+
+    fn read_log(&self, after: u64, limit: u32) -> Reply<'_, Vec<LogRow>> {
+        self.read(move |connection| reads::read_log(connection, after, limit))
     }
 
     fn enact(&self, policies: Blob) -> Reply<'_, u32> {

@@ -6,7 +6,7 @@ use simulator::{Integration, Settings, Simulator};
 use crate::called::{Served, run, text};
 use crate::stopping::gateway_file;
 
-async fn json(arguments: &[&str]) -> Value {
+pub(crate) async fn json(arguments: &[&str]) -> Value {
     let output = run(arguments).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap()

@@ -7,6 +7,8 @@ mod doctor;
 #[cfg(test)]
 mod letters;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod packaging;
 #[cfg(test)]
 mod reloading;

@@ -78,7 +78,6 @@ async fn what_stands_in_the_way_of_a_start_is_said_in_one_line() {
         ("127.0.0.1:0\"\ndata_dir = \"data\"", "192.0.2.1:80\"\ndata_dir = \"other\"".to_owned()),
         ("data_dir = \"data\"", "data_dir = \"file\"".to_owned()),
         ("data_dir = \"data\"", "data_dir = \"/proc/cordboard\"".to_owned()),
-        ("data_dir = \"data\"", format!("data_dir = \"{}\"", "long/".repeat(30))),
         ("\"simulated-secret\"", "\"${file:secret}\"".to_owned()),
     ];
     let mut said = String::new();

@@ -35,6 +35,8 @@ enum Verb {
     DropLetter(u64),
     ReadJournal(ConversationId, u64, u32),
     Conversations(u32),
+    Recent(u64, u32),
+    ReadLog(u64, u32),
 }
 
 /// What is compared: all of an answer, but of damage only that it is damage.
@@ -95,6 +97,21 @@ fn ask(store: &dyn Store, verb: Verb) -> BoxFuture<'_, String> {
             })
             .boxed(),
         Verb::Conversations(limit) => store.conversations(limit).map(words).boxed(),
+        Verb::Recent(before, limit) => store
+            .recent(before, limit)
+            .map(|answer| {
+                let states: String =
+                    answer.iter().flat_map(|page| &page.conversations).map(|recent| shown(&recent.state)).collect();
+                words(answer) + &states
+            })
+            .boxed(),
+        Verb::ReadLog(after, limit) => store
+            .read_log(after, limit)
+            .map(|answer| {
+                let payloads: String = answer.iter().flatten().map(|found| shown(&found.row.payload)).collect();
+                words(answer) + &payloads
+            })
+            .boxed(),
     }
 }
 
@@ -249,7 +266,7 @@ impl Dice {
 
     fn read(&mut self) -> Verb {
         let limit = u32::try_from(self.below(6)).unwrap();
-        match self.below(10) {
+        match self.below(12) {
             0 => Verb::Find(self.key()),
             1 => Verb::Find(key(u8::try_from(self.below(CONVERSATIONS)).unwrap())),
             2 | 3 => Verb::Load(self.conversation()),
@@ -257,6 +274,8 @@ impl Dice {
             6 => Verb::NextDue(self.time()),
             7 => Verb::ReplyFor(self.key()),
             8 => Verb::ReadJournal(self.conversation(), self.below(30), limit),
+            9 => Verb::Recent(self.below(400), limit),
+            10 => Verb::ReadLog(self.below(400), limit),
             _ => Verb::DeadLetter(self.below(LETTERS)),
         }
     }
@@ -266,6 +285,8 @@ impl Dice {
 async fn all(store: &dyn Store, us: Replica) -> Vec<String> {
     let mut verbs = vec![
         Verb::Conversations(100),
+        Verb::Recent(u64::MAX, 100),
+        Verb::ReadLog(0, 10_000),
         Verb::DeadLetters(LetterQuery::default()),
         Verb::Due(us, at(1_000_000), 100),
         Verb::NextDue(at(0)),

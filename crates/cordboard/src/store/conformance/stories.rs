@@ -1,6 +1,8 @@
 //! The contract of each verb, told on both stores.
 
-use super::super::{Accepted, Error, LetterQuery, Loaded, OutOfService, Request, Started, Sweep, Swept};
+use super::super::{
+    Accepted, Error, LetterQuery, Loaded, LogRow, OutOfService, RecentPage, Request, Started, Sweep, Swept,
+};
 use super::*;
 
 macro_rules! on_every_store {
@@ -39,6 +41,7 @@ on_every_store!(
     a_step_that_contradicts_the_store_is_damage_and_stores_nothing,
     letters_are_buried_once_listed_and_dropped,
     the_journal_is_read_in_pieces,
+    conversations_are_listed_by_their_latest_step,
     a_sweep_takes_old_requests_but_no_open_entry,
     a_sweep_takes_finished_conversations_with_all_that_is_theirs,
     a_failing_step_is_skipped_alone,
@@ -395,6 +398,30 @@ async fn the_journal_is_read_in_pieces(subject: Subject) {
         let rows = subject.store().read_journal(ConversationId(1), from, limit).await.unwrap();
         assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), expected, "{limit} from {from}");
     }
+}
+
+async fn conversations_are_listed_by_their_latest_step(subject: Subject) {
+    let us = subject.start().await;
+    let store = subject.store();
+    assert_eq!(store.recent(u64::MAX, 9).await, Ok(RecentPage::default()));
+    for (id, version) in [(1, 0), (2, 0), (3, 0), (1, 1), (2, 1), (1, 2)] {
+        commit(&subject, Step { next_due: Some(at(id)), finished: id == 3, ..step(us, id, version) }).await;
+    }
+    let ids = |page: &RecentPage| page.conversations.iter().map(|recent| recent.conversation.0).collect::<Vec<_>>();
+    let first = store.recent(u64::MAX, 2).await.unwrap();
+    assert_eq!(ids(&first), [1, 2]);
+    assert_eq!(first.conversations[0].state, load(&subject, 1).await.state);
+    assert_eq!((first.conversations[0].touched, first.conversations[0].next_due), (at(2), Some(at(1))));
+    let second = store.recent(first.before.unwrap(), 2).await.unwrap();
+    assert_eq!((ids(&second), second.before, second.conversations[0].finished), (vec![3], None, true));
+
+    let log = store.read_log(0, 4).await.unwrap();
+    let read = |log: &[LogRow]| log.iter().map(|found| (found.conversation.0, found.row.seq)).collect::<Vec<_>>();
+    assert_eq!(read(&log), [(1, 1), (2, 1), (3, 1), (1, 2)]);
+    let rest = store.read_log(log[3].place, 9).await.unwrap();
+    assert_eq!(read(&rest), [(2, 2), (1, 3)]);
+    assert_eq!(rest[1].place, first.conversations[0].place, "the newest row of all is that of the latest conversation");
+    assert_eq!(store.read_log(u64::MAX, 9).await, Ok(Vec::new()));
 }
 
 async fn a_sweep_takes_old_requests_but_no_open_entry(subject: Subject) {

@@ -9,8 +9,9 @@ use std::ops::Bound;
 use model::{BotKey, ConversationId, RequestId, Timestamp};
 
 use super::super::{
-    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, OpenEntry, OutMark,
-    OutOfService, OutboxRow, OutboxSeq, Replica, Request, Step, Sweep, Swept, letter_limit, well_formed,
+    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, OpenEntry, OutMark,
+    OutOfService, OutboxRow, OutboxSeq, RECENT_ROWS_MAX, Recent, RecentPage, Replica, Request, Step, Sweep, Swept,
+    letter_limit, well_formed,
 };
 
 struct Conversation {
@@ -47,6 +48,8 @@ pub(super) struct Tables {
     live: BTreeSet<(ConversationId, RequestId)>,
     outbox: BTreeMap<(ConversationId, OutboxSeq), OutboxRow>,
     journal: BTreeMap<(ConversationId, u64), JournalRow>,
+    /// The journal's rows in the order of their commits.
+    log: BTreeMap<u64, (ConversationId, u64)>,
     letters: BTreeMap<u64, Letter>,
     policies: BTreeMap<u32, Blob>,
     out_of_service: BTreeMap<BotKey, OutOfService>,
@@ -256,6 +259,8 @@ impl Tables {
             self.letters.remove(redriven);
         }
         self.journal.insert((id, step.journal.seq), step.journal.clone());
+        let place = self.log.last_key_value().map_or(1, |(place, _)| place + 1);
+        self.log.insert(place, (id, step.journal.seq));
     }
 
     fn write_seals(&mut self, step: &Step) {
@@ -394,6 +399,7 @@ impl Tables {
         self.legs.retain(|_, conversation| *conversation != id);
         let before = self.journal.len();
         self.journal.retain(|(conversation, _), _| *conversation != id);
+        self.log.retain(|_, (conversation, _)| *conversation != id);
         before - self.journal.len()
     }
 
@@ -417,6 +423,35 @@ impl Tables {
     pub(super) fn read_journal(&self, conversation: ConversationId, from: u64, limit: u32) -> Vec<JournalRow> {
         let rows = self.journal.range((conversation, from)..=(conversation, u64::MAX));
         rows.map(|(_, row)| row.clone()).take(limit as usize).collect()
+    }
+
+    pub(super) fn recent(&self, before: u64, limit: u32) -> RecentPage {
+        let mut page = RecentPage::default();
+        for (looked, (place, (id, seq))) in (1..).zip(self.log.range(..before).rev()) {
+            if let Some(row) = self.conversations.get(id).filter(|row| row.version == *seq) {
+                page.conversations.push(Recent {
+                    place: *place,
+                    conversation: *id,
+                    touched: row.touched,
+                    finished: row.finished,
+                    next_due: row.next_due,
+                    state: row.state.clone(),
+                });
+            }
+            if page.conversations.len() >= limit as usize || looked >= RECENT_ROWS_MAX {
+                page.before = Some(*place);
+                break;
+            }
+        }
+        page
+    }
+
+    pub(super) fn read_log(&self, after: u64, limit: u32) -> Vec<LogRow> {
+        let later = self.log.range(after.saturating_add(1)..);
+        let rows = later.filter_map(|(place, at)| {
+            Some(LogRow { place: *place, conversation: at.0, row: self.journal.get(at)?.clone() })
+        });
+        rows.take(limit as usize).collect()
     }
 
     pub(super) fn enact(&mut self, policies: Blob) -> u32 {

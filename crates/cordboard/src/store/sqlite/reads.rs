@@ -8,8 +8,8 @@ use model::{BotKey, ConversationId, RequestId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::{
-    Blob, Claim, JournalRow, Key, Letter, LetterQuery, Loaded, OpenEntry, OutOfService, OutboxRow, OutboxSeq, Replica,
-    Request, letter_limit,
+    Blob, Claim, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, OpenEntry, OutOfService, OutboxRow, OutboxSeq,
+    RECENT_ROWS_MAX, Recent, RecentPage, Replica, Request, letter_limit,
 };
 use super::rows::{number, place};
 
@@ -156,6 +156,51 @@ pub(super) fn read_journal(
     )?;
     let from = i64::try_from(from).unwrap_or(i64::MAX);
     statement.query_map(params![place(id), from, limit], journal_row)?.collect()
+}
+
+/// Backwards along the journal: a row is its conversation's latest when it made the version that is stored.
+pub(super) fn recent(connection: &mut Connection, before: u64, limit: u32) -> Found<RecentPage> {
+    let transaction = connection.transaction()?;
+    let mut latest = transaction
+        .prepare_cached("SELECT id, conversation, seq, at_ms FROM journal WHERE id < ?1 ORDER BY id DESC LIMIT ?2")?;
+    let mut made = transaction
+        .prepare_cached("SELECT finished, next_due_ms, state FROM conversation WHERE id = ?1 AND version = ?2")?;
+    let before = i64::try_from(before).unwrap_or(i64::MAX);
+    let mut rows = latest.query(params![before, RECENT_ROWS_MAX])?;
+    let (mut page, mut looked) = (RecentPage::default(), 0);
+    while let Some(row) = rows.next()? {
+        looked += 1;
+        let (place, id, seq): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let touched = Timestamp(row.get(3)?);
+        let found = made.query_row([id, seq], |made| {
+            Ok(Recent {
+                place: place.cast_unsigned(),
+                conversation: ConversationId(id.cast_unsigned()),
+                touched,
+                finished: made.get(0)?,
+                next_due: made.get::<_, Option<i64>>(1)?.map(Timestamp),
+                state: blob(made, 2)?,
+            })
+        });
+        page.conversations.extend(found.optional()?);
+        if page.conversations.len() >= limit as usize || looked >= RECENT_ROWS_MAX {
+            page.before = Some(place.cast_unsigned());
+            break;
+        }
+    }
+    Ok(page)
+}
+
+pub(super) fn read_log(connection: &Connection, after: u64, limit: u32) -> Found<Vec<LogRow>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, cause_seq, schema_version, policy_revision, retention_class, at_ms, trace, payload, id, conversation
+         FROM journal WHERE id > ?1 ORDER BY id LIMIT ?2",
+    )?;
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let row = |row: &Row<'_>| {
+        Ok(LogRow { place: number(row, 8)?, conversation: conversation(row, 9)?, row: journal_row(row)? })
+    };
+    statement.query_map(params![after, limit], row)?.collect()
 }
 
 pub(super) fn conversations(connection: &Connection, limit: u32) -> Found<Vec<ConversationId>> {
