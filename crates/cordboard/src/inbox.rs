@@ -281,11 +281,16 @@ impl Shared {
             correlation: arrival.correlation,
             open_event: None,
         };
-        self.enqueue(conversation, key, Queued { accept: Some(accept), ..Queued::event(Event::Said(Box::new(said))) });
+        let queued = Queued { accept: Some(accept), ..Queued::event(Event::Said(Box::new(said))) };
+        let idle = self.queue(conversation, key, queued);
         if !is_awaited {
             // The client was gone before anybody could be told. Its message counts, and its answer goes another way.
             self.tell_conversation(conversation, Event::ReplyAborted { request });
             self.slots.response_ended(conversation);
+        }
+        if let Some(slot) = idle {
+            // This task has nothing else to do, so the conversation needs none of its own.
+            self.drive(slot).await;
         }
     }
 

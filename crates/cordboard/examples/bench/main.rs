@@ -158,7 +158,10 @@ fn main() -> Result<(), Failure> {
     let (Some(binary), Some(extent)) = (rest.next(), Extent::named(rest.next().unwrap_or_default())) else {
         return Err("bench BINARY [--quick | --long | --smoke] [--json] [--case=KEY]".into());
     };
-    let extent = Extent { only: only.map(str::to_owned), ..extent };
+    let extent = match only {
+        Some(only) => Extent { only: Some(only.to_owned()), connections: vec![64], ..extent },
+        None => extent,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let findings = runtime.block_on(async { Bench::start(Path::new(binary), extent).await?.run().await })?;
     if json {

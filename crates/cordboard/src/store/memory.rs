@@ -9,12 +9,12 @@ mod tables;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
-use model::{ConversationId, RequestId, Timestamp};
+use model::{ConversationId, Timestamp};
 
 use self::tables::Tables;
 use super::{
-    Accept, Accepted, Claim, Error, JournalRow, Letter, LetterQuery, Loaded, OutMark, OutboxSeq, Replica, Reply,
-    Request, Started, Step, Store, Sweep, Swept,
+    Accept, Accepted, Claim, Error, JournalRow, Letter, LetterQuery, Loaded, Out, OutboxSeq, Replica, Reply, Request,
+    Started, Step, Store, Sweep, Swept,
 };
 
 /// Called once before and once after each verb touches the tables. Ready at once by default.
@@ -215,9 +215,9 @@ impl Store for Memory {
         self.read(Read::ReplyFor, move |tables| tables.reply_for(key))
     }
 
-    fn mark_out(&self, request: RequestId, mark: Option<OutMark>) -> Reply<'_, ()> {
+    fn mark_out(&self, outs: Vec<Out>) -> Reply<'_, ()> {
         self.write(Write::MarkOut, move |tables| {
-            tables.mark_out(request, mark);
+            outs.iter().for_each(|out| tables.mark_out(*out));
             Ok(())
         })
     }

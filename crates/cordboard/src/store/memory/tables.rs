@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{ConversationId, RequestId, Timestamp};
 
 use super::super::{
-    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, OpenEntry, OutMark, OutboxRow,
+    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, OpenEntry, Out, OutboxRow,
     OutboxSeq, Replica, Request, Step, Sweep, Swept, letter_limit, well_formed,
 };
 
@@ -336,7 +336,7 @@ impl Tables {
         Some(request(*id, self.requests.get(id)?))
     }
 
-    pub(super) fn mark_out(&mut self, id: RequestId, mark: Option<OutMark>) {
+    pub(super) fn mark_out(&mut self, Out { request: id, mark }: Out) {
         if let Some(mark) = mark
             && let Some(row) = self.conversations.get_mut(&mark.conversation).filter(|row| row.version == mark.version)
         {
