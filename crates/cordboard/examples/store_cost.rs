@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use cordboard::store::sqlite::{Settings, Sqlite};
 use cordboard::store::{
-    Accept, Blob, Claim, JournalRow, Key, OutboxRow, OutboxSeq, Replica, Seal, SealedAs, Settle, Step, Store,
+    Accept, Blob, Claim, JournalRow, Key, Out, OutboxRow, OutboxSeq, Replica, Seal, SealedAs, Settle, Step, Store,
 };
 use model::{ConversationId, RequestId, Timestamp};
 
@@ -114,7 +114,7 @@ async fn commit_until(
         } else {
             store.commit(acknowledge(us, id, 2 * round, round, request)).await?;
             store.commit(answer(us, id, 2 * round + 1, round, request)).await?;
-            store.mark_out(request, None).await?;
+            store.mark_out(vec![Out { request, mark: None }]).await?;
         }
         made += 1;
         done.fetch_add(1, Ordering::Relaxed);

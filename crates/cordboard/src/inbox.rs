@@ -295,11 +295,15 @@ impl Shared {
             open_event: None,
         };
         let said = Queued::event(Event::Said(Box::new(said)));
-        self.enqueue(conversation, key, Queued { accept: Some(accept), trace: arrival.trace, ..said });
+        let idle = self.queue(conversation, key, Queued { accept: Some(accept), trace: arrival.trace, ..said });
         if !is_awaited {
             // The client was gone before anybody could be told. Its message counts, and its answer goes another way.
             self.tell_conversation(conversation, Event::ReplyAborted { request });
             self.slots.response_ended(conversation);
+        }
+        if let Some(slot) = idle {
+            // This task has nothing else to do, so the conversation needs none of its own.
+            self.drive(slot).await;
         }
     }
 

@@ -98,6 +98,15 @@ fn requests(out: &[(RequestId, Timestamp)]) -> Vec<RequestId> {
 #[derive(Default)]
 pub(crate) struct Slots {
     inner: Mutex<SlotTable>,
+    noting: Mutex<Noting>,
+}
+
+/// Replies that left and of which the store does not know yet.
+#[derive(Default)]
+struct Noting {
+    waiting: Vec<(store::Out, Option<Arc<Slot>>)>,
+    /// Whether a task looks after them.
+    running: bool,
 }
 
 /// What is on its way out of the conversations in memory.
@@ -172,6 +181,10 @@ impl Held {
 impl Slots {
     fn lock(&self) -> MutexGuard<'_, SlotTable> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn noting(&self) -> MutexGuard<'_, Noting> {
+        self.noting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All conversations in memory, ascending.
@@ -332,31 +345,41 @@ impl Shared {
     }
 
     pub(crate) fn enqueue_in(self: &Arc<Self>, slot: &Arc<Slot>, queued: Queued) {
+        if let Some(idle) = self.queue_in(slot.clone(), queued) {
+            self.start_driving(idle);
+        }
+    }
+
+    /// Queues something; the slot when whoever queued it must see to it that the conversation is driven.
+    #[must_use]
+    pub(crate) fn queue(&self, conversation: ConversationId, key: Key, queued: Queued) -> Option<Arc<Slot>> {
+        self.queue_in(self.slots.insert(conversation, key, false), queued)
+    }
+
+    fn queue_in(&self, slot: Arc<Slot>, queued: Queued) -> Option<Arc<Slot>> {
         let mut inner = slot.lock();
         if inner.retired {
             drop(inner);
-            self.slots.remove(slot, &self.timers);
-            return self.enqueue(slot.id, slot.key, queued);
+            self.slots.remove(&slot, &self.timers);
+            return self.queue(slot.id, slot.key, queued);
         }
         if queued.is_from_outside() && inner.queue.len() >= self.limits.queued_events_max {
             drop(inner);
             self.not_stored(queued);
-            return;
+            return None;
         }
         if queued.is_from_outside() && inner.put_off > 0 {
             slot.wanted.notify_one();
         }
         inner.queue.push_back(queued);
-        self.drive_if_idle(slot, inner);
+        let was_running = std::mem::replace(&mut inner.running, true);
+        drop(inner);
+        (!was_running).then_some(slot)
     }
 
-    fn drive_if_idle(self: &Arc<Self>, slot: &Arc<Slot>, mut inner: MutexGuard<'_, SlotInner>) {
-        if !inner.running {
-            inner.running = true;
-            drop(inner);
-            let (shared, slot) = (self.clone(), slot.clone());
-            self.runtime.spawn(async move { shared.drive(slot).await });
-        }
+    fn start_driving(self: &Arc<Self>, slot: Arc<Slot>) {
+        let shared = self.clone();
+        self.runtime.spawn(async move { shared.drive(slot).await });
     }
 
     /// Tells a conversation that is in memory something. One that is not learns it from the store when it is loaded.
@@ -379,9 +402,7 @@ impl Shared {
     /// A reply is out. It is noted in the store, awaited by nobody; a step is made of it only when something waits for it.
     pub(crate) fn reply_out(self: &Arc<Self>, conversation: ConversationId, request: RequestId) {
         let Some(slot) = self.slots.get(conversation) else {
-            let shared = self.clone();
-            self.runtime.spawn(async move { shared.mark_out(request, None).await });
-            return;
+            return self.note_out(store::Out { request, mark: None }, None);
         };
         let mut inner = slot.lock();
         inner.out.push((request, self.runtime.now()));
@@ -398,33 +419,58 @@ impl Shared {
         if let Some(mark) = &mark {
             self.timers.set(conversation, mark.next_due);
         }
-        if matters {
-            self.drive_if_idle(&slot, inner);
-        } else {
-            drop(inner);
+        let drives = matters && !std::mem::replace(&mut inner.running, true);
+        drop(inner);
+        if drives {
+            self.start_driving(slot.clone());
         }
-        let shared = self.clone();
-        self.runtime.spawn(async move {
-            shared.mark_out(request, mark).await;
-            let mut inner = slot.lock();
-            inner.unmarked = inner.unmarked.saturating_sub(1);
-        });
+        self.note_out(store::Out { request, mark }, Some(slot));
     }
 
-    async fn mark_out(&self, request: RequestId, mark: Option<store::OutMark>) {
+    /// Notes in the store that a reply left. Those that leave while a note is under way share the next one.
+    fn note_out(self: &Arc<Self>, out: store::Out, slot: Option<Arc<Slot>>) {
+        let mut noting = self.slots.noting();
+        noting.waiting.push((out, slot));
+        if !std::mem::replace(&mut noting.running, true) {
+            drop(noting);
+            let shared = self.clone();
+            self.runtime.spawn(async move { while shared.note_outs().await {} });
+        }
+    }
+
+    /// One note; false when nothing is left to be noted.
+    async fn note_outs(&self) -> bool {
         self.runtime.point("mark_out").await;
+        let noted = {
+            let mut noting = self.slots.noting();
+            noting.running = !noting.waiting.is_empty();
+            std::mem::take(&mut noting.waiting)
+        };
+        if noted.is_empty() {
+            return false;
+        }
+        self.tell_store_of_outs(noted.iter().map(|(out, _)| *out).collect()).await;
+        for slot in noted.iter().filter_map(|(_, slot)| slot.as_ref()) {
+            let mut inner = slot.lock();
+            inner.unmarked = inner.unmarked.saturating_sub(1);
+        }
+        true
+    }
+
+    async fn tell_store_of_outs(&self, outs: Vec<store::Out>) {
         for attempt in 1..=MARK_OUT_ATTEMPTS_MAX {
-            let Err(error) = self.store.mark_out(request, mark).await else { return };
+            let Err(error) = self.store.mark_out(outs.clone()).await else { return };
             if attempt == MARK_OUT_ATTEMPTS_MAX || self.is_stopped() {
-                // The reply counts as in doubt after a restart, no more.
-                tracing::debug!(%error, %request, "a reply that left could not be noted");
+                // The replies count as in doubt after a restart, no more.
+                tracing::debug!(%error, "replies that left could not be noted");
                 return;
             }
             self.sending.rest(STORE_PAUSE_MS << attempt).await;
         }
     }
 
-    async fn drive(self: Arc<Self>, slot: Arc<Slot>) {
+    /// Takes step after step until nothing is left to be told. Only by whoever set the slot running.
+    pub(crate) async fn drive(self: Arc<Self>, slot: Arc<Slot>) {
         while let Some(batch) = slot.take() {
             self.runtime.point("drive").await;
             self.run(&slot, batch).await;

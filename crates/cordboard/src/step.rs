@@ -65,25 +65,31 @@ struct Draft<'a> {
 }
 
 impl Shared {
-    pub(crate) fn prepare(&self, slot: &Arc<Slot>, held: Held, batch: Vec<Queued>) -> Result<Prepared, Unprepared> {
+    pub(crate) fn prepare(&self, slot: &Arc<Slot>, held: Held, mut batch: Vec<Queued>) -> Result<Prepared, Unprepared> {
+        // Lent to the core, which wants them in a row, and given back: a batch may be prepared again.
+        let lend = |event: &mut Event| std::mem::replace(event, Event::TimePassed);
+        let events: Vec<Event> = batch.iter_mut().filter_map(|queued| queued.event.as_mut()).map(lend).collect();
         // Core, connectors and engines are pure here, so one that panics leaves nothing half done.
-        match catch_unwind(AssertUnwindSafe(|| self.draft(slot, held, &batch))) {
+        let drafted = catch_unwind(AssertUnwindSafe(|| self.draft(slot, held, &batch, &events)));
+        for (lent, event) in batch.iter_mut().filter_map(|queued| queued.event.as_mut()).zip(events) {
+            *lent = event;
+        }
+        match drafted {
             Ok(Some((step, after))) => Ok(Prepared { step, batch, after }),
             Ok(None) | Err(_) => Err(Unprepared { batch }),
         }
     }
 
     /// The transaction; nothing when the state would be too large.
-    fn draft(&self, slot: &Slot, held: Held, batch: &[Queued]) -> Option<(Step, After)> {
+    fn draft(&self, slot: &Slot, held: Held, batch: &[Queued], events: &[Event]) -> Option<(Step, After)> {
         let roster = self.roster();
-        let events: Vec<Event> = batch.iter().filter_map(|queued| queued.event.clone()).collect();
         let now = self.runtime.now().max(held.state.now);
         let Held { version, state, next_seq, sealed, trace } = held;
         let within = batch.iter().find_map(|queued| queued.trace).or(trace);
         let span = self.begin(within);
         let trace = span.as_ref().map(|span| span.trace).or(within);
         let first_new_leg = state.next_leg;
-        let (state, effects) = apply(&roster.policies, state, &events, now);
+        let (state, effects) = apply(&roster.policies, state, events, now);
         let mut draft = Draft {
             shared: self,
             slot,
@@ -106,13 +112,13 @@ impl Shared {
             state,
         };
         draft.step.journal.trace = trace.map(Trace::id_bytes);
-        draft.take_in(batch);
+        draft.take_in(batch, events);
         for effect in &effects {
             draft.effect(effect);
         }
         draft.redrive(batch);
-        draft.count_turns(&events);
-        draft.finish(first_new_leg, &events, &effects)
+        draft.count_turns(events);
+        draft.finish(first_new_leg, events, &effects)
     }
 }
 
@@ -149,17 +155,19 @@ fn empty_step(slot: &Slot, owner: store::Replica, version: u64, policy_revision:
 }
 
 impl Draft<'_> {
-    /// What the events bring with them.
-    fn take_in(&mut self, batch: &[Queued]) {
+    /// What the events say and bring with them.
+    fn take_in(&mut self, batch: &[Queued], events: &[Event]) {
+        for event in events {
+            if let Event::ReplyOut { request, .. } = event {
+                self.step.out.push(*request);
+            }
+        }
         for queued in batch {
             self.step.accepts.extend(queued.accept.clone());
             self.step.inbox_done.extend(queued.open_entry);
             self.step.letters.extend(queued.letter.clone());
             if let Some(seq) = queued.settle {
                 self.settle(seq);
-            }
-            if let Some(Event::ReplyOut { request, .. }) = &queued.event {
-                self.step.out.push(*request);
             }
             if let Some(accept) = queued.accept.as_ref().filter(|_| queued.told.is_some()) {
                 // Whoever waits for it is told by us, not by a sealed reply.
@@ -293,7 +301,7 @@ impl Draft<'_> {
         let claim =
             place.is_some().then(|| Claim { by: self.shared.replica, until: self.now + self.shared.limits.lease_ms });
         let attempt = u32::from(claim.is_some());
-        self.step.outbox_add.push(OutboxRow { seq, lane, item: Blob::clear(&item.encode()), due, attempt, claim });
+        self.step.outbox_add.push(OutboxRow { seq, lane, item: Blob::clear_of(item.encode()), due, attempt, claim });
         self.after.rows.push(LaneRow::new(seq, item, due, attempt, place));
     }
 
@@ -393,10 +401,10 @@ impl Draft<'_> {
         if state.len() > self.shared.limits.state_max_bytes {
             return None;
         }
-        self.step.state = Blob::clear(&state);
+        self.step.state = Blob::clear_of(state);
         self.step.next_due = self.state.next_due();
         self.step.finished = self.state.is_finished();
-        self.step.journal.payload = Blob::clear(&stored::encode_journal(events, effects));
+        self.step.journal.payload = Blob::clear_of(stored::encode_journal(events, effects));
         self.after.held.state = self.state;
         self.after.held.next_seq = self.next_seq;
         Some((self.step, self.after))

@@ -45,7 +45,8 @@ impl Gateway {
 
 fn serve(binary: &Path, folder: &Path) -> Command {
     let mut command = Command::new(binary);
-    command.arg("serve").arg("--config").arg(folder.join("cordboard.toml"));
+    // That it is ready is told so often here that it hides what is wrong.
+    command.env("CORDBOARD_LOG", "warn").arg("serve").arg("--config").arg(folder.join("cordboard.toml"));
     command
 }
 

@@ -45,7 +45,7 @@ pub(super) struct Life {
     pub(super) stored_mb: f64,
     pub(super) first_2xx_s: Vec<f64>,
     /// On the store that holds all those.
-    pub(super) full: Table,
+    pub(super) full: Vec<Table>,
 }
 
 /// Everything that was found.
@@ -145,7 +145,9 @@ impl Findings {
         }
         let Some(life) = &self.life else { return Ok(to) };
         writeln!(to, "\nWith {} conversations stored already:", life.stored)?;
-        life.full.markdown(&mut to)?;
+        for table in &life.full {
+            table.markdown(&mut to)?;
+        }
         writeln!(to, "\n| Memory, start, disk | |\n|---|---|")?;
         writeln!(to, "| resident, idle | {:.0} MB |", life.idle_mb)?;
         writeln!(to, "| resident with {} open conversations | {:.0} MB |", life.open, life.open_mb)?;

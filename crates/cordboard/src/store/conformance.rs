@@ -54,7 +54,7 @@ impl Subject {
 }
 
 fn open(folder: &Path) -> Sqlite {
-    let settings = Settings { disk_reserve_mb: 0, checkpoint_jobs: 20, ..Settings::new(folder) };
+    let settings = Settings { disk_reserve_mb: 0, company_ms: 0, checkpoint_jobs: 20, ..Settings::new(folder) };
     Sqlite::open(&settings).unwrap()
 }
 

@@ -9,11 +9,11 @@ mod tables;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
-use model::{BotKey, ConversationId, RequestId, Timestamp};
+use model::{BotKey, ConversationId, Timestamp};
 
 use self::tables::Tables;
 use super::{
-    Accept, Accepted, Blob, Claim, Error, JournalRow, Letter, LetterQuery, Loaded, LogRow, OutMark, OutOfService,
+    Accept, Accepted, Blob, Claim, Error, JournalRow, Letter, LetterQuery, Loaded, LogRow, Out, OutOfService,
     OutboxSeq, RecentPage, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
 };
 
@@ -221,9 +221,9 @@ impl Store for Memory {
         self.read(Read::ReplyFor, move |tables| tables.reply_for(key))
     }
 
-    fn mark_out(&self, request: RequestId, mark: Option<OutMark>) -> Reply<'_, ()> {
+    fn mark_out(&self, outs: Vec<Out>) -> Reply<'_, ()> {
         self.write(Write::MarkOut, move |tables| {
-            tables.mark_out(request, mark);
+            outs.iter().for_each(|out| tables.mark_out(*out));
             Ok(())
         })
     }

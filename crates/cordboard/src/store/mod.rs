@@ -71,6 +71,13 @@ impl Blob {
         Self(bytes.into())
     }
 
+    /// The same, of bytes that are not needed any more.
+    #[must_use]
+    pub fn clear_of(mut payload: Vec<u8>) -> Self {
+        payload.insert(0, 0);
+        Self(payload.into())
+    }
+
     /// The payload, or nothing when the format byte is unknown or missing.
     #[must_use]
     pub fn payload(&self) -> Option<Bytes> {
@@ -337,6 +344,15 @@ pub struct Loaded {
     pub owner: Option<Replica>,
 }
 
+/// A reply that left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Out {
+    /// The request that it answers.
+    pub request: RequestId,
+    /// What it means for the conversation, when no step will say so.
+    pub mark: Option<OutMark>,
+}
+
 /// What a reply that left means for its conversation: a window in which it might have been lost needs no look any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutMark {
@@ -485,9 +501,9 @@ pub trait Store: Send + Sync + 'static {
     fn release(&self, conversation: ConversationId, seq: OutboxSeq, due: Timestamp, uncount: bool) -> Reply<'_, ()>;
     /// The request stored under a deduplication key.
     fn reply_for(&self, key: Key) -> Reply<'_, Option<Request>>;
-    /// Notes that a sealed reply left. Nobody's answer waits for this. With a mark, the conversation's next due time is
-    /// set too, unless its version moved on.
-    fn mark_out(&self, request: RequestId, mark: Option<OutMark>) -> Reply<'_, ()>;
+    /// Notes that sealed replies left. Nobody's answer waits for this, so it may wait for another write to share its
+    /// commit. With a mark, the conversation's next due time is set too, unless its version moved on.
+    fn mark_out(&self, outs: Vec<Out>) -> Reply<'_, ()>;
     /// Deletes what is over, a bounded amount. Requests go in the order of their ids, up to the first that is too young;
     /// one whose entry is open stays. A conversation with a live outbox row or an open entry stays, finished or not.
     fn sweep(&self, sweep: Sweep) -> Reply<'_, Swept>;

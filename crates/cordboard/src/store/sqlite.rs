@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use model::{BotKey, ConversationId, RequestId, Timestamp};
+use model::{BotKey, ConversationId, Timestamp};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
@@ -34,9 +34,9 @@ use self::checkpoint::Checkpointer;
 pub use self::look::{Found, Resting, look};
 use self::reserve::Reserve;
 use self::rows::{Failure, Rows, words};
-use self::writer::{Change, Job, Writer};
+use self::writer::{Change, Job, Urgency, Writer};
 use super::{
-    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, Measures, OutMark,
+    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, Measures, Out,
     OutOfService, OutboxSeq, RecentPage, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
 };
 use crate::observe::metrics::StoreMetrics;
@@ -57,6 +57,8 @@ pub struct Settings {
     pub queue_max: usize,
     /// How many writes share one commit at most.
     pub batch_max: usize,
+    /// How long a write that nobody waits for waits for another to share its commit.
+    pub company_ms: u64,
     /// How many threads read.
     pub readers: usize,
     /// A checkpoint after so many writes,
@@ -81,6 +83,7 @@ impl Settings {
             folder: folder.to_owned(),
             queue_max: 4_096,
             batch_max: 256,
+            company_ms: 10,
             readers: 2,
             checkpoint_jobs: 1_000,
             checkpoint_ms: 500,
@@ -247,6 +250,7 @@ impl Sqlite {
             connection,
             queue,
             batch_max: settings.batch_max,
+            company: Duration::from_millis(settings.company_ms),
             checkpoint_jobs: settings.checkpoint_jobs,
             checkpointer,
             shared: Arc::clone(&shared),
@@ -277,10 +281,18 @@ impl Sqlite {
     fn write<T, F>(&self, takes_input: bool, change: F) -> Reply<'_, T>
     where
         T: Send + 'static,
-        F: Fn(&Rows<'_>) -> Result<T, Failure> + Send + 'static,
+        F: Fn(&Rows<'_, '_>) -> Result<T, Failure> + Send + 'static,
+    {
+        self.write_as(if takes_input { Urgency::Input } else { Urgency::Usual }, change)
+    }
+
+    fn write_as<T, F>(&self, urgency: Urgency, change: F) -> Reply<'_, T>
+    where
+        T: Send + 'static,
+        F: Fn(&Rows<'_, '_>) -> Result<T, Failure> + Send + 'static,
     {
         Box::pin(async move {
-            let (job, answer) = Change::new(takes_input, change);
+            let (job, answer) = Change::new(urgency, change);
             let queue = self.writes.as_ref().ok_or_else(closed)?;
             queue.try_send(Box::new(job)).map_err(|error| refused(&error))?;
             answer.await.unwrap_or_else(|_| Err(Error::Unknown("the writer stopped".into())))
@@ -442,8 +454,8 @@ impl Store for Sqlite {
         self.read(move |connection| reads::reply_for(connection, key))
     }
 
-    fn mark_out(&self, request: RequestId, mark: Option<OutMark>) -> Reply<'_, ()> {
-        self.write(false, move |rows| rows.mark_out(request, mark))
+    fn mark_out(&self, outs: Vec<Out>) -> Reply<'_, ()> {
+        self.write_as(Urgency::InCompany, move |rows| outs.iter().try_for_each(|out| rows.mark_out(*out)))
     }
 
     fn sweep(&self, sweep: Sweep) -> Reply<'_, Swept> {

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use super::super::{Error, LetterQuery, OutMark, Sweep};
+use super::super::{Error, LetterQuery, Out, OutMark, Sweep};
 use super::*;
 
 const CONVERSATIONS: u64 = 6;
@@ -27,7 +27,7 @@ enum Verb {
     Heartbeat(Replica, Vec<(ConversationId, OutboxSeq)>, Timestamp),
     Release(ConversationId, OutboxSeq, Timestamp, bool),
     ReplyFor(Key),
-    MarkOut(RequestId, Option<OutMark>),
+    MarkOut(Vec<Out>),
     Sweep(Sweep),
     Bury(Letter),
     DeadLetters(LetterQuery),
@@ -83,7 +83,7 @@ fn ask(store: &dyn Store, verb: Verb) -> BoxFuture<'_, String> {
                 words(answer) + &reply
             })
             .boxed(),
-        Verb::MarkOut(id, mark) => store.mark_out(id, mark).map(words).boxed(),
+        Verb::MarkOut(outs) => store.mark_out(outs).map(words).boxed(),
         Verb::Sweep(sweep) => store.sweep(sweep).map(words).boxed(),
         Verb::Bury(letter) => store.bury(letter).map(words).boxed(),
         Verb::DeadLetters(query) => store.dead_letters(query).map(words).boxed(),
@@ -251,7 +251,8 @@ impl Dice {
             8 => {
                 let (version, next_due) = (self.below(4), self.one_in(2).then(|| self.time()));
                 let mark = self.one_in(2).then_some(OutMark { conversation: id, version, next_due });
-                Verb::MarkOut(self.old_request(), mark)
+                let second = self.one_in(2).then(|| Out { request: self.old_request(), mark: None });
+                Verb::MarkOut([Out { request: self.old_request(), mark }].into_iter().chain(second).collect())
             }
             9 => Verb::Bury(self.letter()),
             10 => Verb::DropLetter(1 + self.below(LETTERS)),
@@ -324,7 +325,7 @@ async fn walk(seed: u64, rounds: u32) {
         if vanished {
             drop((asked(left).now_or_never(), asked(right).now_or_never()));
             // Writes are done in order, so this one's answer tells that the others are done.
-            right.mark_out(RequestId(0), None).await.unwrap();
+            right.mark_out(Vec::new()).await.unwrap();
         } else {
             let (expected, found) = (asked(left).await, asked(right).await);
             stored += expected.iter().filter(|answer| *answer == "Ok(())").count();

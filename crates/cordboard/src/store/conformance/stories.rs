@@ -1,7 +1,7 @@
 //! The contract of each verb, told on both stores.
 
 use super::super::{
-    Accepted, Error, LetterQuery, Loaded, LogRow, OutOfService, RecentPage, Request, Started, Sweep, Swept,
+    Accepted, Error, LetterQuery, Loaded, LogRow, Out, OutOfService, RecentPage, Request, Started, Sweep, Swept,
 };
 use super::*;
 
@@ -241,8 +241,8 @@ async fn a_request_that_is_out_is_no_longer_loaded(subject: Subject) {
     let us = subject.start().await;
     let accepts = vec![accept(1, key(11)), accept(2, key(12)), open_accept(3, key(13))];
     commit(&subject, Step { accepts, seals: vec![seal(1, "one")], ..step(us, 1, 0) }).await;
-    subject.store().mark_out(RequestId(1), None).await.unwrap();
-    subject.store().mark_out(RequestId(77), None).await.unwrap();
+    let outs = [1, 77].map(|id| Out { request: RequestId(id), mark: None });
+    subject.store().mark_out(outs.into()).await.unwrap();
     commit(&subject, Step { out: vec![RequestId(2), RequestId(3)], ..step(us, 1, 1) }).await;
     let loaded = load(&subject, 1).await;
     assert_eq!(loaded.requests, []);

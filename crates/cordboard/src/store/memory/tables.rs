@@ -9,7 +9,7 @@ use std::ops::Bound;
 use model::{BotKey, ConversationId, RequestId, Timestamp};
 
 use super::super::{
-    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, OpenEntry, OutMark,
+    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, OpenEntry, Out,
     OutOfService, OutboxRow, OutboxSeq, RECENT_ROWS_MAX, Recent, RecentPage, Replica, Request, Step, Sweep, Swept,
     letter_limit, well_formed,
 };
@@ -344,7 +344,7 @@ impl Tables {
         Some(request(*id, self.requests.get(id)?))
     }
 
-    pub(super) fn mark_out(&mut self, id: RequestId, mark: Option<OutMark>) {
+    pub(super) fn mark_out(&mut self, Out { request: id, mark }: Out) {
         if let Some(mark) = mark
             && let Some(row) = self.conversations.get_mut(&mark.conversation).filter(|row| row.version == mark.version)
         {

@@ -3,15 +3,15 @@
 //! A verb looks before it writes: what the domain refuses (a conflict, a duplicate) is [`Failure::Refused`] with nothing
 //! written, so the batch needs no savepoint for it. Only what should not happen at all fails after a write.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use model::{BotKey, ConversationId, RequestId, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, params};
 
 use super::super::{
-    Accept, Accepted, Blob, Claim, Error, Key, Letter, OutMark, OutOfService, OutboxRow, OutboxSeq, Replica, Started,
-    Step, Sweep, Swept, well_formed,
+    Accept, Accepted, Blob, Claim, Error, Key, Letter, Out, OutOfService, OutboxRow, OutboxSeq, Replica, Started, Step,
+    Sweep, Swept, well_formed,
 };
 
 /// Why a verb failed inside a batch.
@@ -36,26 +36,57 @@ type Outcome<T> = Result<T, Failure>;
 const CORRELATION_MAX_BYTES: usize = 100;
 
 /// What a verb sees of the writer.
-pub(super) struct Rows<'a> {
-    pub(super) connection: &'a Connection,
+pub(super) struct Rows<'a, 'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) statements: &'a Statements<'c>,
     /// Replicas with a lower number are dead.
     pub(super) first_live: i64,
     /// Set when rows were swept, so that the writer gives pages back after the commit.
     pub(super) swept: &'a Cell<bool>,
 }
 
-impl Rows<'_> {
-    fn execute(&self, sql: &str, params: impl Params) -> Result<usize, rusqlite::Error> {
-        self.connection.prepare_cached(sql)?.execute(params)
+/// The writer's statements, prepared once and found by the address of their text: the cache of a connection hashes the
+/// text twice for each use, which shows beside small statements.
+pub(super) struct Statements<'c> {
+    connection: &'c Connection,
+    prepared: RefCell<Vec<(&'static str, Statement<'c>)>>,
+}
+
+impl<'c> Statements<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self { connection, prepared: RefCell::default() }
+    }
+
+    /// Runs a statement. None is run inside another.
+    pub(super) fn run<T>(
+        &self,
+        sql: &'static str,
+        run: impl FnOnce(&mut Statement<'c>) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, rusqlite::Error> {
+        let mut prepared = self.prepared.borrow_mut();
+        let place = match prepared.iter().position(|(known, _)| std::ptr::eq(*known, sql)) {
+            Some(place) => place,
+            None => {
+                prepared.push((sql, self.connection.prepare(sql)?));
+                prepared.len() - 1
+            }
+        };
+        run(&mut prepared[place].1)
+    }
+}
+
+impl Rows<'_, '_> {
+    fn execute(&self, sql: &'static str, params: impl Params) -> Result<usize, rusqlite::Error> {
+        self.statements.run(sql, |statement| statement.execute(params))
     }
 
     fn one<T>(
         &self,
-        sql: &str,
+        sql: &'static str,
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> Result<T, rusqlite::Error>,
     ) -> Result<Option<T>, rusqlite::Error> {
-        self.connection.prepare_cached(sql)?.query_row(params, read).optional()
+        self.statements.run(sql, |statement| statement.query_row(params, read).optional())
     }
 
     pub(super) fn start(&self) -> Outcome<Started> {
@@ -342,7 +373,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    pub(super) fn mark_out(&self, request: RequestId, mark: Option<OutMark>) -> Outcome<()> {
+    pub(super) fn mark_out(&self, Out { request, mark }: Out) -> Outcome<()> {
         self.execute("UPDATE request SET out = 1 WHERE id = ?1 AND out = 0", [request.0.cast_signed()])?;
         if let Some(mark) = mark {
             self.execute(

@@ -11,13 +11,14 @@ use std::cell::Cell;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::super::Error;
-use super::rows::{Failure, Rows, words};
+use super::rows::{Failure, Rows, Statements, words};
 use super::{Shared, reserve::Reserve};
 use crate::observe::metrics::StoreMetrics;
 
@@ -26,41 +27,52 @@ const FREE_PAGES_KEPT: i64 = 2_048;
 /// Pages given back after one sweep, so that no batch waits long.
 const FREE_PAGES_RETURNED: i64 = 512;
 
+/// What is to be known of a verb before it runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// It takes in something new, so it is refused while the disk reserve is used up.
+    Input,
+    /// Its caller waits.
+    Usual,
+    /// Nobody waits for it: alone it is not worth a sync, unless nothing else comes soon.
+    InCompany,
+}
+
 /// A verb in the queue, with its caller.
 pub(super) trait Job: Send {
-    /// Whether it takes in something new, so that it is refused while the disk reserve is used up.
-    fn takes_input(&self) -> bool;
+    /// How it is treated before it runs.
+    fn urgency(&self) -> Urgency;
     /// Runs it and keeps its result. May run again when its batch is repeated.
-    fn run(&mut self, rows: &Rows<'_>) -> Result<(), Failure>;
+    fn run(&mut self, rows: &Rows<'_, '_>) -> Result<(), Failure>;
     /// Gives the caller the result, or the error instead.
     fn answer(self: Box<Self>, instead: Option<Error>);
 }
 
 /// A [`Job`] made of a closure.
 pub(super) struct Change<T, F> {
-    input: bool,
+    urgency: Urgency,
     change: F,
     result: Option<Result<T, Error>>,
     caller: oneshot::Sender<Result<T, Error>>,
 }
 
 impl<T, F> Change<T, F> {
-    pub(super) fn new(input: bool, change: F) -> (Self, oneshot::Receiver<Result<T, Error>>) {
+    pub(super) fn new(urgency: Urgency, change: F) -> (Self, oneshot::Receiver<Result<T, Error>>) {
         let (caller, answer) = oneshot::channel();
-        (Self { input, change, result: None, caller }, answer)
+        (Self { urgency, change, result: None, caller }, answer)
     }
 }
 
 impl<T, F> Job for Change<T, F>
 where
     T: Send,
-    F: Fn(&Rows<'_>) -> Result<T, Failure> + Send,
+    F: Fn(&Rows<'_, '_>) -> Result<T, Failure> + Send,
 {
-    fn takes_input(&self) -> bool {
-        self.input
+    fn urgency(&self) -> Urgency {
+        self.urgency
     }
 
-    fn run(&mut self, rows: &Rows<'_>) -> Result<(), Failure> {
+    fn run(&mut self, rows: &Rows<'_, '_>) -> Result<(), Failure> {
         self.result = Some(match (self.change)(rows) {
             Ok(value) => Ok(value),
             Err(Failure::Refused(error)) => Err(error),
@@ -97,6 +109,7 @@ pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) queue: Receiver<Box<dyn Job>>,
     pub(super) batch_max: usize,
+    pub(super) company: Duration,
     pub(super) checkpoint_jobs: usize,
     pub(super) checkpointer: SyncSender<()>,
     pub(super) shared: Arc<Shared>,
@@ -108,8 +121,13 @@ impl Writer {
     /// Runs until every sender of the queue is gone.
     pub(super) fn run(self) {
         let mut since_checkpoint = 0;
+        let statements = Statements::new(&self.connection);
         while let Ok(first) = self.queue.recv() {
             let mut batch = vec![first];
+            if batch[0].urgency() == Urgency::InCompany {
+                // Whatever comes first takes it along; without any, and when the store is closed, it goes alone.
+                batch.extend(self.queue.recv_timeout(self.company));
+            }
             while batch.len() < self.batch_max
                 && let Ok(next) = self.queue.try_recv()
             {
@@ -117,7 +135,7 @@ impl Writer {
             }
             since_checkpoint += batch.len();
             self.shared.gate.pass();
-            self.commit(batch);
+            self.commit(batch, &statements);
             if since_checkpoint >= self.checkpoint_jobs {
                 since_checkpoint = 0;
                 // A full channel means that the checkpointer knows already.
@@ -126,7 +144,7 @@ impl Writer {
         }
     }
 
-    fn commit(&self, mut batch: Vec<Box<dyn Job>>) {
+    fn commit<'c>(&'c self, mut batch: Vec<Box<dyn Job>>, statements: &Statements<'c>) {
         if let Some(error) = self.shared.failed() {
             return answer_all(batch, &error);
         }
@@ -135,7 +153,7 @@ impl Writer {
                 batch = refuse_input(batch);
             }
             let swept = Cell::new(false);
-            match self.attempt(&mut batch, &swept) {
+            match self.attempt(&mut batch, statements, &swept) {
                 Attempt::Committed => {
                     batch.into_iter().for_each(|job| job.answer(None));
                     if swept.get() {
@@ -157,15 +175,15 @@ impl Writer {
         }
     }
 
-    fn attempt(&self, batch: &mut [Box<dyn Job>], swept: &Cell<bool>) -> Attempt {
+    fn attempt<'c>(&'c self, batch: &mut [Box<dyn Job>], statements: &Statements<'c>, swept: &Cell<bool>) -> Attempt {
         if batch.is_empty() {
             return Attempt::Committed;
         }
-        if let Err(error) = self.execute("BEGIN IMMEDIATE") {
+        if let Err(error) = statements.run("BEGIN IMMEDIATE", |begin| begin.execute([])) {
             return not_stored(&error);
         }
         let first_live = self.shared.first_live.load(Ordering::Acquire);
-        let rows = Rows { connection: &self.connection, first_live, swept };
+        let rows = Rows { connection: &self.connection, statements, first_live, swept };
         for (index, job) in batch.iter_mut().enumerate() {
             let attempt = match job.run(&rows) {
                 Ok(()) => continue,
@@ -178,8 +196,8 @@ impl Writer {
             return self.roll_back(attempt);
         }
         let begun = Instant::now();
-        match self.shared.before_commit().and_then(|()| self.execute("COMMIT")) {
-            Ok(()) => {
+        match self.shared.before_commit().and_then(|()| statements.run("COMMIT", |commit| commit.execute([]))) {
+            Ok(_) => {
                 self.metrics.commit.observe(begun.elapsed().as_secs_f64());
                 self.metrics.batch.observe(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
                 self.shared.commits.fetch_add(1, Ordering::Relaxed);
@@ -249,7 +267,7 @@ fn answer_all(batch: Vec<Box<dyn Job>>, error: &Error) {
 }
 
 fn refuse_input(batch: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
-    let (input, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(|job| job.takes_input());
+    let (input, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(|job| job.urgency() == Urgency::Input);
     answer_all(input, &Error::Unavailable("the disk reserve is used up".into()));
     rest
 }
