@@ -126,7 +126,7 @@ impl Reloading {
                     tracing::error!("not reloaded: {problem}");
                 }
                 let outcome = refused.word();
-                tracing::info!(target: "cordboard::audit", operation = "reload", by, outcome, "the configuration stays");
+                tracing::info!(target: "cordboard::audit", what = "reload", who = by, outcome, "the configuration stays");
             }
         }
         reloaded
@@ -197,8 +197,8 @@ fn tell(reloaded: &Reloaded, by: &str) {
     let (changed, needs_restart) = (reloaded.changed.len(), reloaded.needs_restart.len());
     tracing::info!(
         target: "cordboard::audit",
-        operation = "reload",
-        by,
+        what = "reload",
+        who = by,
         outcome = "done",
         changed,
         needs_restart,

@@ -113,7 +113,10 @@ fn fields_of_the_log(folder: &Path, fields: &mut BTreeSet<String>) {
         let text = std::fs::read_to_string(&path).unwrap();
         for call in ["error", "warn", "info", "debug", "trace"].map(|level| format!("tracing::{level}!(")) {
             for rest in text.split(&call).skip(1) {
-                let before_the_message = rest.split('"').next().unwrap();
+                // The name of a target is a text as well, and stands before the fields.
+                let mut texts = rest.split('"');
+                let first = texts.next().unwrap();
+                let before_the_message = if first.contains("target:") { texts.nth(1).unwrap() } else { first };
                 for field in before_the_message.split(',').map(str::trim).filter(|field| !field.is_empty()) {
                     let name = field.split('=').next().unwrap().trim().trim_start_matches(['%', '?']);
                     fields.insert(name.rsplit('.').next().unwrap().to_owned());
