@@ -27,7 +27,7 @@ pub use state::{
     OPEN_REQUESTS_MAX, OpenRequest, PUSHES_MAX, SEATS_MAX, Seat, Session, Turn, UNCONFIRMED_MAX, Unconfirmed, UnderWay,
     Waiting, Wants,
 };
-pub use wording::{BUILT_IN, Texts, Wording, ranges};
+pub use wording::{Texts, Wording};
 
 /// Applies events in their order and returns the new state and everything that must be done.
 ///

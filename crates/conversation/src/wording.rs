@@ -12,11 +12,20 @@ pub struct Wording {
 }
 
 impl Wording {
+    /// The languages that need no configuration.
+    pub const BUILT_IN: [&str; 2] = ["de", "en"];
+
+    /// A language's tag, in lower case, and what is left of it without its last subtag, and so on.
+    pub fn tags(language: &str) -> impl Iterator<Item = String> {
+        let tag = language.trim().to_ascii_lowercase().replace('_', "-");
+        std::iter::successors(Some(tag), |tag| tag.rsplit_once('-').map(|(shorter, _)| shorter.to_owned()))
+    }
+
     /// The texts of a language: those of the exact tag, else of a shorter one (`de` for `de-at`), else of the default
     /// language.
     #[must_use]
     pub fn of(&self, language: &str) -> &Texts {
-        ranges(language).find_map(|tag| self.languages.get(&tag)).unwrap_or(&self.otherwise)
+        Self::tags(language).find_map(|tag| self.languages.get(&tag)).unwrap_or(&self.otherwise)
     }
 
     /// The texts of every language.
@@ -27,7 +36,8 @@ impl Wording {
 
 impl Default for Wording {
     fn default() -> Self {
-        let languages = BUILT_IN.iter().filter_map(|tag| Some(((*tag).to_owned(), Texts::built_in(tag)?))).collect();
+        let languages =
+            Self::BUILT_IN.iter().filter_map(|tag| Some(((*tag).to_owned(), Texts::built_in(tag)?))).collect();
         Self { languages, otherwise: Texts::default() }
     }
 }
@@ -38,15 +48,6 @@ impl From<Texts> for Wording {
         Self { languages: BTreeMap::new(), otherwise: texts }
     }
 }
-
-/// A language's tag, in lower case, and what is left of it without its last subtag, and so on.
-pub fn ranges(language: &str) -> impl Iterator<Item = String> {
-    let tag = language.trim().to_ascii_lowercase().replace('_', "-");
-    std::iter::successors(Some(tag), |tag| tag.rsplit_once('-').map(|(shorter, _)| shorter.to_owned()))
-}
-
-/// The languages that need no configuration.
-pub const BUILT_IN: [&str; 2] = ["de", "en"];
 
 /// What the gateway itself says in one language. An absent text says nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +129,7 @@ mod tests {
 
     #[test]
     fn every_built_in_language_is_complete() {
-        for tag in BUILT_IN {
+        for tag in Wording::BUILT_IN {
             let texts = Texts::built_in(tag).unwrap();
             assert!(texts.greeting.is_some() && texts.hand_over.is_some(), "{tag}");
             assert!(texts.still_working.contains(&texts.poll_label), "{tag}: the line names the button under it");

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use conversation::Conversation;
-use model::{ConversationId, Event, Fact, Failure, RequestId, SeatId, Timestamp};
+use conversation::{Conversation, Seat};
+use model::{BotKey, ConversationId, Event, Fact, Failure, RequestId, SeatId, Timestamp};
 use tokio::sync::{Notify, oneshot};
 
 use crate::connector::SealedReply;
@@ -210,6 +210,15 @@ impl Slots {
         self.get(conversation).is_some_and(|slot| {
             let inner = slot.lock();
             inner.running || inner.held.is_some() || inner.damaged
+        })
+    }
+
+    /// Whether a bot may have a session in a conversation in memory. While a step is under way, nobody knows.
+    pub(crate) fn may_hold(&self, conversation: ConversationId, bot: &BotKey) -> bool {
+        let sits = |seat: &Seat| seat.bot == *bot && seat.session.is_some();
+        self.get(conversation).is_some_and(|slot| {
+            let inner = slot.lock();
+            inner.held.as_ref().is_none_or(|held| held.state.seats.iter().any(sits))
         })
     }
 

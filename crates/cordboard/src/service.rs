@@ -100,6 +100,7 @@ impl Shared {
         let roster = in_force(&*self.store, (*roster).clone(), &list).await?;
         self.store.disable(disabled).await?;
         self.put_in_force(roster);
+        tracing::info!(%bot, who, "the bot is out of service: its new turns go to humans");
         Ok(before.map_or(Disabled::Now, Disabled::Again))
     }
 
@@ -131,7 +132,8 @@ impl Shared {
     pub async fn hand_over_all(self: &Arc<Self>, bot: &BotKey, reason: &str) -> usize {
         // What is in memory may not be in the store yet.
         let mut told: BTreeSet<ConversationId> = self.slots.all().into_iter().collect();
-        let mut count = self.hand_over_each(told.iter().copied().collect(), bot, reason).await;
+        let may_sit = told.iter().copied().filter(|id| self.slots.may_hold(*id, bot)).collect();
+        let mut count = self.hand_over_each(may_sit, bot, reason).await;
         let mut after = ConversationId(0);
         loop {
             let page = match self.store.unfinished(after, PAGE).await {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use conversation::{BUILT_IN, Texts, Wording, ranges};
+use conversation::{Texts, Wording};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -98,7 +98,7 @@ impl WrittenTexts {
     }
 
     fn of(&self, language: &str, default: &str) -> [Option<&TextsConfig>; 2] {
-        let plain = Some(&self.plain).filter(|_| ranges(default).any(|tag| tag == language));
+        let plain = Some(&self.plain).filter(|_| Wording::tags(default).any(|tag| tag == language));
         [self.languages.get(language), plain]
     }
 }
@@ -140,7 +140,7 @@ impl TextsOf<'_> {
     /// One text as written or built in for a language, or a wider one.
     fn find(&self, language: &str, text: Member) -> Option<String> {
         let default = self.default_language();
-        ranges(language).find_map(|tag| {
+        Wording::tags(language).find_map(|tag| {
             let own = self.bot.of(&tag, &default);
             let written = own.into_iter().chain([self.file.languages.get(&tag)]).flatten().find_map(text);
             written.cloned().or_else(|| built_in(&tag).and_then(|texts| text(&texts).cloned()))
@@ -169,7 +169,7 @@ impl TextsOf<'_> {
     pub(super) fn wording(&self) -> Wording {
         let written = self.bot.languages.keys().chain(self.file.languages.keys());
         let tags = self.languages.iter().chain(written).map(|tag| tag.to_ascii_lowercase());
-        let tags = tags.chain(BUILT_IN.map(str::to_owned));
+        let tags = tags.chain(Wording::BUILT_IN.map(str::to_owned));
         let languages = tags.map(|tag| (self.texts(&tag), tag)).map(|(texts, tag)| (tag, texts)).collect();
         Wording { languages, otherwise: self.texts(&self.default_language()) }
     }

@@ -43,6 +43,7 @@ pub fn decode_policies(bytes: &[u8], revision: u32) -> Result<Policies, Unreadab
             let out_of_service = out_of_service.into_iter().map(|(bot, reason)| (BotKey::from(bot), reason)).collect();
             Ok(Policies { revision, bots: bots.0, fallback, out_of_service })
         }
+        // Version 1 had no policies.
         1 => Err(Unreadable::Unversioned),
         version => Err(Unreadable::Newer { version }),
     }

@@ -4,10 +4,11 @@
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use model::BotKey;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use super::super::{Error, LetterQuery, Out, OutMark, Sweep};
+use super::super::{Error, LetterQuery, Out, OutMark, OutOfService, Sweep};
 use super::*;
 
 const CONVERSATIONS: u64 = 6;
@@ -37,6 +38,12 @@ enum Verb {
     Conversations(u32),
     Recent(u64, u32),
     ReadLog(u64, u32),
+    Enact(Blob),
+    Policies(u32),
+    Disable(OutOfService),
+    Enable(BotKey),
+    OutOfService,
+    Unfinished(ConversationId, u32),
 }
 
 /// What is compared: all of an answer, but of damage only that it is damage.
@@ -112,6 +119,18 @@ fn ask(store: &dyn Store, verb: Verb) -> BoxFuture<'_, String> {
                 words(answer) + &payloads
             })
             .boxed(),
+        Verb::Enact(policies) => store.enact(policies).map(words).boxed(),
+        Verb::Policies(revision) => store
+            .policies(revision)
+            .map(|answer| {
+                let policies: String = answer.iter().flatten().map(shown).collect();
+                words(answer) + &policies
+            })
+            .boxed(),
+        Verb::Disable(bot) => store.disable(bot).map(words).boxed(),
+        Verb::Enable(bot) => store.enable(bot).map(words).boxed(),
+        Verb::OutOfService => store.out_of_service().map(words).boxed(),
+        Verb::Unfinished(after, limit) => store.unfinished(after, limit).map(words).boxed(),
     }
 }
 
@@ -131,6 +150,10 @@ impl Dice {
 
     fn one_in(&mut self, odds: u64) -> bool {
         self.below(odds) == 0
+    }
+
+    fn bot(&mut self) -> BotKey {
+        BotKey::from(format!("bot {}", self.below(3)))
     }
 
     fn key(&mut self) -> Key {
@@ -256,6 +279,12 @@ impl Dice {
             }
             9 => Verb::Bury(self.letter()),
             10 => Verb::DropLetter(1 + self.below(LETTERS)),
+            11 if self.one_in(4) => Verb::Enact(blob(&format!("policies {}", self.below(2)))),
+            11 if self.one_in(4) => {
+                let (reason, who) = (format!("reason {}", self.below(3)), "somebody".to_owned());
+                Verb::Disable(OutOfService { bot: self.bot(), since: self.time(), reason, who })
+            }
+            11 if self.one_in(4) => Verb::Enable(self.bot()),
             11 if self.one_in(3) => {
                 let limit = u32::try_from(self.below(4)).unwrap();
                 let past = at(self.now.saturating_sub(40));
@@ -267,7 +296,10 @@ impl Dice {
 
     fn read(&mut self) -> Verb {
         let limit = u32::try_from(self.below(6)).unwrap();
-        match self.below(12) {
+        match self.below(15) {
+            12 => Verb::Unfinished(self.conversation(), limit),
+            13 => Verb::OutOfService,
+            14 => Verb::Policies(limit),
             0 => Verb::Find(self.key()),
             1 => Verb::Find(key(u8::try_from(self.below(CONVERSATIONS)).unwrap())),
             2 | 3 => Verb::Load(self.conversation()),
