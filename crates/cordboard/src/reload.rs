@@ -175,10 +175,8 @@ impl Reloading {
             let access_to = || OrgAccess::to(org, &self.shared.transport, self.shared.runtime());
             access.insert(key.clone(), kept.unwrap_or_else(access_to));
         }
-        let integrations: Vec<Integration> = connectors.values().cloned().collect();
-        let connectors = connectors.into_iter().map(|(key, integration)| (key, integration.connector())).collect();
-        let policies = Arc::new(policies);
-        self.shared.replace_roster(Roster { connectors, engines, access, policies }).await?;
+        self.shared.replace_roster(Roster::new(&connectors, engines, access, policies)).await?;
+        let integrations: Vec<Integration> = connectors.into_values().collect();
         self.doors.replace(&integrations, &server.limits_of_doors());
         Ok(())
     }
