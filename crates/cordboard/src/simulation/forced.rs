@@ -72,6 +72,28 @@ fn a_conversation_whose_last_reply_left_is_over_for_the_store_too() {
     }
 }
 
+/// The note that its last reply left may be stored after its last step.
+#[test]
+fn a_conversation_that_is_over_leaves_memory_however_late_its_last_note_is_stored() {
+    let refusing = Switch::default();
+    let hook = refusing.clone();
+    let memory = memory().with_faults(Arc::new(move |write| match write {
+        Write::MarkOut if hook.is_on() => Fault::Refused,
+        _ => Fault::None,
+    }));
+    calm(Late::Push, 300, memory, async |world| {
+        world.start(u64::MAX).await;
+        let (shared, _) = world.gateway().unwrap();
+        refusing.set(true);
+        says(&world, "thanks bye").await.unwrap();
+        ms(200).await;
+        assert_eq!(shared.slots.all().len(), 1, "the store was not told yet");
+        refusing.set(false);
+        ms(5_000).await;
+        assert_eq!(shared.slots.all(), []);
+    });
+}
+
 #[test]
 fn a_message_that_comes_again_before_it_was_stored_is_applied_once() {
     calm(Late::Push, 300, memory(), async |world| {
