@@ -107,7 +107,7 @@ fallback = "Pardon."
         .map(|language| format!("{language}: {}", said(language)))
         .into();
     insta::assert_snapshot!(told.join("\n"));
-    insta::assert_snapshot!(config.warnings.join("\n"));
+    insta::assert_snapshot!(warnings(&config).join("\n"));
     let unknown = &config.policies.of(&"gone".into()).texts;
     assert_eq!(unknown.of("de").greeting.as_deref(), Some("Moin!"));
 }
