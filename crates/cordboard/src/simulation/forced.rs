@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http::HeaderValue;
-use model::{ConnectorKey, ConversationId, Event, Holder, Late, Timestamp};
+use model::{BotKey, ConnectorKey, ConversationId, Event, Holder, Late, RequestId, Timestamp};
 
 use super::engine::UNREADABLE;
 use super::platform::{self, UNRENDERABLE};
@@ -91,6 +91,21 @@ fn a_conversation_that_is_over_leaves_memory_however_late_its_last_note_is_store
         refusing.set(false);
         ms(5_000).await;
         assert_eq!(shared.slots.all(), []);
+    });
+}
+
+/// A platform that repeats a request gets its reply again, and the conversation late news of it.
+#[test]
+fn a_hand_over_counts_although_late_news_of_a_reply_is_told_with_it() {
+    calm(Late::Push, 300, memory(), async |world| {
+        world.start(u64::MAX).await;
+        let (shared, _) = world.gateway().unwrap();
+        says(&world, "hello").await.unwrap();
+        ms(1_000).await;
+        shared.reply_out(the_conversation(&world).await, RequestId(1));
+        let bot = BotKey::from("bot");
+        assert_eq!(shared.hand_over_all(&bot, "it says nonsense").await, 1);
+        assert_eq!(shared.hand_over_all(&bot, "it says nonsense").await, 0);
     });
 }
 
