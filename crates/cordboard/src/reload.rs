@@ -134,7 +134,10 @@ impl Reloading {
 
     async fn read_and_replace(&self) -> Result<Reloaded, Refused> {
         let _one_at_a_time = self.changing.lock().await;
-        let config = Config::load(self.file.as_ref().ok_or(Refused::NoFile)?)?;
+        let file = self.file.clone().ok_or(Refused::NoFile)?;
+        // Secrets and scripts are files too, perhaps on a slow disk.
+        let loaded = tokio::task::spawn_blocking(move || Config::load(&file)).await;
+        let config = loaded.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
         let (changes, server) = {
             let mut running = self.running();
             for warning in config.warnings.iter().filter(|warning| !running.warnings.contains(warning)) {

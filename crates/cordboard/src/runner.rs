@@ -213,8 +213,12 @@ impl Shared {
         }
         self.tell_store_of_outs(noted.iter().map(|(out, _)| *out).collect()).await;
         for slot in noted.iter().filter_map(|(_, slot)| slot.as_ref()) {
-            let mut inner = slot.lock();
-            inner.unmarked = inner.unmarked.saturating_sub(1);
+            {
+                let mut inner = slot.lock();
+                inner.unmarked = inner.unmarked.saturating_sub(1);
+            }
+            // Its last step may have been stored before.
+            self.let_go(slot);
         }
         true
     }
@@ -522,12 +526,17 @@ impl Shared {
         inner.held = Some(held);
     }
 
-    /// A conversation with nothing open leaves memory at once; past the limit, idle ones do.
-    fn make_room(&self, slot: &Arc<Slot>) {
+    /// A conversation with nothing open leaves memory.
+    fn let_go(&self, slot: &Arc<Slot>) {
         let finished = slot.lock().held.as_ref().is_some_and(|held| held.state.is_finished());
         if finished && slot.retire() {
             self.slots.remove(slot, &self.timers);
         }
+    }
+
+    /// A conversation with nothing open leaves memory at once; past the limit, idle ones do.
+    fn make_room(&self, slot: &Arc<Slot>) {
+        self.let_go(slot);
         let over = self.slots.lock().by_id.len().saturating_sub(self.limits.conversations_in_memory_max);
         for _ in 0..over.min(4) {
             let oldest = {
