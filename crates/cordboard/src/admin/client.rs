@@ -36,9 +36,9 @@ pub struct Client {
 /// Why a call gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A server runs, and not for this user.
+    /// A server may run, and not for this user.
     #[error(
-        "a server runs on {}, and this user has no role there: call as the user that runs it, or let its group look \
+        "this user may not look into {}: call as the user that runs the server, or let its group look \
          (`group_may_read` in [server])",
         folder.display()
     )]
