@@ -41,7 +41,10 @@ impl Reserve {
         if self.size_mb == 0 || self.used.swap(true, Ordering::AcqRel) {
             return false;
         }
-        tracing::error!(size_mb = self.size_mb, "the disk is full: the reserve is used, and no input is taken in before there is room; free some");
+        tracing::error!(
+            size_mb = self.size_mb,
+            "the disk is full: the reserve is used, and no input is taken in before there is room; free some"
+        );
         // Without the file there is nothing to free, and input is refused all the same.
         drop(std::fs::remove_file(&self.path));
         true
@@ -64,7 +67,8 @@ impl Reserve {
                 drop(std::fs::remove_file(&self.path));
                 if !self.used.swap(true, Ordering::AcqRel) {
                     let size_mb = self.size_mb;
-                    let message = "the disk reserve does not fit, and no input is taken in before it does; free some room";
+                    let message =
+                        "the disk reserve does not fit, and no input is taken in before it does; free some room";
                     tracing::error!(%error, size_mb, "{message}");
                 }
             }

@@ -18,9 +18,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::super::Error;
-use super::rows::{Failure, Rows, Statements, words};
-use super::reserve::{self, Reserve};
 use super::Shared;
+use super::reserve::{self, Reserve};
+use super::rows::{Failure, Rows, Statements, words};
 use crate::observe::metrics::StoreMetrics;
 
 /// Free pages that are left to be used again before any are given back to the file system.
