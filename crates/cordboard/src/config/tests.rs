@@ -107,7 +107,9 @@ fallback = "Pardon."
         .map(|language| format!("{language}: {}", said(language)))
         .into();
     insta::assert_snapshot!(told.join("\n"));
-    insta::assert_snapshot!(config.warnings.join("\n"));
+    // Whether the folder is a good place depends on where this repository lies.
+    let warnings = config.warnings.iter().filter(|warning| !warning.starts_with("server.data_dir "));
+    insta::assert_snapshot!(warnings.cloned().collect::<Vec<_>>().join("\n"));
     let unknown = &config.policies.of(&"gone".into()).texts;
     assert_eq!(unknown.of("de").greeting.as_deref(), Some("Moin!"));
 }
