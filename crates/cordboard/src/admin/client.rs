@@ -26,6 +26,8 @@ use super::view::{
 /// A page of letters is far smaller.
 const ANSWER_MAX_BYTES: usize = 64 * 1024 * 1024;
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Handing over every open conversation of a bot is a step for each of them.
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// Talks to the server of a data folder. Every call is a connection of its own.
 pub struct Client {
@@ -36,9 +38,9 @@ pub struct Client {
 /// Why a call gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A server runs, and not for this user.
+    /// A server may run, and not for this user.
     #[error(
-        "a server runs on {}, and this user has no role there: call as the user that runs it, or let its group look \
+        "this user may not look into {}: call as the user that runs the server, or let its group look \
          (`group_may_read` in [server])",
         folder.display()
     )]
@@ -155,7 +157,7 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub async fn metrics(&self) -> Result<String, Error> {
-        let body = self.whole(Method::GET, "/v1/metrics", String::new()).await?;
+        let body = self.whole(Method::GET, "/v1/metrics", String::new(), CALL_TIMEOUT).await?;
         String::from_utf8(body.into()).map_err(|_| Error::Unreadable)
     }
 
@@ -251,7 +253,13 @@ impl Client {
     /// See [`Error`]; 404 when there is no such bot, 422 without a reason.
     pub async fn disable(&self, bot: &str, reason: &str, now: bool) -> Result<ServiceView, Error> {
         let options = serde_json::json!({ "reason": reason, "now": now }).to_string();
-        self.call_with(Method::POST, &format!("/v1/bots/{}/disable", encoded(bot)), options).await
+        self.call_with(
+            Method::POST,
+            &format!("/v1/bots/{}/disable", encoded(bot)),
+            options,
+            if now { HAND_OVER_TIMEOUT } else { CALL_TIMEOUT },
+        )
+        .await
     }
 
     /// Puts a bot in service again.
@@ -263,17 +271,22 @@ impl Client {
     }
 
     async fn call<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Error> {
-        let body = self.whole(method, path, String::new()).await?;
+        self.call_with(method, path, String::new(), CALL_TIMEOUT).await
+    }
+
+    async fn call_with<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: String,
+        within: Duration,
+    ) -> Result<T, Error> {
+        let body = self.whole(method, path, body, within).await?;
         serde_json::from_slice(&body).map_err(|_| Error::Unreadable)
     }
 
-    async fn call_with<T: DeserializeOwned>(&self, method: Method, path: &str, body: String) -> Result<T, Error> {
-        let body = self.whole(method, path, body).await?;
-        serde_json::from_slice(&body).map_err(|_| Error::Unreadable)
-    }
-
-    async fn whole(&self, method: Method, path: &str, body: String) -> Result<Bytes, Error> {
-        let called = tokio::time::timeout(CALL_TIMEOUT, self.exchange(method, path, body)).await;
+    async fn whole(&self, method: Method, path: &str, body: String, within: Duration) -> Result<Bytes, Error> {
+        let called = tokio::time::timeout(within, self.exchange(method, path, body)).await;
         let (status, body) = called.map_err(|_| Error::Gone("time-out".to_owned()))??;
         if status.is_success() {
             return Ok(body);

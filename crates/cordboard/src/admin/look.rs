@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use conversation::{Conversation, Leg, Seat};
-use model::{BotKey, ConnectorKey, ConversationId, Holder, LegName, OrgKey, Timestamp};
+use conversation::{Conversation, Leg, Seat, Unconfirmed};
+use model::{BotKey, ConnectorKey, ConversationId, Holder, LegName, OrgKey, RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::timeline::{self, Hop, Names};
@@ -274,13 +274,19 @@ pub async fn show(store: &dyn Store, id: ConversationId) -> Result<Option<View>,
     let state = state_of(id, &loaded.state)?;
     let touched = store.read_journal(id, loaded.version, 1).await?.first().map_or(state.now, |row| row.at);
     let because = state.floor.evidence.word().replace('_', " ");
+    // The store hears at once that a reply left, the state with the next step.
+    let is_out = |sealed: &&Unconfirmed| {
+        !loaded.requests.iter().any(|open| sealed.request == open.id || sealed.joined.contains(&open.id))
+    };
+    let out: Vec<_> =
+        state.legs.iter().flat_map(|leg| &leg.unconfirmed).filter(is_out).map(|sealed| sealed.request).collect();
     Ok(Some(View {
-        line: Line::new(id, touched, state.next_due(), Some(&state)),
+        line: Line::new(id, touched, state.next_due_without(&out), Some(&state)),
         floor_since_ms: state.floor.since.0,
         floor_in_words: format!("{}, because: {because}", timeline::in_words(state.floor.holder)),
         version: loaded.version,
         seats: state.seats.iter().map(SeatView::of).collect(),
-        legs: state.legs.iter().map(LegView::of).collect(),
+        legs: state.legs.iter().map(|leg| LegView::of(leg, &out)).collect(),
         under_way: loaded.outbox.iter().map(UnderWayView::of).collect(),
     }))
 }
@@ -301,14 +307,14 @@ impl SeatView {
 }
 
 impl LegView {
-    fn of(leg: &Leg) -> Self {
+    fn of(leg: &Leg, out: &[RequestId]) -> Self {
         Self {
             connector: leg.name.connector.to_string(),
             session: leg.name.session.clone(),
             closed: leg.closed.map(|evidence| evidence.word().to_owned()),
             expires_ms: leg.expires.0,
             open_requests: leg.open.len(),
-            unconfirmed: leg.unconfirmed.len(),
+            unconfirmed: leg.unconfirmed.iter().filter(|sealed| !out.contains(&sealed.request)).count(),
             held_parts: leg.held.len(),
             pushes: leg.pushes.len(),
         }

@@ -12,8 +12,9 @@ use crate::admin::view::AuditPage;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Whatever changed something, and whatever showed what customers or bots said. The entries are lines of JSON in audit.jsonl
-in the data folder; past 8 MiB the file becomes audit.1.jsonl, and the one before that goes.
+Whatever changed something, and whatever showed what customers or bots said. The entries are lines
+of JSON in audit.jsonl in the data folder; past 8 MiB the file becomes audit.1.jsonl, and the one
+before that goes.
 
 Example:
   cordboard audit --limit 20 --config cordboard.toml")]
@@ -40,8 +41,8 @@ pub(super) async fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<()
     for Entry { at_ms, role, uid, user, what, on, detail, outcome } in &page.entries {
         let uid = uid.map_or_else(|| "unknown".to_owned(), |uid| format!("uid {uid}"));
         let who = user.as_deref().unwrap_or(&uid);
-        let on = on.as_deref().unwrap_or("-");
-        write!(out, "{}  {who} ({role})  {what} {on}: {outcome}", utc(*at_ms))?;
+        let on = on.as_ref().map_or_else(String::new, |on| format!(" {on}"));
+        write!(out, "{}  {who} ({role})  {what}{on}: {outcome}", utc(*at_ms))?;
         match detail {
             Some(detail) => writeln!(out, " ({detail})")?,
             None => writeln!(out)?,

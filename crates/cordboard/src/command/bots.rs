@@ -29,7 +29,8 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It survives restarts and reloads. Readiness is not affected: the gateway goes on answering, and hands over.
+It survives restarts and reloads. Readiness is not affected: the gateway goes on answering, and
+hands over.
 
 Examples:
   cordboard bots disable parcels --reason 'the parcel service is down' --config cordboard.toml
@@ -60,7 +61,8 @@ pub(super) struct Enable {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Genesys Cloud reads the manifest of a v2 integration by itself. The list of a v1 integration is sent to it by hand:
+Genesys Cloud reads the manifest of a v2 integration by itself. The list of a v1 integration is sent
+to it by hand:
 
   cordboard bots list --door v1 --config cordboard.toml > bots.json
   curl -X PUT https://api.mypurecloud.de/api/v2/integrations/botconnector/INTEGRATION_ID/bots \\

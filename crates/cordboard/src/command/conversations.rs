@@ -84,7 +84,8 @@ pub(super) struct Show {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Times are UTC, with the distance to the line before. Without a conversation, all of them are told as they go on.
+Times are UTC, with the distance to the line before. Without a conversation, all of them are told as
+they go on.
 
 Examples:
   cordboard conversations follow --config cordboard.toml

@@ -19,7 +19,7 @@ message. It may run beside the gateway, and should run as its user.
 Exit codes: 0 nothing failed (warnings may remain), 1 something failed, 78 bad configuration.
 
 Example:
-  cordboard doctor --config /etc/cordboard.toml --org acme")]
+  cordboard doctor --config /etc/cordboard/cordboard.toml --org acme")]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,

@@ -13,9 +13,9 @@ const WAIT_MS: u64 = 20_000;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The latest 200 calls that were answered and the latest 200 that were refused, since the server started. No bodies, no
-values of headers, no queries. A call that is not here never reached Cordboard: look at the proxy, the firewall and the
-address in the platform's integration.
+The latest 200 calls that were answered and the latest 200 that were refused, since the server
+started. No bodies, no values of headers, no queries. A call that is not here never reached
+Cordboard: look at the proxy, the firewall and the address in the platform's integration.
 
 Examples:
   cordboard requests --refused --config cordboard.toml

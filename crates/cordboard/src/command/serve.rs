@@ -18,7 +18,7 @@ engines may end within `grace_ms`. The second one stops at once. Nothing that wa
 SIGHUP reads the configuration again, as `cordboard reload` does; a bad one changes nothing.
 
 Example:
-  cordboard serve --config /etc/cordboard.toml --log-format json")]
+  cordboard serve --config /etc/cordboard/cordboard.toml --log-format json")]
 pub(super) struct Arguments {
     #[command(flatten)]
     config: ConfigFile,

@@ -42,7 +42,8 @@ variables are those of the process and do not change, so a secret that is rotate
 ## The gateway's own paths
 
 Besides the connectors' paths the gateway answers `/healthz` (200 while it serves), `/readyz` (503 while it stops, or when
-the store does not answer) and `/v1/engine/…` (engines' callbacks). No connector may lie on or below them, or another's path.
+the store does not answer or takes no messages) and `/v1/engine/…` (engines' callbacks). No connector may lie on or below
+them, or another's path.
 ";
 
 /// The page.

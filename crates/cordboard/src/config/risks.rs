@@ -71,7 +71,8 @@ fn of_the_data_folder(folder: &Path, risks: &mut Vec<String>) {
     let shown = absolute.display();
     if ["/etc", "/usr", "/tmp", "/var/tmp"].iter().any(|place| absolute.starts_with(place)) {
         risks.push(format!(
-            "server.data_dir is {shown}, where no service keeps what must not be lost; /var/lib/cordboard is usual"
+            "server.data_dir is {shown}, which is no place for what must not be lost; choose another, such as \
+             /var/lib/cordboard"
         ));
     }
     // The folder is made at the first start, so the nearest one that is there tells.

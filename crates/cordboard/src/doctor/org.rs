@@ -66,11 +66,12 @@ fn clock(subject: &str, org: &Org, addresses: &Addresses) -> Check {
         return Check::skipped("clock", subject, "no answer tells the platform's time");
     };
     let (ms, way) = (ahead_ms.unsigned_abs(), if ahead_ms > 0 { "ahead of" } else { "behind" });
-    let much = match ms {
-        0..120_000 => format!("{} seconds", (ms + 500) / 1000),
-        _ => format!("{} minutes", (ms + 30_000) / 60_000),
+    let found = match ms {
+        // The platform tells its time to the second.
+        0..1_500 => "this machine agrees with the platform".to_owned(),
+        1_500..120_000 => format!("this machine is {} seconds {way} the platform", (ms + 500) / 1000),
+        _ => format!("this machine is {} minutes {way} the platform", (ms + 30_000) / 60_000),
     };
-    let found = format!("this machine is {much} {way} the platform");
     let next = "set it by NTP (timedatectl set-ntp true): signatures and certificates depend on it";
     match ms {
         // The platform's clock is read to the second, so what is exactly at the limit may be seen a little below.

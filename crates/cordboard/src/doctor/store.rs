@@ -3,6 +3,8 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Access;
+
 use super::Check;
 use crate::admin::client::Client;
 use crate::store::sqlite::{Found, OpenError, Resting, look};
@@ -28,6 +30,9 @@ pub(super) async fn examine(folder: &Path) -> (Vec<Check>, Option<bool>) {
         return (vec![Check::failed(CHECK, SUBJECT, "looking at it failed inside Cordboard", next)], None);
     };
     let (check, is_running) = match found {
+        Ok(Found::Nothing) if folder.exists() && rustix::fs::access(folder, Access::EXEC_OK).is_err() => {
+            (Check::skipped(CHECK, SUBJECT, "this user may not look into the folder"), None)
+        }
         Ok(Found::Nothing) => {
             (Check::ok(CHECK, SUBJECT, "there is no store yet; the first start makes it"), Some(false))
         }

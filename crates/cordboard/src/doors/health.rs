@@ -42,8 +42,8 @@ pub(super) async fn ready(method: &Method, shared: &Shared) -> Response<Answer> 
     if shared.is_draining() || shared.is_stopped() {
         return not_ready("draining", "the process is about to stop".to_owned());
     }
-    // A store that takes no writes may still be read.
-    if let Some(error) = shared.store().failed() {
+    // A store that takes no writes, or no input, may still be read.
+    if let Some(error) = shared.store().failed().or_else(|| shared.store().refuses_input()) {
         return not_ready("store", error.to_string());
     }
     match tokio::time::timeout(PROBE, shared.store().find(Key([0; 16]))).await {

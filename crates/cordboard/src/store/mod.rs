@@ -545,6 +545,10 @@ pub trait Store: Send + Sync + 'static {
     fn failed(&self) -> Option<Error> {
         None
     }
+    /// Why no input is taken in for now, such as a full disk. It passes by itself when its cause does.
+    fn refuses_input(&self) -> Option<Error> {
+        None
+    }
     /// How full it is, for whoever watches. A store that cannot say reports nothing.
     fn measures(&self) -> Reply<'_, Measures> {
         Box::pin(std::future::ready(Ok(Measures::default())))

@@ -219,6 +219,7 @@ pub struct Sqlite {
     reads: Option<SyncSender<Read>>,
     threads: Vec<JoinHandle<()>>,
     shared: Arc<Shared>,
+    reserve: Arc<Reserve>,
     folder: PathBuf,
     /// Held, not read: the lock ends with it. The last field, so that it is dropped last.
     _lock: File,
@@ -264,7 +265,7 @@ impl Sqlite {
             period: Duration::from_millis(settings.checkpoint_ms.max(1)),
             wal_max_pages: i64::try_from(settings.wal_max_mb * (1 << 20) / PAGE_BYTES).unwrap_or(i64::MAX),
             shared: Arc::clone(&shared),
-            reserve,
+            reserve: Arc::clone(&reserve),
         };
         let spawn_failed = |source| OpenError::Folder { folder: folder.clone(), source };
         let mut threads = Vec::new();
@@ -276,7 +277,8 @@ impl Sqlite {
         }
         threads.push(spawn("store-writer", move || writer.run()).map_err(spawn_failed)?);
         threads.push(spawn("store-checkpoint", move || checkpointer.run()).map_err(spawn_failed)?);
-        Ok(Self { writes: Some(writes), reads: Some(reads), threads, shared, folder: folder.clone(), _lock: lock })
+        let (writes, reads, folder) = (Some(writes), Some(reads), folder.clone());
+        Ok(Self { writes, reads, threads, shared, reserve, folder, _lock: lock })
     }
 
     fn write<T, F>(&self, takes_input: bool, change: F) -> Reply<'_, T>
@@ -528,6 +530,10 @@ impl Store for Sqlite {
 
     fn failed(&self) -> Option<Error> {
         self.shared.failed()
+    }
+
+    fn refuses_input(&self) -> Option<Error> {
+        self.reserve.is_used().then(reserve::used_up)
     }
 
     fn measures(&self) -> Reply<'_, Measures> {

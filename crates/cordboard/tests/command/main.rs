@@ -5,6 +5,8 @@ mod called;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod first_hour;
+#[cfg(test)]
 mod letters;
 #[cfg(test)]
 mod operator;

@@ -48,7 +48,10 @@ async fn conversations_calls_and_bots_are_at_hand_whether_a_server_runs_or_not()
     assert!(!timeline.contains("marked"), "{timeline}");
     let timeline = said(&[&follow[..], &["--words"]].concat()).await;
     assert!(timeline.contains("“a marked word”") && timeline.contains("“You said a marked word.”"), "{timeline}");
-    let shown = said(&["conversations", "show", &id, "--config", config]).await;
+    let show = ["conversations", "show", &id, "--config", config];
+    let is_told_out = async { while said(&show).await.contains("not known to have left") {} };
+    tokio::time::timeout(PATIENCE, is_told_out).await.unwrap();
+    let shown = said(&show).await;
     assert!(shown.contains("floor         the bot's, because: opened"), "{shown}");
     let calls = said(&call(&["requests", "--refused"])).await;
     assert!(calls.contains("credentials: header x-key differs from the configured secret"), "{calls}");

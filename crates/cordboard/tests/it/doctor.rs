@@ -108,7 +108,7 @@ file = "{script}"
             (r"\d+ address(es)?", "N addresses"),
             (r"cannot be resolved \(.*\)", "cannot be resolved (…)"),
             (r"127\.0\.0\.1:\d+", "127.0.0.1:N"),
-            (r"\d+ seconds (ahead of|behind)", "N seconds from"),
+            (r"is \d+ seconds (ahead of|behind)", "agrees with"),
         ] {
             said = regex_lite::Regex::new(pattern).unwrap().replace_all(&said, plain).into_owned();
         }

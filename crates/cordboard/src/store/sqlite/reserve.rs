@@ -9,7 +9,14 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::store::Error;
+
 const BLOCK_BYTES: usize = 1 << 20;
+
+/// What input is refused with meanwhile.
+pub(super) fn used_up() -> Error {
+    Error::Unavailable("the disk reserve is used up".into())
+}
 
 /// The reserve of one data folder.
 pub(super) struct Reserve {
@@ -34,7 +41,10 @@ impl Reserve {
         if self.size_mb == 0 || self.used.swap(true, Ordering::AcqRel) {
             return false;
         }
-        tracing::error!(size_mb = self.size_mb, "the disk is full: the reserve is used, no input is taken in");
+        tracing::error!(
+            size_mb = self.size_mb,
+            "the disk is full: the reserve is used, and no input is taken in before there is room; free some"
+        );
         // Without the file there is nothing to free, and input is refused all the same.
         drop(std::fs::remove_file(&self.path));
         true
@@ -56,7 +66,10 @@ impl Reserve {
             Err(error) => {
                 drop(std::fs::remove_file(&self.path));
                 if !self.used.swap(true, Ordering::AcqRel) {
-                    tracing::error!(%error, "the disk reserve could not be filled, no input is taken in");
+                    let size_mb = self.size_mb;
+                    let message =
+                        "the disk reserve does not fit, and no input is taken in before it does; free some room";
+                    tracing::error!(%error, size_mb, "{message}");
                 }
             }
         }

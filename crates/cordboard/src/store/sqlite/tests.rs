@@ -174,7 +174,8 @@ async fn a_full_disk_refuses_input_and_settles_what_is_there() {
     held.await.unwrap();
     let used_up = Error::Unavailable("the disk reserve is used up".into());
     assert_eq!(commits.await, [Err(used_up.clone()), Ok(())], "settling frees what it needs");
-    assert_eq!(store.commit(with_input(step(us, 2, 0), 2)).await, Err(used_up));
+    assert_eq!(store.commit(with_input(step(us, 2, 0), 2)).await, Err(used_up.clone()));
+    assert_eq!(store.refuses_input(), Some(used_up), "whoever sends input is told in time");
     assert_eq!(store.commit(with_row(step(us, 3, 0))).await, Ok(()), "the freed pages are used again");
     let full = store.commit(with_row(step(us, 4, 0))).await;
     assert_eq!(full, Err(Error::Unavailable("the disk is full".into())));

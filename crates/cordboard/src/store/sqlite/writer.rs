@@ -18,8 +18,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::super::Error;
+use super::Shared;
+use super::reserve::{self, Reserve};
 use super::rows::{Failure, Rows, Statements, words};
-use super::{Shared, reserve::Reserve};
 use crate::observe::metrics::StoreMetrics;
 
 /// Free pages that are left to be used again before any are given back to the file system.
@@ -268,7 +269,7 @@ fn answer_all(batch: Vec<Box<dyn Job>>, error: &Error) {
 
 fn refuse_input(batch: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
     let (input, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(|job| job.urgency() == Urgency::Input);
-    answer_all(input, &Error::Unavailable("the disk reserve is used up".into()));
+    answer_all(input, &reserve::used_up());
     rest
 }
 
