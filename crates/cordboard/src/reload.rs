@@ -134,7 +134,10 @@ impl Reloading {
 
     async fn read_and_replace(&self) -> Result<Reloaded, Refused> {
         let _one_at_a_time = self.changing.lock().await;
-        let config = Config::load(self.file.as_ref().ok_or(Refused::NoFile)?)?;
+        let file = self.file.clone().ok_or(Refused::NoFile)?;
+        // Secrets and scripts are files too, perhaps on a slow disk.
+        let loaded = tokio::task::spawn_blocking(move || Config::load(&file)).await;
+        let config = loaded.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
         let (changes, server) = {
             let mut running = self.running();
             for warning in config.warnings.iter().filter(|warning| !running.warnings.contains(warning)) {
@@ -175,10 +178,8 @@ impl Reloading {
             let access_to = || OrgAccess::to(org, &self.shared.transport, self.shared.runtime());
             access.insert(key.clone(), kept.unwrap_or_else(access_to));
         }
-        let integrations: Vec<Integration> = connectors.values().cloned().collect();
-        let connectors = connectors.into_iter().map(|(key, integration)| (key, integration.connector())).collect();
-        let policies = Arc::new(policies);
-        self.shared.replace_roster(Roster { connectors, engines, access, policies }).await?;
+        self.shared.replace_roster(Roster::new(&connectors, engines, access, policies)).await?;
+        let integrations: Vec<Integration> = connectors.into_values().collect();
         self.doors.replace(&integrations, &server.limits_of_doors());
         Ok(())
     }

@@ -11,6 +11,7 @@ use conversation::Policies;
 use model::{BotKey, ConnectorKey, OrgKey};
 
 use crate::connector::Connector;
+use crate::connector::registry::Integration;
 use crate::engine::Engine;
 use crate::outbox::PushAccess;
 
@@ -28,6 +29,18 @@ pub struct Roster {
 }
 
 impl Roster {
+    /// What a configuration puts in service, with the accesses that are kept or made for its orgs.
+    #[must_use]
+    pub fn new(
+        integrations: &BTreeMap<ConnectorKey, Integration>,
+        engines: BTreeMap<BotKey, Arc<dyn Engine>>,
+        access: BTreeMap<OrgKey, Arc<dyn PushAccess>>,
+        policies: Policies,
+    ) -> Self {
+        let connectors = integrations.iter().map(|(key, integration)| (key.clone(), integration.connector())).collect();
+        Self { connectors, engines, access, policies: Arc::new(policies) }
+    }
+
     /// How to push through a connector; nothing when it, or its org, is not in service any more.
     pub(crate) fn pushing(&self, connector: &ConnectorKey) -> Option<Pushing<'_>> {
         let door = self.connectors.get(connector)?;

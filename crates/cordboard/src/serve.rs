@@ -151,25 +151,17 @@ impl Gateway {
         for (key, org) in &orgs {
             access.insert(key.clone(), OrgAccess::to(org, &transport, &runtime));
         }
-        let integrations: Vec<Integration> = connectors.values().cloned().collect();
         let parts = Parts {
             store,
             runtime: runtime.clone(),
             transport,
-            roster: Roster {
-                connectors: connectors
-                    .iter()
-                    .map(|(key, integration)| (key.clone(), integration.connector()))
-                    .collect(),
-                engines,
-                access,
-                policies: Arc::new(policies),
-            },
+            roster: Roster::new(&connectors, engines, access, policies),
             limits: Limits::default(),
             metrics,
             traces,
         };
         let shared = Shared::start(parts).await?;
+        let integrations: Vec<Integration> = connectors.into_values().collect();
         let doors = Doors::new(shared.clone(), &integrations, &server.limits_of_doors());
         let admin = Admin::bind(shared.clone(), &server.data_dir).inspect_err(|_| shared.stop())?;
         if server.group_may_read {
@@ -185,25 +177,13 @@ impl Gateway {
         if let Some(listener) = metrics_listener {
             runtime.spawn(page::serve(listener, shared.clone(), admin_ends.clone()));
         }
-        let listener_ended = CancellationToken::new();
-        let ended = listener_ended.clone().drop_guard();
-        let (stop, of_the_server) = (listener_ends.clone(), runtime.clone());
         if let Some(tls) = &tls {
             let (certified, clock) = (tls.clone(), runtime.clock.clone());
             shared.metrics().watch_certificate(move || Some(certified.certificate().days_left(clock.now())));
             runtime.spawn(tls.clone().watch(runtime.clone(), listener_ends.clone()));
         }
-        let over_tls = tls.clone();
-        runtime.spawn(async move {
-            match over_tls {
-                Some(tls) => {
-                    let listener = TlsListener::new(listener, tls, of_the_server.clone());
-                    http::server::serve(listener, doors, limits, of_the_server, stop).await;
-                }
-                None => http::server::serve(listener, doors, limits, of_the_server, stop).await,
-            }
-            drop(ended);
-        });
+        let opened = Opened { listener, tls: tls.clone(), limits };
+        let listener_ended = opened.serve(doors, &runtime, listener_ends.clone());
         Ok(Self { shared, reloading, address, metrics_address, tasks, tls, listener_ends, listener_ended, admin_ends })
     }
 
@@ -270,6 +250,33 @@ impl Gateway {
         } else {
             tracing::info!("stopped");
         }
+    }
+}
+
+/// The listener, bound and not served yet.
+struct Opened {
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+    limits: http::server::Limits,
+}
+
+impl Opened {
+    /// Serves until `stop`; what is given back is cancelled once the last response is out.
+    fn serve(self, doors: Arc<Doors>, runtime: &Runtime, stop: CancellationToken) -> CancellationToken {
+        let Self { listener, tls, limits } = self;
+        let ended = CancellationToken::new();
+        let (guard, of_the_server) = (ended.clone().drop_guard(), runtime.clone());
+        runtime.spawn(async move {
+            match tls {
+                Some(tls) => {
+                    let listener = TlsListener::new(listener, tls, of_the_server.clone());
+                    http::server::serve(listener, doors, limits, of_the_server, stop).await;
+                }
+                None => http::server::serve(listener, doors, limits, of_the_server, stop).await,
+            }
+            drop(guard);
+        });
+        ended
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use model::{BotKey, ConversationId, Event, Fact};
+use model::{BotKey, ConversationId, Event, Fact, Holder};
 
 use crate::gateway::Shared;
 use crate::roster::Roster;
@@ -164,7 +164,11 @@ impl Shared {
         let answers = futures_util::stream::iter(ids).map(|id| async move {
             let event = Event::HandedOverByOperator { bot: bot.clone(), reason: reason.to_owned() };
             match self.ask_core(id, event, None, None).await {
-                Told::Applied(facts) => !facts.contains(&Fact::Nothing),
+                // The step may hold late news of a reply besides, so only the floor tells.
+                Told::Applied(facts) => {
+                    let to_a_human = |fact: &Fact| matches!(fact, Fact::Floor(to) if to.holder == Holder::HandingOver);
+                    facts.iter().any(to_a_human)
+                }
                 Told::NotStored | Told::Repeated => {
                     tracing::error!(conversation = %id, "the conversation could not be handed over; try again");
                     false

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -152,8 +152,10 @@ impl Trail {
             fs::rename(&path, self.folder.join(EARLIER))?;
         }
         let is_new = !path.exists();
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
-        let mut line = serde_json::to_vec(entry)?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path)?;
+        // What a crash or a full disk cut short must not take the next entry along.
+        let mut line = if ends_torn(&file)? { vec![b'\n'] } else { Vec::new() };
+        serde_json::to_writer(&mut line, entry)?;
         line.push(b'\n');
         file.write_all(&line)?;
         file.sync_data()?;
@@ -167,14 +169,25 @@ impl Trail {
     pub fn latest(&self, limit: usize) -> io::Result<Vec<Entry>> {
         let mut entries: Vec<Entry> = Vec::new();
         for name in [EARLIER, FILE] {
-            match fs::read_to_string(self.folder.join(name)) {
-                Ok(text) => entries.extend(text.lines().filter_map(|line| serde_json::from_str(line).ok())),
+            match fs::read(self.folder.join(name)) {
+                Ok(bytes) => {
+                    let lines = bytes.split(|byte| *byte == b'\n');
+                    entries.extend(lines.filter_map(|line| serde_json::from_slice(line).ok()));
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(entries.split_off(entries.len().saturating_sub(limit)))
     }
+}
+
+/// Whether the last line has no end.
+fn ends_torn(file: &File) -> io::Result<bool> {
+    let Some(last) = file.metadata()?.len().checked_sub(1) else { return Ok(false) };
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, last)?;
+    Ok(byte != *b"\n")
 }
 
 #[cfg(test)]
@@ -194,7 +207,9 @@ mod tests {
         assert!((3..10).contains(&kept.len()), "{}", kept.len());
         assert_eq!(trail.latest(2).unwrap(), [entry(19), entry(20)]);
         let whole = fs::read(folder.path().join(FILE)).unwrap();
-        fs::write(folder.path().join(FILE), [&whole[..], &whole[..30], b"\n"].concat()).unwrap();
+        // Cut in the middle of a letter.
+        fs::write(folder.path().join(FILE), [&whole[..], &whole[..30], b"\xc3"].concat()).unwrap();
+        assert_eq!(trail.latest(1).unwrap(), [entry(20)]);
         trail.enter(&entry(21)).unwrap();
         assert_eq!(trail.latest(2).unwrap(), [entry(20), entry(21)]);
     }

@@ -99,12 +99,17 @@ impl Files {
         for entry in fs::read_dir(&self.folder).map_err(failed(&self.folder))? {
             let entry = entry.map_err(failed(&self.folder))?;
             let path = entry.path();
-            let mode = entry.metadata().map_err(failed(&path))?.permissions().mode();
+            let metadata = entry.metadata().map_err(failed(&path))?;
+            let mode = metadata.permissions().mode() & 0o777;
             let allowed = match entry.file_name().to_str() {
                 Some(SOCKET) => 0o660,
                 Some(READ_TOKEN) => 0o640,
                 _ => mode & 0o700,
             };
+            // What a link leads to lies elsewhere, and what is closed already may be another's (`lost+found`).
+            if metadata.is_symlink() || mode == allowed {
+                continue;
+            }
             fs::set_permissions(&path, Permissions::from_mode(allowed)).map_err(failed(&path))?;
         }
         let mode = fs::metadata(&self.folder).map_err(failed(&self.folder))?.permissions().mode();

@@ -44,7 +44,7 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming;
-use model::{ConversationId, Event, Fact, Timestamp};
+use model::{ConversationId, Event, Fact, Holder, Timestamp};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -378,7 +378,9 @@ impl Operator {
     async fn end(&self, id: ConversationId) -> Result<Response<Answer>, Ended> {
         match self.shared.ask_core(id, Event::EndedByOperator, None, None).await {
             Told::Applied(facts) => {
-                let was_over = facts.contains(&Fact::Nothing);
+                // The step may hold late news of a reply besides, so only the floor tells.
+                let ended = |fact: &Fact| matches!(fact, Fact::Floor(to) if to.holder == Holder::Ended);
+                let was_over = !facts.iter().any(ended);
                 let outcome = if was_over { "was_over" } else { "ended" };
                 Ok(body::value(StatusCode::OK, &EndView { outcome: outcome.into() }))
             }

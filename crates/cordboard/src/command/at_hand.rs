@@ -73,6 +73,12 @@ pub(super) fn print_json_line(value: &impl Serialize, out: &mut dyn Write) -> Re
     Ok(())
 }
 
+/// What customers, bots and platforms wrote, without what a terminal would obey. Line breaks stay.
+pub(super) fn plain(text: &str) -> String {
+    let obeyed = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
+    text.replace(obeyed, "\u{fffd}")
+}
+
 /// A time in UTC, to the millisecond.
 pub(super) fn utc(ms: i64) -> String {
     match jiff::Timestamp::from_millisecond(ms) {

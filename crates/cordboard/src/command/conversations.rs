@@ -8,7 +8,9 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 use model::{ConversationId, Timestamp};
 
-use super::at_hand::{AtHand, Common, beside_now, now_ms, print_json, print_json_line, read_span, server, span, utc};
+use super::at_hand::{
+    AtHand, Common, beside_now, now_ms, plain, print_json, print_json_line, read_span, server, span, utc,
+};
 use super::signals::Signals;
 use super::{ConfigFile, Failed};
 use crate::admin::client::Client;
@@ -280,11 +282,16 @@ impl Told {
                 "{}  {gap:>11}  {conversation}{:<12}  {}{}",
                 utc(hop.at_ms),
                 hop.what,
-                hop.text,
+                plain(&hop.text),
                 self.said(hop)
             )?;
             for words in &hop.words {
-                writeln!(out, "{:>39}“{}”", "", words.replace('\n', "\n                                        "))?;
+                writeln!(
+                    out,
+                    "{:>39}“{}”",
+                    "",
+                    plain(words).replace('\n', "\n                                        ")
+                )?;
             }
         }
         out.flush()?;
@@ -389,4 +396,28 @@ fn print_leg(leg: &LegView, now_ms: i64, out: &mut dyn Write) -> Result<(), Fail
     }
     writeln!(out)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_gives_the_terminal_no_orders() {
+        let hop = Hop {
+            at_ms: 0,
+            conversation: "1".to_owned(),
+            row: 1,
+            what: "came in".to_owned(),
+            text: "session \u{9b}2J".to_owned(),
+            words: vec!["two\nlines\u{1b}]0;title\u{7}".to_owned()],
+            characters: 0,
+        };
+        let mut told = Told { json: false, names_conversation: false, words: true, last_ms: None };
+        let mut out = Vec::new();
+        assert!(told.tell(&[hop], &mut out).is_ok());
+        let out = String::from_utf8(out).unwrap();
+        assert!(!out.contains(|letter: char| letter.is_control() && letter != '\n'), "{out:?}");
+        assert!(out.contains("lines\u{fffd}]0;title\u{fffd}”"), "{out:?}");
+    }
 }

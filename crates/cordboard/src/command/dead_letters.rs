@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use model::Timestamp;
 
 use super::Failed;
-use super::at_hand::{AtHand, Common, now_ms, print_json, utc};
+use super::at_hand::{AtHand, Common, now_ms, plain, print_json, utc};
 use crate::admin::audit::{Entry, Trail};
 use crate::admin::view::{LetterPage, LetterView, RetryView};
 use crate::store::LetterQuery;
@@ -173,7 +173,7 @@ fn print_letter(letter: &LetterView, json: bool, out: &mut dyn Write) -> Result<
     }
     let conversation = letter.conversation.as_deref().unwrap_or("none");
     let payload = letter.payload.as_deref().or(letter.payload_base64.as_deref());
-    let payload = payload.unwrap_or("not shown in the role read: these are customers' words");
+    let payload = plain(payload.unwrap_or("not shown in the role read: these are customers' words"));
     writeln!(
         out,
         "id            {}\ndied          {}\nkind          {}\nplace         {}\nconversation  {conversation}\n\

@@ -15,7 +15,7 @@ const HIDDEN: &str = "(secret)";
 const SHOWN_MAX_CHARS: usize = 60;
 
 /// The values in effect.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Effective {
     shown: Value,
     /// By key path.
@@ -34,6 +34,13 @@ pub struct Change {
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.path, self.what)
+    }
+}
+
+impl std::fmt::Debug for Effective {
+    /// Without the digests, by which a short secret could be guessed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Effective").field("shown", &self.shown).finish_non_exhaustive()
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Server {
     pub grace_ms: u64,
     /// The largest body of a platform's request, 16 to 65536. Default 256.
     pub body_max_kb: u64,
-    /// Where the platform reaches the gateway: an https address without a path, such as "https://bots.example.com". What
+    /// Where the platform reaches the gateway: an https address without a path, such as `https://bots.example.com`. What
     /// `check` prints to enter in Genesys begins with it. Default: none.
     pub public_url: Option<String>,
     /// The proxies in front of the gateway, as networks or addresses. Only from them `X-Forwarded-For` and `Forwarded`

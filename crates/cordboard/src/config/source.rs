@@ -7,14 +7,21 @@ use std::path::{Path, PathBuf};
 /// A line longer than this many characters is not shown with a problem.
 const SHOWN_MAX_CHARS: usize = 120;
 /// A line with one of these words may hold a secret and is not shown.
-const HUSHED: [&str; 7] = ["secret", "credential", "bearer", "token", "password", "key", "whsec_"];
+const HUSHED: [&str; 9] = ["secret", "credential", "bearer", "token", "password", "key", "whsec_", "proxy", "header"];
 
 /// A file's text and its name for messages.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Source {
     pub(super) file: String,
     pub(super) folder: PathBuf,
     pub(super) text: String,
+}
+
+impl fmt::Debug for Source {
+    /// Without the text, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 impl Source {
@@ -42,16 +49,30 @@ impl Source {
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let (line, column) = (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1);
         let written = self.text[line_start..].lines().next().unwrap_or_default();
-        Problem { file: self.file.clone(), line, column, message, written: showable(written) }
+        let written = showable(written).filter(|_| !self.is_hushed(line_start, written));
+        Problem { file: self.file.clone(), line, column, message, written }
+    }
+
+    /// Whether a line may hold a secret: by its own words, by the name of its table, or, inside a value of several lines,
+    /// by the words of the line on which the value begins.
+    fn is_hushed(&self, line_start: usize, line: &str) -> bool {
+        let is_header = |line: &&str| line.trim_start().starts_with('[') && !line.contains(['"', '\'']);
+        let earlier = || self.text[..line_start].lines().rev();
+        let table = earlier().find(is_header).filter(|_| !is_header(&line));
+        let begins = earlier().find(|earlier| earlier.contains('=')).filter(|_| !line.contains('='));
+        [Some(line), table, begins].into_iter().flatten().any(may_hold_a_secret)
     }
 }
 
-fn showable(line: &str) -> Option<String> {
+fn may_hold_a_secret(line: &str) -> bool {
     let lower = line.to_lowercase();
+    HUSHED.iter().any(|word| lower.contains(word))
+}
+
+fn showable(line: &str) -> Option<String> {
     let fine = !line.trim().is_empty()
         && line.chars().count() <= SHOWN_MAX_CHARS
-        && !line.contains(|letter: char| letter.is_control() && letter != '\t')
-        && !HUSHED.iter().any(|word| lower.contains(word));
+        && !line.contains(|letter: char| letter.is_control() && letter != '\t');
     fine.then(|| line.replace('\t', " "))
 }
 

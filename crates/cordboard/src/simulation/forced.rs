@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use http::HeaderValue;
-use model::{ConnectorKey, ConversationId, Event, Holder, Late, Timestamp};
+use model::{BotKey, ConnectorKey, ConversationId, Event, Holder, Late, RequestId, Timestamp};
 
 use super::engine::UNREADABLE;
 use super::platform::{self, UNRENDERABLE};
@@ -70,6 +70,43 @@ fn a_conversation_whose_last_reply_left_is_over_for_the_store_too() {
             assert_eq!(swept.await.unwrap().conversations, 1, "{late:?}");
         });
     }
+}
+
+/// The note that its last reply left may be stored after its last step.
+#[test]
+fn a_conversation_that_is_over_leaves_memory_however_late_its_last_note_is_stored() {
+    let refusing = Switch::default();
+    let hook = refusing.clone();
+    let memory = memory().with_faults(Arc::new(move |write| match write {
+        Write::MarkOut if hook.is_on() => Fault::Refused,
+        _ => Fault::None,
+    }));
+    calm(Late::Push, 300, memory, async |world| {
+        world.start(u64::MAX).await;
+        let (shared, _) = world.gateway().unwrap();
+        refusing.set(true);
+        says(&world, "thanks bye").await.unwrap();
+        ms(200).await;
+        assert_eq!(shared.slots.all().len(), 1, "the store was not told yet");
+        refusing.set(false);
+        ms(5_000).await;
+        assert_eq!(shared.slots.all(), []);
+    });
+}
+
+/// A platform that repeats a request gets its reply again, and the conversation late news of it.
+#[test]
+fn a_hand_over_counts_although_late_news_of_a_reply_is_told_with_it() {
+    calm(Late::Push, 300, memory(), async |world| {
+        world.start(u64::MAX).await;
+        let (shared, _) = world.gateway().unwrap();
+        says(&world, "hello").await.unwrap();
+        ms(1_000).await;
+        shared.reply_out(the_conversation(&world).await, RequestId(1));
+        let bot = BotKey::from("bot");
+        assert_eq!(shared.hand_over_all(&bot, "it says nonsense").await, 1);
+        assert_eq!(shared.hand_over_all(&bot, "it says nonsense").await, 0);
+    });
 }
 
 #[test]

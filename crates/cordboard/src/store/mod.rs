@@ -413,6 +413,10 @@ pub struct RecentPage {
 /// So many journal rows are looked at for one page of [`Store::recent`]: a reader that takes long holds up checkpoints.
 const RECENT_ROWS_MAX: u32 = 10_000;
 
+/// A step may be committed after the first one that went by later policies. So of the policies that are older than those
+/// of the oldest journal row, this many are kept.
+const POLICIES_KEPT: u32 = 8;
+
 /// How much a sweep takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sweep {
@@ -506,6 +510,7 @@ pub trait Store: Send + Sync + 'static {
     fn mark_out(&self, outs: Vec<Out>) -> Reply<'_, ()>;
     /// Deletes what is over, a bounded amount. Requests go in the order of their ids, up to the first that is too young;
     /// one whose entry is open stays. A conversation with a live outbox row or an open entry stays, finished or not.
+    /// Policies that no journal row can name any more go too, never the newest.
     fn sweep(&self, sweep: Sweep) -> Reply<'_, Swept>;
     /// Buries a letter that belongs to no step (an input that was not understood). One that is there already stays as it
     /// is, so it may be repeated.

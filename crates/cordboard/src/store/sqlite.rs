@@ -235,6 +235,7 @@ impl Sqlite {
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         let folder = &settings.folder;
         let lock = lock(folder)?;
+        make_private(folder)?;
         let mut connection = connect(settings, settings.cache_mb)?;
         // Left-over frames may never have reached the disk (a failed fsync). Copying them writes them anew.
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -375,6 +376,17 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked(folder.to_owned())),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
+}
+
+/// The database is its owner's alone, however open the folder is that somebody made: customers' words are in it. SQLite
+/// gives its log the permissions of the database. One that is there already stays as its owner wants it.
+fn make_private(folder: &Path) -> Result<(), OpenError> {
+    let mut options = File::options();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let made = options.open(folder.join(FILE));
+    made.map(drop).map_err(|source| OpenError::Folder { folder: folder.to_owned(), source })
 }
 
 /// A connection of one thread; no mutex of SQLite's own is needed.

@@ -204,10 +204,13 @@ async fn the_group_may_look_when_it_is_allowed_and_finds_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let admin = Admin::bind(office.gateway.shared.clone(), folder.path()).unwrap();
     std::fs::write(folder.path().join("database"), "words").unwrap();
+    let elsewhere = tempfile::NamedTempFile::new().unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("link")).unwrap();
     admin.let_group_read().unwrap();
     let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
     let modes = ["", "admin.sock", "admin.token", "read.token", "database"].map(mode);
     assert_eq!(modes, [0o710, 0o660, 0o600, 0o640, 0o600]);
+    assert_eq!(mode("link"), 0o600, "what a link leads to stays as it was");
 }
 
 #[tokio::test]

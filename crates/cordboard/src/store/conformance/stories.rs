@@ -44,6 +44,7 @@ on_every_store!(
     conversations_are_listed_by_their_latest_step,
     a_sweep_takes_old_requests_but_no_open_entry,
     a_sweep_takes_finished_conversations_with_all_that_is_theirs,
+    a_sweep_takes_policies_that_no_journal_row_names,
     a_failing_step_is_skipped_alone,
     equal_policies_have_one_revision,
     bots_out_of_service_are_kept_until_they_are_enabled,
@@ -470,6 +471,33 @@ async fn a_sweep_takes_finished_conversations_with_all_that_is_theirs(subject: S
         let ids: Vec<_> = subject.store().conversations(9).await.unwrap().into_iter().map(|id| id.0).collect();
         assert_eq!(ids, left, "the one touched longest ago goes first");
     }
+}
+
+async fn a_sweep_takes_policies_that_no_journal_row_names(subject: Subject) {
+    let us = subject.start().await;
+    let store = subject.store();
+    for n in 1..=20 {
+        assert_eq!(store.enact(blob(&format!("policies {n}"))).await, Ok(n));
+    }
+    for (id, policy_revision) in [(1, 15), (2, 20)] {
+        let step = Step { finished: id == 1, ..step(us, id, 0) };
+        commit(&subject, Step { journal: JournalRow { policy_revision, ..step.journal.clone() }, ..step }).await;
+    }
+    let oldest = async || {
+        for revision in 1..=20 {
+            if store.policies(revision).await.unwrap().is_some() {
+                return revision;
+            }
+        }
+        0
+    };
+    let sweep = |before, limit| Sweep { requests_before: at(0), conversations_before: at(before), limit };
+    for (sweep, expected) in [(sweep(0, 4), 5), (sweep(0, 4), 7), (sweep(0, 4), 7), (sweep(100, 9), 12)] {
+        store.sweep(sweep).await.unwrap();
+        assert_eq!(oldest().await, expected, "{sweep:?}");
+    }
+    assert_eq!(store.enact(blob("policies 20")).await, Ok(20));
+    assert_eq!(store.enact(blob("policies 1")).await, Ok(21));
 }
 
 async fn a_failing_step_is_skipped_alone(subject: Subject) {

@@ -10,8 +10,8 @@ use model::{BotKey, ConversationId, RequestId, Timestamp};
 
 use super::super::{
     Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, OpenEntry, Out,
-    OutOfService, OutboxRow, OutboxSeq, RECENT_ROWS_MAX, Recent, RecentPage, Replica, Request, Step, Sweep, Swept,
-    letter_limit, well_formed,
+    OutOfService, OutboxRow, OutboxSeq, POLICIES_KEPT, RECENT_ROWS_MAX, Recent, RecentPage, Replica, Request, Step,
+    Sweep, Swept, letter_limit, well_formed,
 };
 
 struct Conversation {
@@ -377,8 +377,19 @@ impl Tables {
             rows += self.forget_conversation(id);
             conversations += 1;
         }
+        self.sweep_policies(limit);
         let count = |taken: usize| u32::try_from(taken).unwrap_or(u32::MAX);
         Swept { requests: count(requests), conversations: count(conversations) }
+    }
+
+    fn sweep_policies(&mut self, limit: usize) {
+        let Some((newest, _)) = self.policies.last_key_value() else { return };
+        let oldest = self.log.first_key_value().and_then(|(_, at)| self.journal.get(at));
+        let named = oldest.map_or(*newest, |row| row.policy_revision.min(*newest));
+        let old = self.policies.range(..named.saturating_sub(POLICIES_KEPT)).take(limit);
+        for revision in old.map(|(revision, _)| *revision).collect::<Vec<_>>() {
+            self.policies.remove(&revision);
+        }
     }
 
     /// Finished conversations that were last touched before a time, the oldest first. One with a live outbox row or an

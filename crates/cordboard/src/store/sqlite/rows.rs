@@ -10,8 +10,8 @@ use model::{BotKey, ConversationId, RequestId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, params};
 
 use super::super::{
-    Accept, Accepted, Blob, Claim, Error, Key, Letter, Out, OutOfService, OutboxRow, OutboxSeq, Replica, Started, Step,
-    Sweep, Swept, well_formed,
+    Accept, Accepted, Blob, Claim, Error, Key, Letter, Out, OutOfService, OutboxRow, OutboxSeq, POLICIES_KEPT, Replica,
+    Started, Step, Sweep, Swept, well_formed,
 };
 
 /// Why a verb failed inside a batch.
@@ -387,6 +387,7 @@ impl Rows<'_, '_> {
     pub(super) fn sweep(&self, sweep: Sweep) -> Outcome<Swept> {
         let requests = self.sweep_requests(sweep)?;
         let conversations = self.sweep_conversations(sweep)?;
+        self.sweep_policies(sweep)?;
         self.swept.set(requests + conversations > 0);
         Ok(Swept { requests, conversations })
     }
@@ -436,6 +437,20 @@ impl Rows<'_, '_> {
             conversations += 1;
         }
         Ok(conversations)
+    }
+
+    /// Journal rows are in the order of commits, so the oldest names the oldest policies; no index is needed.
+    fn sweep_policies(&self, sweep: Sweep) -> Outcome<()> {
+        let newest = self.one("SELECT MAX(revision) FROM policies", [], |row| row.get::<_, Option<u32>>(0))?;
+        let newest = newest.flatten().unwrap_or(0);
+        let named =
+            self.one("SELECT policy_revision FROM journal ORDER BY id LIMIT 1", [], |row| row.get::<_, u32>(0))?;
+        self.execute(
+            "DELETE FROM policies WHERE revision IN
+             (SELECT revision FROM policies WHERE revision < ?1 ORDER BY revision LIMIT ?2)",
+            params![named.unwrap_or(newest).min(newest).saturating_sub(POLICIES_KEPT), sweep.limit],
+        )?;
+        Ok(())
     }
 
     /// A letter that is there already stays: burying is repeated when its outcome was unknown.

@@ -276,3 +276,17 @@ async fn a_correlation_id_is_cut_between_letters() {
         .read(|connection| connection.query_row("SELECT correlation FROM request", [], |row| row.get::<_, String>(0)));
     assert_eq!(kept.await.unwrap(), "é".repeat(50));
 }
+
+/// Somebody made the folder, and everybody may enter it.
+#[test]
+fn the_files_are_their_owners_alone_in_an_open_folder_too() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let store = Sqlite::open(&settings(&folder)).unwrap();
+    for name in [FILE.to_owned(), format!("{FILE}-wal"), format!("{FILE}-shm")] {
+        let mode = std::fs::metadata(folder.path().join(&name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+    }
+    drop(store);
+}
