@@ -8,6 +8,7 @@
 mod apply;
 mod bytes;
 mod files;
+mod headers;
 mod path;
 mod platform;
 mod stored;
@@ -15,6 +16,7 @@ mod words;
 
 pub use apply::apply;
 pub use files::{configuration, conversation_file, script};
+pub use headers::headers;
 pub use path::{callback, v1_body, v2_body, webhook_reply, webhook_signature};
 pub use platform::push_reply;
 pub use stored::stored;
@@ -47,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "script", run: script, words: &["no text", "wrong", "said", "failed", "silent"] },
     Target { name: "conversation_file", run: conversation_file, words: &["no text", "wrong", "right"] },
     Target { name: "stored", run: stored, words: &["refused", "state", "journal", "event", "letter", "item", "reply"] },
+    Target { name: "headers", run: headers, words: &["a trace", "a client", "nothing"] },
     Target { name: "words", run: words, words: &["no text", "a region", "a number", "a time", "nothing"] },
     Target { name: "apply", run: apply, words: &["bot", "handing_over", "human", "queued", "ended"] },
 ];
