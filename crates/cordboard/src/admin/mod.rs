@@ -38,7 +38,7 @@ pub mod timeline;
 pub mod view;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::request::Parts;
@@ -97,6 +97,7 @@ impl Admin {
             read: digest(tokens.read.expose_secret().as_bytes()),
             trail: Arc::new(Trail::of(data_dir)),
             closing: CancellationToken::new(),
+            refusals: Refusals::default(),
             reloading: None,
         };
         Ok(Self { listener, operator, files })
@@ -161,6 +162,8 @@ struct Operator {
     /// The process ends: nobody waits any more.
     closing: CancellationToken,
     reloading: Option<Arc<Reloading>>,
+    /// Of calls that the role read may not make.
+    refusals: Refusals,
 }
 
 fn digest(bytes: &[u8]) -> [u8; 32] {
@@ -182,6 +185,25 @@ struct NoOptions {}
 /// A call that ends here.
 type Ended = Box<Response<Answer>>;
 
+/// How many calls that the role read may not make are entered within a minute.
+const REFUSALS_PER_MINUTE_MAX: u32 = 30;
+
+/// Counts the calls that the role read may not make.
+#[derive(Debug, Default)]
+struct Refusals(Mutex<(Timestamp, u32)>);
+
+impl Refusals {
+    /// Whether one more is entered.
+    fn is_entered(&self, now: Timestamp) -> bool {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.ms_since(counted.0) >= 60_000 {
+            *counted = (now, 0);
+        }
+        counted.1 = counted.1.saturating_add(1);
+        counted.1 <= REFUSALS_PER_MINUTE_MAX
+    }
+}
+
 impl Handler for Operator {
     async fn handle(self: Arc<Self>, mut head: Parts, body: Incoming, at: Timestamp) -> Response<Answer> {
         let Some(role) = self.role(&head.headers) else {
@@ -198,6 +220,10 @@ impl Handler for Operator {
         let Some(operation) = Operation::of(&head, role) else {
             return self.route(&head, body).await.unwrap_or_else(|ended| *ended);
         };
+        // A reader in a loop must not turn the operators' entries out of the trail.
+        if role == Role::Read && !self.refusals.is_entered(at) {
+            return may_only_read();
+        }
         let operator = self.clone();
         // What was begun is done and entered, even when the operator goes away.
         let done = self.shared.runtime().detached(async move {
@@ -440,4 +466,17 @@ fn no_conversation() -> Ended {
 
 fn unavailable(error: store::Error) -> Ended {
     Box::new(body::try_later("store", &error.to_string(), 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_in_a_loop_does_not_fill_the_trail() {
+        let refusals = Refusals::default();
+        let start = 1_700_000_000_000;
+        let entered = |from: i64| (from..from + 1_000).filter(|at| refusals.is_entered(Timestamp(*at))).count();
+        assert_eq!((entered(start), entered(start + 30_000), entered(start + 60_000)), (30, 0, 30));
+    }
 }
