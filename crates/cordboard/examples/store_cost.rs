@@ -134,34 +134,16 @@ fn payload() -> Blob {
 
 fn empty(us: Replica, id: u64, version: u64, request: RequestId) -> Step {
     let now = Timestamp(1_700_000_000_000 + (request.0 >> 20).cast_signed());
+    let empty = Step::empty(ConversationId(id), key(id | 1 << 60), us, version, now);
     Step {
-        conversation: ConversationId(id),
-        key: key(id | 1 << 60),
-        new_legs: Vec::new(),
-        owner: us,
-        expected_version: version,
         state: payload(),
-        next_due: None,
-        finished: false,
-        accepts: Vec::new(),
-        inbox_done: Vec::new(),
-        outbox_add: Vec::new(),
-        outbox_settle: Vec::new(),
-        seals: Vec::new(),
-        forget: Vec::new(),
-        out: Vec::new(),
-        letters: Vec::new(),
-        letters_redriven: Vec::new(),
         journal: JournalRow {
-            seq: version + 1,
             cause_seq: Some(version),
-            schema_version: 1,
-            policy_revision: 1,
-            retention_class: 0,
             trace: Some([9; 16]),
-            at: now,
             payload: payload(),
+            ..empty.journal.clone()
         },
+        ..empty
     }
 }
 

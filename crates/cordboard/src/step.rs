@@ -19,7 +19,7 @@ use crate::observe::trace::{Begun, Trace};
 use crate::outbox::{Item, Kind, LaneRow};
 use crate::roster::Roster;
 use crate::runner::{Held, Queued, Slot};
-use crate::store::{self, Blob, Claim, JournalRow, Letter, OutboxRow, OutboxSeq, Seal, SealedAs, Settle, Step};
+use crate::store::{Blob, Claim, Letter, OutboxRow, OutboxSeq, Seal, SealedAs, Settle, Step};
 use crate::stored;
 
 /// A step that is ready to be committed.
@@ -95,7 +95,7 @@ impl Shared {
             slot,
             now,
             next_seq,
-            step: empty_step(slot, self.replica, version, roster.policies.revision, now),
+            step: Step::empty(slot.id, slot.key, self.replica, version, now),
             roster,
             after: After {
                 held: Held { version: version + 1, state: Conversation::new(now), next_seq, sealed, trace },
@@ -111,6 +111,7 @@ impl Shared {
             },
             state,
         };
+        draft.step.journal.policy_revision = draft.roster.policies.revision;
         draft.step.journal.trace = trace.map(Trace::id_bytes);
         draft.take_in(batch, events);
         for effect in &effects {
@@ -119,38 +120,6 @@ impl Shared {
         draft.redrive(batch);
         draft.count_turns(events);
         draft.finish(first_new_leg, events, &effects)
-    }
-}
-
-fn empty_step(slot: &Slot, owner: store::Replica, version: u64, policy_revision: u32, now: Timestamp) -> Step {
-    Step {
-        conversation: slot.id,
-        key: slot.key,
-        new_legs: Vec::new(),
-        owner,
-        expected_version: version,
-        state: Blob::default(),
-        next_due: None,
-        finished: false,
-        accepts: Vec::new(),
-        inbox_done: Vec::new(),
-        outbox_add: Vec::new(),
-        outbox_settle: Vec::new(),
-        seals: Vec::new(),
-        forget: Vec::new(),
-        out: Vec::new(),
-        letters: Vec::new(),
-        letters_redriven: Vec::new(),
-        journal: JournalRow {
-            seq: version + 1,
-            cause_seq: None,
-            schema_version: 1,
-            policy_revision,
-            retention_class: 0,
-            trace: None,
-            at: now,
-            payload: Blob::default(),
-        },
     }
 }
 
@@ -404,6 +373,7 @@ impl Draft<'_> {
         self.step.state = Blob::clear_of(state);
         self.step.next_due = self.state.next_due();
         self.step.finished = self.state.is_finished();
+        self.step.journal.schema_version = stored::VERSION;
         self.step.journal.payload = Blob::clear_of(stored::encode_journal(events, effects));
         self.after.held.state = self.state;
         self.after.held.next_seq = self.next_seq;

@@ -69,15 +69,10 @@ fn acknowledged(message: &Message, number: u64, owner: Replica, at: Timestamp) -
     let request = RequestId(number);
     let words = message.session.as_bytes();
     let filled = |size: usize| Blob::clear(&words.iter().copied().cycle().take(size).collect::<Vec<u8>>());
+    let empty = Step::empty(ConversationId(number), key(number | 1 << 60), owner, 0, at);
     Step {
-        conversation: ConversationId(number),
-        key: key(number | 1 << 60),
-        new_legs: Vec::new(),
-        owner,
-        expected_version: 0,
         state: filled(STATE_BYTES),
         next_due: Some(at.plus_ms(20_000)),
-        finished: false,
         accepts: vec![Accept {
             request,
             key: key(number),
@@ -86,24 +81,9 @@ fn acknowledged(message: &Message, number: u64, owner: Replica, at: Timestamp) -
             correlation: Some("0f8fad5b-d9cb-469f-a165-70867728950e".into()),
             open_event: None,
         }],
-        inbox_done: Vec::new(),
-        outbox_add: Vec::new(),
-        outbox_settle: Vec::new(),
         seals: vec![Seal { request, reply: SealedAs::Bytes(Blob::clear(ANSWER)) }],
-        forget: Vec::new(),
-        out: Vec::new(),
-        letters: Vec::new(),
-        letters_redriven: Vec::new(),
-        journal: JournalRow {
-            seq: 1,
-            cause_seq: None,
-            schema_version: 1,
-            policy_revision: 1,
-            retention_class: 0,
-            trace: None,
-            at,
-            payload: filled(JOURNAL_BYTES),
-        },
+        journal: JournalRow { payload: filled(JOURNAL_BYTES), ..empty.journal.clone() },
+        ..empty
     }
 }
 

@@ -267,24 +267,10 @@ async fn tamper(world: &World, change: impl FnOnce(&mut Step)) {
     let loaded = world.memory.load(conversation).await.unwrap().unwrap();
     let journal = world.memory.read_journal(conversation, loaded.version, 1).await.unwrap().remove(0);
     let mut step = Step {
-        conversation,
-        key: loaded.key,
-        new_legs: Vec::new(),
-        owner,
-        expected_version: loaded.version,
         state: loaded.state,
         next_due: Some(world.clock.now()),
-        finished: false,
-        accepts: Vec::new(),
-        inbox_done: Vec::new(),
-        outbox_add: Vec::new(),
-        outbox_settle: Vec::new(),
-        seals: Vec::new(),
-        forget: Vec::new(),
-        out: Vec::new(),
-        letters: Vec::new(),
-        letters_redriven: Vec::new(),
         journal: JournalRow { seq: loaded.version + 1, ..journal },
+        ..Step::empty(conversation, loaded.key, owner, loaded.version, world.clock.now())
     };
     change(&mut step);
     world.memory.commit(step).await.unwrap();

@@ -83,6 +83,9 @@ async fn replay(world: &World, conversation: model::ConversationId) -> Result<To
     let mut ledger = Ledger::default();
     let mut state = rows.first().map_or_else(|| Conversation::new(Timestamp(0)), |row| Conversation::new(row.at));
     for row in &rows {
+        if row.schema_version != stored::VERSION {
+            return Err(format!("a row names form {} and is written in {}", row.schema_version, stored::VERSION));
+        }
         let journal = stored::decode_journal(&row.payload.payload().unwrap()).map_err(|error| error.to_string())?;
         let policies = world.memory.policies(row.policy_revision).await.unwrap();
         let policies = policies.ok_or_else(|| format!("no policies of revision {}", row.policy_revision))?;

@@ -68,34 +68,11 @@ fn blob(text: &str) -> Blob {
 
 /// A step of conversation `id` from `version` on, with nothing in it but a state and a journal row.
 fn step(owner: Replica, id: u64, version: u64) -> Step {
+    let empty = Step::empty(ConversationId(id), key(u8::try_from(id).unwrap()), owner, version, at(version));
     Step {
-        conversation: ConversationId(id),
-        key: key(u8::try_from(id).unwrap()),
-        new_legs: Vec::new(),
-        owner,
-        expected_version: version,
         state: blob(&format!("state {}", version + 1)),
-        next_due: None,
-        finished: false,
-        accepts: Vec::new(),
-        inbox_done: Vec::new(),
-        outbox_add: Vec::new(),
-        outbox_settle: Vec::new(),
-        seals: Vec::new(),
-        forget: Vec::new(),
-        out: Vec::new(),
-        letters: Vec::new(),
-        letters_redriven: Vec::new(),
-        journal: JournalRow {
-            seq: version + 1,
-            cause_seq: None,
-            schema_version: 1,
-            policy_revision: 1,
-            retention_class: 0,
-            trace: None,
-            at: at(version),
-            payload: blob(&format!("events of {}", version + 1)),
-        },
+        journal: JournalRow { payload: blob(&format!("events of {}", version + 1)), ..empty.journal.clone() },
+        ..empty
     }
 }
 

@@ -286,6 +286,41 @@ pub struct Step {
 }
 
 impl Step {
+    /// A step that changes nothing but the version of its conversation, decided `at` this time. Its state and its journal
+    /// row are still to be filled in.
+    #[must_use]
+    pub fn empty(conversation: ConversationId, key: Key, owner: Replica, expected_version: u64, at: Timestamp) -> Self {
+        Self {
+            conversation,
+            key,
+            new_legs: Vec::new(),
+            owner,
+            expected_version,
+            state: Blob::default(),
+            next_due: None,
+            finished: false,
+            accepts: Vec::new(),
+            inbox_done: Vec::new(),
+            outbox_add: Vec::new(),
+            outbox_settle: Vec::new(),
+            seals: Vec::new(),
+            forget: Vec::new(),
+            out: Vec::new(),
+            letters: Vec::new(),
+            letters_redriven: Vec::new(),
+            journal: JournalRow {
+                seq: expected_version + 1,
+                cause_seq: None,
+                schema_version: 1,
+                policy_revision: 1,
+                retention_class: 0,
+                trace: None,
+                at,
+                payload: Blob::default(),
+            },
+        }
+    }
+
     /// The seals that bring their bytes. They come before [`Self::sealed_same`], whatever the order in the list.
     fn sealed_bytes(&self) -> impl Iterator<Item = (RequestId, &Blob)> {
         self.seals.iter().filter_map(|seal| match &seal.reply {

@@ -15,34 +15,12 @@ fn settings(folder: &TempDir) -> Settings {
 }
 
 fn step(owner: Replica, id: u64, version: u64) -> Step {
+    let name = Key([u8::try_from(id).unwrap(); 16]);
+    let empty = Step::empty(ConversationId(id), name, owner, version, Timestamp(1));
     Step {
-        conversation: ConversationId(id),
-        key: Key([u8::try_from(id).unwrap(); 16]),
-        new_legs: Vec::new(),
-        owner,
-        expected_version: version,
         state: Blob::clear(b"state"),
-        next_due: None,
-        finished: false,
-        accepts: Vec::new(),
-        inbox_done: Vec::new(),
-        outbox_add: Vec::new(),
-        outbox_settle: Vec::new(),
-        seals: Vec::new(),
-        forget: Vec::new(),
-        out: Vec::new(),
-        letters: Vec::new(),
-        letters_redriven: Vec::new(),
-        journal: JournalRow {
-            seq: version + 1,
-            cause_seq: None,
-            schema_version: 1,
-            policy_revision: 1,
-            retention_class: 0,
-            trace: None,
-            at: Timestamp(1),
-            payload: Blob::clear(&[b'x'; 1_000]),
-        },
+        journal: JournalRow { payload: Blob::clear(&[b'x'; 1_000]), ..empty.journal.clone() },
+        ..empty
     }
 }
 
