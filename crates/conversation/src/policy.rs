@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{BotKey, News};
+use model::{BotKey, Channel, News};
 
 use crate::Wording;
 
@@ -52,6 +52,8 @@ pub struct BotPolicy {
     pub texts: Wording,
     /// How a conversation opens before the customer said anything.
     pub opening: Opening,
+    /// What customers use as far as the flow does not say.
+    pub channel: Option<Channel>,
 }
 
 impl Default for BotPolicy {
@@ -65,6 +67,7 @@ impl Default for BotPolicy {
             notify: Vec::new(),
             texts: Wording::default(),
             opening: Opening::Greeting,
+            channel: None,
         }
     }
 }

@@ -6,8 +6,8 @@ use model::{
 };
 
 use crate::state::{
-    ATTRIBUTES_MAX_BYTES, Gathering, JOINED_MAX, LEGS_MAX, Leg, MERGED_MAX_BYTES, OPEN_REQUESTS_MAX, OpenRequest,
-    SEATS_MAX, Seat, Session, Waiting, Wants,
+    ATTRIBUTES_MAX_BYTES, CUSTOMER_MAX_BYTES, Gathering, JOINED_MAX, LEGS_MAX, Leg, MERGED_MAX_BYTES,
+    OPEN_REQUESTS_MAX, OpenRequest, SEATS_MAX, Seat, Session, Waiting, Wants,
 };
 use crate::{Opening, Step, Texts, Wording, turn};
 
@@ -297,6 +297,10 @@ impl Step<'_> {
         if let Some(leg) = self.leg_mut(leg) {
             leg.address = said.address.clone();
             leg.door = said.door.clone();
+            leg.channel = said.channel.or(leg.channel);
+        }
+        if let Some(customer) = said.customer.as_ref().filter(|customer| customer.len() <= CUSTOMER_MAX_BYTES) {
+            self.state.customer = Some(customer.clone());
         }
         let silence_until = self.now + said.door.follow_up_ms;
         if let Some(seat) = self.seat_mut(seat) {
@@ -535,6 +539,7 @@ fn new_leg(id: LegId, seat: SeatId, said: &Said, expires: Timestamp) -> Leg {
         door: said.door.clone(),
         address: said.address.clone(),
         memory: Opaque::default(),
+        channel: said.channel,
         expires,
         closed: None,
         comes_back: false,

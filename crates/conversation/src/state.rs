@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use model::{
-    Attributes, BotKey, Door, Evidence, Floor, Holder, Input, Late, LegId, LegName, Opaque, Part, PollNumber,
+    Attributes, BotKey, Channel, Door, Evidence, Floor, Holder, Input, Late, LegId, LegName, Opaque, Part, PollNumber,
     PushNumber, RequestId, SeatId, SeatKind, Timestamp, TurnNumber,
 };
 
@@ -23,6 +23,8 @@ pub const UNCONFIRMED_MAX: usize = 32;
 pub const JOINED_MAX: usize = 8;
 /// At most this many bytes of messages that follow each other become one input.
 pub const MERGED_MAX_BYTES: usize = 16 * 1024;
+/// At most this many bytes of a customer's id are kept; a longer one is no id.
+pub(crate) const CUSTOMER_MAX_BYTES: usize = 256;
 /// At most this many bytes of attributes are kept per seat.
 pub const ATTRIBUTES_MAX_BYTES: usize = 32 * 1024;
 
@@ -41,6 +43,8 @@ pub struct Conversation {
     pub next_leg: u32,
     /// How many turns were asked, by all seats.
     pub turns: u32,
+    /// Who the customer is, in the words of the flow; the latest that was said.
+    pub customer: Option<String>,
 }
 
 impl Conversation {
@@ -54,6 +58,7 @@ impl Conversation {
             legs: Vec::new(),
             next_leg: 0,
             turns: 0,
+            customer: None,
         }
     }
 
@@ -233,6 +238,8 @@ pub struct Leg {
     pub address: Opaque,
     /// The connector's memory.
     pub memory: Opaque,
+    /// What the customer uses; the latest that was said.
+    pub channel: Option<Channel>,
     /// When the platform takes nothing more.
     pub expires: Timestamp,
     /// Why it is over for us.

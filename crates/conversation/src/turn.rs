@@ -43,11 +43,15 @@ impl Step<'_> {
             return;
         }
         let Some(next) = sitting.waiting.pop_front() else { return };
+        let leg = sitting.session.as_ref().map(|session| session.leg);
         if let Some(reason) = self.policies.out_of_service(&sitting.bot) {
             let reason = reason.to_owned();
             return self.turn_away(seat, &next, &reason);
         }
-        let time_ms = self.policies.of(&sitting.bot).hard_deadline_ms;
+        let policy = self.policies.of(&sitting.bot);
+        let said = self.state.legs.iter().find(|found| Some(found.id) == leg).and_then(|leg| leg.channel);
+        let (channel, customer) = (said.or(policy.channel), self.state.customer.clone());
+        let time_ms = policy.hard_deadline_ms;
         let hard_deadline = now + time_ms;
         sitting.turn = Some(Turn {
             number: next.number,
@@ -66,6 +70,8 @@ impl Step<'_> {
             is_first: !sitting.asked_in_visit,
             input: next.input,
             language: next.language,
+            channel,
+            customer,
             context: sitting.attributes.clone(),
             engine_state: sitting.engine_state.clone(),
             hard_deadline,

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use conversation::{Conversation, apply};
-use model::{ConnectorKey, ConversationId, Effect, Event, Fact, LegName, Said};
+use model::{ConnectorKey, ConversationId, Effect, Event, Fact};
 
-use crate::connector::Parsed;
+use crate::connector::{Message, Parsed};
 use crate::gateway::Shared;
 use crate::runner::Told;
 use crate::store::{self, Letter, LetterQuery};
@@ -142,21 +142,9 @@ impl Shared {
             return Err(Redriven::Refused(model::Undelivered::SessionEnded.word()));
         }
         let key = self.conversation_key(connector.org().as_str(), &message.conversation);
-        let said = Said {
-            request: None,
-            wait_until: now,
-            leg: LegName { connector: connector.key().clone(), session: message.session },
-            door: connector.door(),
-            bot: message.bot,
-            fresh_session: self.runtime.ids.uuid(),
-            input: message.input,
-            language: message.language,
-            parameters: message.parameters,
-            session_lifetime_ms: (letter.died + message.session_lifetime_ms).ms_since(now),
-            address: message.address,
-            body_hash: message.body_hash,
-            poll: message.poll,
-        };
+        let session_lifetime_ms = (letter.died + message.session_lifetime_ms).ms_since(now);
+        let message = Message { session_lifetime_ms, ..message };
+        let said = message.said(&**connector, None, now, self.runtime.ids.uuid());
         Ok(Attempt { to: To::Key(key), event: Event::Said(Box::new(said)) })
     }
 

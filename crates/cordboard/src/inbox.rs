@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use model::{ConversationId, Event, LegName, RequestId, Said};
+use model::{ConversationId, Event, RequestId};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -271,21 +271,7 @@ impl Shared {
         if let Some(drained) = self.draining() {
             wait_until = wait_until.min(drained);
         }
-        let said = Said {
-            request: Some(request),
-            wait_until,
-            leg: LegName { connector: connector.key().clone(), session: message.session },
-            door: connector.door(),
-            bot: message.bot,
-            fresh_session: self.runtime.ids.uuid(),
-            input: message.input,
-            language: message.language,
-            parameters: message.parameters,
-            session_lifetime_ms: message.session_lifetime_ms,
-            address: message.address,
-            body_hash: message.body_hash,
-            poll: message.poll,
-        };
+        let said = message.said(&*connector, Some(request), wait_until, self.runtime.ids.uuid());
         let accept = Accept {
             request,
             key: dedup,

@@ -13,6 +13,7 @@ use model::{
 use prometheus_client::metrics::counter::Counter;
 
 use crate::connector::{LegView, SealedReply};
+use crate::engine::History;
 use crate::gateway::Shared;
 use crate::observe::metrics::{EngineOutcome, RequestOutcome};
 use crate::observe::trace::{Begun, Trace};
@@ -223,7 +224,7 @@ impl Draft<'_> {
             self.step.new_legs.push(self.shared.engine_session_key(ask.engine_session));
         }
         let id = turn_id(self.slot.id, ask.seat, ask.turn);
-        let body = engine.ask(ask, &id);
+        let body = engine.ask(ask, &History::default(), &id);
         let kind =
             Kind::Ask { seat: ask.seat, bot: ask.bot.clone(), turn: ask.turn, id, hard_deadline: ask.hard_deadline };
         self.add_row(Item { kind, body, trace: self.after.held.trace }, self.now);
@@ -241,7 +242,9 @@ impl Draft<'_> {
     fn push(&mut self, push: &Push) {
         let Some(leg) = self.state.leg(push.leg) else { return };
         let (Some(seat), connector) = (self.state.seat(push.seat), leg.name.connector.clone()) else { return };
-        let view = LegView { bot: &seat.bot, session: &leg.name.session, address: &leg.address, memory: &leg.memory };
+        let channel = leg.channel.or(self.roster.policies.of(&seat.bot).channel);
+        let view =
+            LegView { bot: &seat.bot, session: &leg.name.session, address: &leg.address, memory: &leg.memory, channel };
         let rendered =
             self.roster.connectors.get(&connector).and_then(|connector| connector.render_push(&push.parts, view));
         let Some(rendered) = rendered else {
@@ -299,8 +302,14 @@ impl Draft<'_> {
             self.step.forget.push(request);
             return;
         };
-        let view =
-            LegView { bot: &seat.bot, session: &found.name.session, address: &found.address, memory: &found.memory };
+        let channel = found.channel.or(self.roster.policies.of(&seat.bot).channel);
+        let view = LegView {
+            bot: &seat.bot,
+            session: &found.name.session,
+            address: &found.address,
+            memory: &found.memory,
+            channel,
+        };
         let rendered = connector.render(reply, view);
         let outcome = match reply {
             Reply::Parts(parts) if !parts.is_empty() => RequestOutcome::Answered,

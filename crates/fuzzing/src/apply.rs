@@ -161,6 +161,9 @@ impl<'a> Life<'a> {
             parameters: Attributes::from([("said".into(), choice.to_string())]),
             session_lifetime_ms: 600_000,
             address: Opaque(vec![choice]),
+            channel: None,
+            customer: None,
+            masked: Vec::new(),
             poll: polls.then(|| match self.bytes.below(4) {
                 0 => Poll::Any,
                 number => Poll::Number(PollNumber(number.into())),

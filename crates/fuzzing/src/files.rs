@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cordboard::config::{Variables, Written};
 use cordboard::engine::script::Script;
-use cordboard::engine::{Asking, Engine, Limits, Reading};
+use cordboard::engine::{Asking, Engine, History, Limits, Reading};
 use model::{Ask, Attributes, Input, Opaque, SeatId, Timestamp, TurnNumber};
 use simulator::file::ConversationFile;
 
@@ -80,7 +80,7 @@ pub fn script(data: &[u8]) -> &'static str {
     let mut fate = "silent";
     for (n, line) in words.lines().take(LINES_MAX).enumerate() {
         let ask = question(n, line, state.clone());
-        let question = script.ask(&ask, "t-1");
+        let question = script.ask(&ask, &History::default(), "t-1");
         let answer = match script.call(&question, "t-1", 1, Timestamp(0), 60_000) {
             Asking::Local { reading: Reading::Answer(answer), .. } => answer,
             Asking::Local { .. } | Asking::Never => {
@@ -112,6 +112,8 @@ fn question(n: usize, line: &str, engine_state: Option<Opaque>) -> Ask {
         is_first: n == 0,
         input,
         language: "en-us".into(),
+        channel: None,
+        customer: None,
         context: Attributes::from([("name".into(), line.into())]),
         engine_state,
         hard_deadline: Timestamp(60_000),

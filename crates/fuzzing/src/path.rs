@@ -11,10 +11,10 @@ use conversation::{Conversation, Policies, apply};
 use cordboard::config::{Config, Variables, Written};
 use cordboard::connector::{Connector, LegView, Message, Parsed};
 use cordboard::engine::webhook::signature::{ID, Key, SIGNATURE, TIMESTAMP, sign, verify};
-use cordboard::engine::{Asking, Engine, Limits, Reading, Unreadable};
+use cordboard::engine::{Asking, Engine, History, Limits, Reading, Unreadable};
 use cordboard::http::Reply as HttpReply;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use model::{Answer, Ask, Effect, Event, LegName, Next, Opaque, RequestId, Said, SeatId, Timestamp, TurnNumber};
+use model::{Answer, Ask, Effect, Event, Next, Opaque, RequestId, Said, SeatId, Timestamp, TurnNumber};
 use serde_json::Value;
 
 use crate::stored::is_kept;
@@ -88,7 +88,7 @@ fn heard(door: &dyn Connector, message: Message) -> &'static str {
     renders(door, &state, &effects);
     match asked(&effects) {
         Some(ask) => {
-            let question = PARTS.engine.ask(ask, "t-1");
+            let question = PARTS.engine.ask(ask, &History::default(), "t-1");
             assert!(serde_json::from_slice::<Value>(&question).is_ok(), "a question is JSON");
             assert!(matches!(PARTS.engine.call(&question, "t-1", 1, NOW, 1_000), Asking::Call(_)));
             "asked"
@@ -98,21 +98,7 @@ fn heard(door: &dyn Connector, message: Message) -> &'static str {
 }
 
 fn said(door: &dyn Connector, message: Message) -> Said {
-    Said {
-        request: Some(RequestId(1)),
-        wait_until: NOW + WAIT_MS,
-        leg: LegName { connector: door.key().clone(), session: message.session },
-        door: door.door(),
-        bot: message.bot,
-        fresh_session: 7,
-        input: message.input,
-        language: message.language,
-        parameters: message.parameters,
-        session_lifetime_ms: message.session_lifetime_ms,
-        address: message.address,
-        body_hash: message.body_hash,
-        poll: message.poll,
-    }
+    message.said(door, Some(RequestId(1)), NOW + WAIT_MS, 7)
 }
 
 fn asked(effects: &[Effect]) -> Option<&Ask> {
@@ -136,7 +122,7 @@ fn renders(door: &dyn Connector, state: &Conversation, effects: &[Effect]) {
     let bot = state.seats.first().map(|seat| &seat.bot).expect("a leg has a seat");
     let mut memory = leg.memory.clone();
     for effect in effects {
-        let view = LegView { bot, session: &leg.name.session, address: &leg.address, memory: &memory };
+        let view = LegView { bot, session: &leg.name.session, address: &leg.address, memory: &memory, channel: None };
         let after: Option<Opaque> = match effect {
             Effect::Seal { reply, .. } => {
                 let rendered = door.render(reply, view);
@@ -162,10 +148,12 @@ fn renders(door: &dyn Connector, state: &Conversation, effects: &[Effect]) {
 /// When a promise about replies is broken.
 pub fn webhook_reply(data: &[u8]) -> &'static str {
     let reply = HttpReply { status: 200, headers: HeaderMap::new(), body: Bytes::copy_from_slice(data) };
-    match PARTS.engine.read(&reply) {
+    match PARTS.engine.read(&Bytes::new(), &reply) {
         Reading::Answer(answer) => shown(&answer),
         Reading::Failed(_) => "nonsense",
-        reading @ (Reading::Accepted | Reading::Later { .. }) => panic!("a 200 is neither: {reading:?}"),
+        reading @ (Reading::Accepted | Reading::Continue { .. } | Reading::Later { .. }) => {
+            panic!("a 200 is none of these: {reading:?}")
+        }
     }
 }
 

@@ -19,6 +19,17 @@ pub struct Answer {
     pub engine_state: Option<Opaque>,
     /// What was cut or degraded on the way in, for the journal: names of limits, never words.
     pub cuts: Vec<Cut>,
+    /// What the engine says that the answer took; absent when it does not say.
+    pub usage: Option<Usage>,
+}
+
+/// What a language model read and wrote for an answer, all its calls together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens read.
+    pub input_tokens: u64,
+    /// Tokens written.
+    pub output_tokens: u64,
 }
 
 impl Answer {
@@ -33,6 +44,7 @@ impl Answer {
             attributes: Attributes::new(),
             engine_state: None,
             cuts: Vec::new(),
+            usage: None,
         }
     }
 }

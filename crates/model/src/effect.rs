@@ -2,6 +2,7 @@
 
 use crate::answer::HandOver;
 use crate::answer::{Cut, Failure};
+use crate::channel::Channel;
 use crate::content::{Attributes, Input, Intent, Item, Opaque, Slots};
 use crate::event::PushOutcome;
 use crate::party::{Evidence, Floor};
@@ -78,6 +79,10 @@ pub struct Ask {
     pub input: Input,
     /// In which language.
     pub language: String,
+    /// What the customer uses, where it is known.
+    pub channel: Option<Channel>,
+    /// Who the customer is, in the words of the flow.
+    pub customer: Option<String>,
     /// What the engine may read: session variables and its own attributes.
     pub context: Attributes,
     /// What the engine gave us last time.

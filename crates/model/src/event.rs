@@ -2,9 +2,11 @@
 
 use crate::Timestamp;
 use crate::answer::{Answer, Failure};
+use crate::channel::Channel;
 use crate::content::{Attributes, Input, Opaque};
 use crate::effect::Part;
 use crate::party::Holder;
+use crate::sensitive::Masked;
 use crate::{BotKey, ConnectorKey, LegId, PollNumber, PushNumber, RequestId, SeatId, TurnNumber};
 
 /// One thing that happened. A stale event is an explicit nothing.
@@ -126,6 +128,12 @@ pub struct Said {
     pub body_hash: u64,
     /// Set when the connector recognised a poll for a late answer.
     pub poll: Option<Poll>,
+    /// What the customer uses, where the flow says so; kept when a later message does not.
+    pub channel: Option<Channel>,
+    /// Who the customer is, in the words of the flow; kept when a later message does not say.
+    pub customer: Option<String>,
+    /// What was masked in `input` and `parameters`.
+    pub masked: Vec<Masked>,
 }
 
 impl Said {

@@ -8,19 +8,26 @@
 //! store's edge, wire forms live in `genesys` and in each engine's folder.
 
 mod answer;
+mod channel;
 mod content;
 mod effect;
 mod event;
 mod id;
 mod party;
+mod sensitive;
 mod time;
 
-pub use answer::{Answer, Cut, Failure, HandOver, Next};
-pub use content::{Attributes, Choice, Choices, Input, Intent, Item, Opaque, SlotValue, Slots};
+pub use answer::{Answer, Cut, Failure, HandOver, Next, Usage};
+pub use channel::Channel;
+pub use content::{
+    Attributes, Button, Card, Carousel, Choice, Choices, Input, Intent, Item, Media, MediaKind, Opaque, SlotValue,
+    Slots, Tap,
+};
 pub use effect::{Ask, Effect, Fact, News, Notice, Outcome, Part, PollButton, Push, Reply, Undelivered};
 pub use event::{Door, Event, Late, LegName, Poll, PushOutcome, Said};
 pub use id::{
     BotKey, ConnectorKey, ConversationId, LegId, OrgKey, PollNumber, PushNumber, RequestId, SeatId, TurnNumber,
 };
 pub use party::{Evidence, Floor, Holder, SeatKind};
+pub use sensitive::{Masked, Sensitive};
 pub use time::Timestamp;

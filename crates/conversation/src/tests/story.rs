@@ -54,6 +54,9 @@ pub(super) fn said(late: Late, request: u64, session: &str, bot: &str, text: &st
         session_lifetime_ms: 12 * 3_600_000,
         address: Opaque::default(),
         body_hash: text.bytes().fold(7, |hash: u64, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte))),
+        channel: None,
+        customer: None,
+        masked: Vec::new(),
         poll: text
             .strip_prefix("poll ")
             .map(|number| number.parse().map_or(Poll::Any, |number| Poll::Number(PollNumber(number)))),
@@ -173,6 +176,7 @@ fn words(parts: &[Part]) -> String {
         said.extend(part.items.iter().map(|item| match item {
             Item::Text(text) => text.clone(),
             Item::Choices(choices) => choices.prompt.clone(),
+            other => other.plain().into_owned(),
         }));
         match &part.outcome {
             Outcome::Open => {}

@@ -518,5 +518,6 @@ fn text(item: &Item) -> String {
     match item {
         Item::Text(text) => text.clone(),
         Item::Choices(choices) => choices.prompt.clone(),
+        other => other.plain().into_owned(),
     }
 }

@@ -359,6 +359,7 @@ fn shown(items: &[Item]) -> Vec<String> {
             let options: Vec<&str> = choices.options.iter().map(|option| option.label.as_str()).collect();
             format!("{} [{}]", choices.prompt, options.join(" | "))
         }
+        other => other.plain().into_owned(),
     };
     items.iter().map(shown).collect()
 }

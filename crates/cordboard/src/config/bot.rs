@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use conversation::{BotPolicy, OnFailure, Opening};
-use model::News;
+use model::{Channel, News};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +14,16 @@ use crate::engine::webhook::Notify;
 use crate::engine::{EngineConfig, script, webhook};
 
 const FACE_KEYS: [&str; 5] = ["name", "version", "description", "languages", "intents"];
-const POLICY_KEYS: [&str; 7] =
-    ["hard_deadline_ms", "on_failure", "max_turns", "max_waiting_inputs", "max_holding_turns", "notify", "opening"];
+const POLICY_KEYS: [&str; 8] = [
+    "hard_deadline_ms",
+    "on_failure",
+    "max_turns",
+    "max_waiting_inputs",
+    "max_holding_turns",
+    "notify",
+    "opening",
+    "channel",
+];
 const ENGINE_KINDS: [&str; 2] = ["script", "webhook"];
 
 /// One `[bots.KEY]` table.
@@ -101,6 +109,10 @@ struct Policy {
     /// How a conversation opens when the platform sends the `start_text`. Default: "engine" where the engine can, else
     /// "greeting".
     opening: Option<WrittenOpening>,
+    /// What customers use, as far as the flow does not say so in a session variable (see the connector's
+    /// `channel_parameter`). It decides what rich content survives. Default: not known; then rich content is sent with a
+    /// text for channels that cannot show it.
+    channel: Option<WrittenChannel>,
 }
 
 /// A whole `[bots.KEY]` table, as the schema shows it.
@@ -150,6 +162,38 @@ impl From<WrittenOpening> for Opening {
     }
 }
 
+/// What customers use.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum WrittenChannel {
+    WebMessaging,
+    Sms,
+    #[serde(rename = "whatsapp")]
+    WhatsApp,
+    Messenger,
+    Apple,
+    Instagram,
+    Line,
+    Open,
+    Voice,
+}
+
+impl From<WrittenChannel> for Channel {
+    fn from(channel: WrittenChannel) -> Self {
+        match channel {
+            WrittenChannel::WebMessaging => Self::WebMessaging,
+            WrittenChannel::Sms => Self::Sms,
+            WrittenChannel::WhatsApp => Self::WhatsApp,
+            WrittenChannel::Messenger => Self::Messenger,
+            WrittenChannel::Apple => Self::Apple,
+            WrittenChannel::Instagram => Self::Instagram,
+            WrittenChannel::Line => Self::Line,
+            WrittenChannel::Open => Self::Open,
+            WrittenChannel::Voice => Self::Voice,
+        }
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         let BotPolicy { hard_deadline_ms, on_failure, max_waiting_inputs, max_holding_turns, max_turns, .. } =
@@ -166,6 +210,7 @@ impl Default for Policy {
             max_holding_turns,
             notify: BTreeSet::new(),
             opening: None,
+            channel: None,
         }
     }
 }
@@ -193,6 +238,7 @@ impl Policy {
             max_holding_turns: self.max_holding_turns,
             max_turns: self.max_turns,
             notify: notify.iter().map(news).collect(),
+            channel: self.channel.map(Into::into),
             ..BotPolicy::default()
         }
     }

@@ -28,6 +28,7 @@ impl<'a> Messages<'a> {
             match item {
                 Item::Text(text) => messages.say(text),
                 Item::Choices(choices) => messages.offer(choices),
+                other => messages.say_plainly(other),
             }
         }
         messages
@@ -39,6 +40,15 @@ impl<'a> Messages<'a> {
             self.corrections += 1;
         } else {
             let text = self.shortened(text);
+            self.messages.push(ReplyMessage::text(text));
+        }
+    }
+
+    /// Adds what an item says where nothing but text can be shown.
+    fn say_plainly(&mut self, item: &'a Item) {
+        self.corrections += 1;
+        let text = item.plain();
+        if !text.trim().is_empty() {
             self.messages.push(ReplyMessage::text(text));
         }
     }
@@ -124,8 +134,7 @@ mod tests {
     }
 
     fn choices(prompt: &str, options: &[(&str, &str)]) -> Item {
-        let options =
-            options.iter().map(|(label, value)| Choice { label: (*label).to_owned(), value: (*value).to_owned() });
+        let options = options.iter().map(|(label, value)| Choice::new(*label, *value));
         Item::Choices(Choices { prompt: prompt.to_owned(), options: options.collect() })
     }
 

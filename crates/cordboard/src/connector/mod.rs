@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{
-    Attributes, BotKey, ConnectorKey, Door, Input, Opaque, OrgKey, Part, Poll, PushOutcome, Reply, RequestId, Timestamp,
+    Attributes, BotKey, Channel, ConnectorKey, Door, Input, LegName, Masked, Opaque, OrgKey, Part, Poll, PushOutcome,
+    Reply, RequestId, Said, Timestamp,
 };
 
 use crate::http;
@@ -65,6 +66,8 @@ pub struct LegView<'a> {
     pub address: &'a Opaque,
     /// The connector's own memory.
     pub memory: &'a Opaque,
+    /// What the customer uses: what the flow said, or what the bot's policy says; nothing when neither does.
+    pub channel: Option<Channel>,
 }
 
 /// What a body turned out to be.
@@ -109,6 +112,43 @@ pub struct Message {
     pub body_hash: u64,
     /// Set when the message is a poll for a late answer.
     pub poll: Option<Poll>,
+    /// What the customer uses, where the flow says so.
+    pub channel: Option<Channel>,
+    /// Who the customer is, in the words of the flow.
+    pub customer: Option<String>,
+    /// What was masked in it, after it was read.
+    pub masked: Vec<Masked>,
+}
+
+impl Message {
+    /// What the core is told: that this was said at this door.
+    #[must_use]
+    pub fn said(
+        self,
+        door: &dyn Connector,
+        request: Option<RequestId>,
+        wait_until: Timestamp,
+        fresh_session: u128,
+    ) -> Said {
+        Said {
+            request,
+            wait_until,
+            leg: LegName { connector: door.key().clone(), session: self.session },
+            door: door.door(),
+            bot: self.bot,
+            fresh_session,
+            input: self.input,
+            language: self.language,
+            parameters: self.parameters,
+            session_lifetime_ms: self.session_lifetime_ms,
+            address: self.address,
+            body_hash: self.body_hash,
+            poll: self.poll,
+            channel: self.channel,
+            customer: self.customer,
+            masked: self.masked,
+        }
+    }
 }
 
 /// A rendered answer, and the connector's memory after it.

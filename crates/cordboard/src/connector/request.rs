@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use bytes::Bytes;
 use genesys::cloud::Parameters;
 use genesys::cloud::input::InputMessage;
-use model::{Attributes, Input, Part};
+use model::{Attributes, Channel, Input, Part};
 use serde::Serialize;
 use siphasher::sip::SipHasher13;
 
@@ -37,6 +37,40 @@ pub(super) fn input(message: &InputMessage, start_text: &str) -> Input {
 /// The usual text by which a flow opens a conversation.
 pub(super) fn start_text() -> String {
     "__start__".to_owned()
+}
+
+/// The usual name of the session variable that says what the customer uses.
+pub(super) fn channel_parameter() -> String {
+    "channel".to_owned()
+}
+
+/// The usual name of the session variable that says who the customer is.
+pub(super) fn customer_parameter() -> String {
+    "customer_id".to_owned()
+}
+
+/// Session variables that we read ourselves. They stay among the others, for engines that know them by that name.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    channel: String,
+    customer: String,
+}
+
+impl Reserved {
+    pub(super) fn new(channel: &str, customer: &str) -> Self {
+        Self { channel: channel.trim().to_owned(), customer: customer.trim().to_owned() }
+    }
+
+    /// What the customer uses; nothing when the flow does not say, or in a word that is no channel.
+    pub(super) fn channel(&self, parameters: &Attributes) -> Option<Channel> {
+        parameters.get(&self.channel).and_then(|word| Channel::read(word))
+    }
+
+    /// Who the customer is.
+    pub(super) fn customer(&self, parameters: &Attributes) -> Option<String> {
+        let said = parameters.get(&self.customer).map(|id| id.trim());
+        said.filter(|id| !id.is_empty()).map(str::to_owned)
+    }
 }
 
 /// Session variables as attributes.

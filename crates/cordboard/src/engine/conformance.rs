@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use super::script::Script;
 use super::webhook::{Config, Webhook};
-use super::{Asking, Engine, Limits, Reading, Replay};
+use super::{Asking, Engine, History, Limits, Reading, Replay};
 use crate::http as calls;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -145,6 +145,8 @@ fn ask(input: Input) -> Ask {
         is_first: false,
         input,
         language: "de-de".into(),
+        channel: None,
+        customer: None,
         context: [("name".into(), "Mia".into())].into(),
         engine_state: None,
         hard_deadline: NOW + 20_000,
@@ -162,9 +164,9 @@ impl Subject {
     }
 
     fn reading(&self, engine: &dyn Engine, situation: Situation, attempt: u32) -> Reading {
-        let question = engine.ask(&ask(Input::Text(format!("{situation:?}"))), "t-1");
+        let question = engine.ask(&ask(Input::Text(format!("{situation:?}"))), &History::default(), "t-1");
         match engine.call(&question, "t-1", attempt, NOW, 8000) {
-            Asking::Call(_) => engine.read(&(self.platform)(situation)),
+            Asking::Call(_) => engine.read(&Bytes::new(), &(self.platform)(situation)),
             Asking::Local { reading, .. } => reading,
             Asking::Never => panic!("the engine hangs"),
         }
@@ -190,8 +192,8 @@ fn questions_and_calls_are_the_same_every_time(subject: &Subject) {
         asks.push(Ask { engine_state: Some(Opaque(state.to_vec())), is_first: true, ..ask(Input::Text("hi".into())) });
     }
     for ask in asks {
-        let question = one.ask(&ask, "t-1");
-        assert_eq!(question, other.ask(&ask.clone(), "t-1"));
+        let question = one.ask(&ask, &History::default(), "t-1");
+        assert_eq!(question, other.ask(&ask.clone(), &History::default(), "t-1"));
         for attempt in 1..=2 {
             let Asking::Call(call) = one.call(&question, "t-1", attempt, NOW, 8000) else { continue };
             assert_eq!(call.body, question);
@@ -213,11 +215,11 @@ fn traits_are_honest(subject: &Subject) {
         assert_eq!(rendered.is_some(), traits.notices, "{news:?}");
     }
     if !traits.callbacks {
-        assert_ne!(engine.read(&reply(202, "")), Reading::Accepted);
+        assert_ne!(engine.read(&Bytes::new(), &reply(202, "")), Reading::Accepted);
     }
     if traits.replay == Replay::Unsafe {
         for status in [500, 502, 504] {
-            assert!(!matches!(engine.read(&reply(status, "")), Reading::Later { .. }), "{status}");
+            assert!(!matches!(engine.read(&Bytes::new(), &reply(status, "")), Reading::Later { .. }), "{status}");
         }
     }
 }
@@ -265,7 +267,7 @@ fn state_comes_back(subject: &Subject) {
     let engine = subject.engine();
     let state = subject.answer(&*engine, Situation::Hello).engine_state.expect("a state");
     let with = Ask { engine_state: Some(state.clone()), ..ask(Input::Text("hi".into())) };
-    let question = engine.ask(&with, "t-1");
+    let question = engine.ask(&with, &History::default(), "t-1");
     let carried = question.windows(state.0.len()).any(|window| window == state.0);
     assert!(carried, "{}", String::from_utf8_lossy(&question));
 }
@@ -325,7 +327,7 @@ fn hostile() -> Vec<(&'static str, Bytes, bool)> {
 fn hostile_replies_are_read_without_harm(subject: &Subject) {
     let engine = subject.engine();
     for (name, body, is_nonsense) in hostile() {
-        match engine.read(&reply(200, body.clone())) {
+        match engine.read(&Bytes::new(), &reply(200, body.clone())) {
             Reading::Answer(answer) => {
                 assert!(!is_nonsense, "{name} is an answer: {answer:?}");
                 assert!(!answer.cuts.is_empty() || name.starts_with("deep"), "{name}: nothing reported");
@@ -337,7 +339,10 @@ fn hostile_replies_are_read_without_harm(subject: &Subject) {
             assert_eq!(callbacks.read_callback(&body).is_err(), is_nonsense, "{name}");
         }
         for status in [0, 100, 201, 206, 302, 404, 500, 999] {
-            assert!(!matches!(engine.read(&reply(status, body.clone())), Reading::Answer(_)), "{name}, {status}");
+            assert!(
+                !matches!(engine.read(&Bytes::new(), &reply(status, body.clone())), Reading::Answer(_)),
+                "{name}, {status}"
+            );
         }
     }
 }
@@ -398,7 +403,7 @@ fn any_reply_is_read_without_harm(subject: &Subject) {
         if let Ok(value) = HeaderValue::from_str(&retry_after) {
             reply.headers.insert("retry-after", value);
         }
-        if let Reading::Answer(answer) = engine.read(&reply) {
+        if let Reading::Answer(answer) = engine.read(&Bytes::new(), &reply) {
             assert_within(&limits, &answer);
         }
     });
@@ -412,7 +417,8 @@ fn assert_within(limits: &Limits, answer: &Answer) {
     assert!(answer.items.len() <= limits.items_max);
     for item in &answer.items {
         match item {
-            Item::Text(text) => short(text, limits.text_max_chars),
+            Item::Text(text) | Item::Markdown(text) => short(text, limits.text_max_chars),
+            rich @ (Item::Card(_) | Item::Carousel(_) | Item::Media(_)) => short(&rich.plain(), usize::MAX),
             Item::Choices(Choices { prompt, options }) => {
                 short(prompt, limits.prompt_max_chars);
                 assert!((1..=limits.choices_max).contains(&options.len()));

@@ -81,7 +81,8 @@ impl Limits {
             fitting.note_unless(fits, Cut::EngineState);
             fits
         });
-        Answer { items, next, intent, slots, attributes, engine_state, cuts: cuts.into_iter().collect() }
+        let cuts = cuts.into_iter().collect();
+        Answer { items, next, intent, slots, attributes, engine_state, cuts, usage: answer.usage }
     }
 }
 
@@ -107,7 +108,12 @@ impl Fitting<'_> {
             }
             let fitted = match item {
                 Item::Text(text) => self.text_item(text),
+                Item::Markdown(text) => self.text_item(text).map(|item| match item {
+                    Item::Text(text) => Item::Markdown(text),
+                    other => other,
+                }),
                 Item::Choices(choices) => self.choices(choices),
+                rich @ (Item::Card(_) | Item::Carousel(_) | Item::Media(_)) => Some(rich),
             };
             self.note_unless(fitted.is_some(), Cut::Dropped);
             kept.extend(fitted);
@@ -153,7 +159,7 @@ impl Fitting<'_> {
         let value = self.clean(choice.value);
         let fine = !label.trim().is_empty() && !exceeds(&value, self.limits.payload_max_chars);
         self.note_unless(fine, Cut::Choices);
-        fine.then_some(Choice { label, value })
+        fine.then_some(Choice { label, value, image: choice.image })
     }
 
     fn hand_over(&mut self, hand_over: HandOver) -> HandOver {
@@ -252,12 +258,13 @@ mod tests {
             .iter()
             .map(|item| match item {
                 Item::Text(text) | Item::Choices(Choices { prompt: text, .. }) => text.as_str(),
+                other => panic!("{other:?}"),
             })
             .collect()
     }
 
     fn choices(prompt: &str, options: &[(&str, &str)]) -> Item {
-        let options = options.iter().map(|(label, value)| Choice { label: (*label).into(), value: (*value).into() });
+        let options = options.iter().map(|(label, value)| Choice::new(*label, *value));
         Item::Choices(Choices { prompt: prompt.into(), options: options.collect() })
     }
 

@@ -12,12 +12,14 @@ use crate::http;
 pub mod callback;
 #[cfg(test)]
 mod conformance;
+pub mod history;
 pub mod limits;
 mod registry;
 pub mod script;
 pub mod webhook;
 
 pub use callback::{Callback, Callbacks, Rejected, Unreadable};
+pub use history::{History, Speaker, Utterance};
 pub use limits::Limits;
 pub use registry::{EngineConfig, Error};
 
@@ -41,6 +43,8 @@ pub struct Traits {
     pub notices: bool,
     /// Whether it has something to say before the customer spoke.
     pub opens: bool,
+    /// Whether its questions tell what was said before, because it remembers nothing itself.
+    pub history: bool,
 }
 
 /// How a stored question is asked.
@@ -73,8 +77,23 @@ pub enum Reading {
         /// What the turn fails with when there is no time for another try.
         failure: Failure,
     },
+    /// The turn goes on with another call: this question instead, at once, within the same attempt. It is not stored; an
+    /// attempt that is repeated begins with the first question.
+    Continue {
+        /// The next question.
+        question: Bytes,
+    },
     /// The turn failed for good.
     Failed(Failure),
+}
+
+/// Reads a reply while it comes.
+pub trait Reader: Send {
+    /// More of the body came. Answers that the customer may get already; the `next` of each is
+    /// [`Next::More`](model::Next::More).
+    fn more(&mut self, bytes: &[u8]) -> Vec<Answer>;
+    /// The body is whole. As [`Engine::read`], less what was given out before.
+    fn end(self: Box<Self>, reply: &http::Reply) -> Reading;
 }
 
 /// A bot platform, as we need it. All methods are pure.
@@ -82,17 +101,22 @@ pub trait Engine: Send + Sync + 'static {
     /// What it can do.
     fn traits(&self) -> Traits;
     /// Renders a question. The bytes are stored and are the same for every attempt.
-    fn ask(&self, ask: &Ask, turn_id: &str) -> Bytes;
+    /// `history` is empty unless the engine's traits want it.
+    fn ask(&self, ask: &Ask, history: &History, turn_id: &str) -> Bytes;
     /// Renders news; nothing when the engine did not ask for this kind.
     fn notice(&self, notice: &Notice, notice_id: &str) -> Option<Bytes>;
     /// Makes stored bytes ready to be sent now. `id` is the turn's or the notice's, stable over attempts;
     /// `time_left_ms` is what remains to the hard deadline. `attempt` counts from 1.
     fn call(&self, question: &Bytes, id: &str, attempt: u32, now: Timestamp, time_left_ms: u64) -> Asking;
-    /// Reads a reply to a question. Total: nonsense is a [`Reading::Failed`].
+    /// Reads a reply to a question, which is given as it was sent. Total: nonsense is a [`Reading::Failed`].
     ///
     /// Of the reply to a notice only one thing counts: [`Reading::Later`] is tried again, [`Failure::Refused`] and
     /// [`Failure::OutcomeUnknown`] were not told, and everything else, nonsense included, was.
-    fn read(&self, reply: &http::Reply) -> Reading;
+    fn read(&self, question: &Bytes, reply: &http::Reply) -> Reading;
+    /// Reads the reply to a question while it comes; nothing for an engine whose replies are read when they are whole.
+    fn reader(&self, _question: &Bytes) -> Option<Box<dyn Reader>> {
+        None
+    }
     /// Where questions are sent; nothing for an engine that answers here. It may hold what is secret.
     fn address(&self) -> Option<&str> {
         None

@@ -39,6 +39,7 @@ fn outcome_of(reading: &Reading) -> EngineOutcome {
     match reading {
         Reading::Answer(_) => EngineOutcome::Answered,
         Reading::Accepted => EngineOutcome::Accepted,
+        Reading::Continue { .. } => EngineOutcome::Answered,
         Reading::Later { failure, .. } | Reading::Failed(failure) => (*failure).into(),
     }
 }
@@ -418,7 +419,7 @@ impl Shared {
                 reading
             }
             Asking::Call(call) => match self.transport.send(traced(call, span.as_ref(), item)).await {
-                Ok(reply) => engine.read(&reply),
+                Ok(reply) => engine.read(&item.body, &reply),
                 Err(Failed::NotSent) => Reading::Later { after_ms: None, failure: Failure::Unreachable },
                 Err(Failed::TimedOut) => Reading::Failed(Failure::TimedOut),
                 Err(Failed::Broken) if safe => Reading::Later { after_ms: None, failure: Failure::Unavailable },
@@ -434,6 +435,7 @@ impl Shared {
         match reading {
             Reading::Answer(answer) => Attempted::Over(Some(Event::Answered { seat, turn, answer })),
             Reading::Accepted => Attempted::Over(Some(Event::Accepted { seat, turn })),
+            Reading::Continue { .. } => failed(Failure::Internal),
             Reading::Failed(failure) => failed(failure),
             Reading::Later { after_ms, failure } => {
                 let again_at = self.runtime.now() + after_ms.unwrap_or(0);
@@ -451,12 +453,17 @@ impl Shared {
         let reading = match engine.call(&item.body, id, attempt, self.runtime.now(), NOTICE_TIMEOUT_MS) {
             Asking::Local { .. } => return Attempted::Over(None),
             Asking::Never => return Attempted::Dead(NOT_TAKEN),
-            Asking::Call(call) => self.transport.send(traced(call, None, item)).await.map(|reply| engine.read(&reply)),
+            Asking::Call(call) => {
+                let reply = self.transport.send(traced(call, None, item)).await;
+                reply.map(|reply| engine.read(&item.body, &reply))
+            }
         };
         let after_ms = match reading {
             Ok(Reading::Failed(Failure::Refused | Failure::OutcomeUnknown)) => return Attempted::Dead(NOT_TAKEN),
             Ok(Reading::Later { after_ms, .. }) => after_ms,
-            Ok(Reading::Answer(_) | Reading::Accepted | Reading::Failed(_)) => return Attempted::Over(None),
+            Ok(Reading::Answer(_) | Reading::Accepted | Reading::Continue { .. } | Reading::Failed(_)) => {
+                return Attempted::Over(None);
+            }
             Err(_) => None,
         };
         if attempt >= NOTICE_ATTEMPTS_MAX {

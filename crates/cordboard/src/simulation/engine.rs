@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use model::{Answer, Ask, Failure, Item, Next, Notice, Timestamp};
 
-use crate::engine::{Asking, Engine, Reading, Replay, Traits};
+use crate::engine::{Asking, Engine, History, Reading, Replay, Traits};
 use crate::http::{Call, Reply};
 
 /// Words at which reading the engine's answer panics.
@@ -28,10 +28,10 @@ pub(super) struct Asked {
 
 impl Engine for SimulatedEngine {
     fn traits(&self) -> Traits {
-        Traits { replay: self.replay, callbacks: false, notices: true, opens: true }
+        Traits { replay: self.replay, callbacks: false, notices: true, opens: true, history: false }
     }
 
-    fn ask(&self, ask: &Ask, turn_id: &str) -> Bytes {
+    fn ask(&self, ask: &Ask, _: &History, turn_id: &str) -> Bytes {
         format!("{turn_id} {:x} {}", ask.engine_session, ask.input.shown().replace('\n', " + ")).into()
     }
 
@@ -50,7 +50,7 @@ impl Engine for SimulatedEngine {
         })
     }
 
-    fn read(&self, reply: &Reply) -> Reading {
+    fn read(&self, _: &Bytes, reply: &Reply) -> Reading {
         match reply.status {
             200 => {
                 let text = String::from_utf8_lossy(&reply.body).into_owned();

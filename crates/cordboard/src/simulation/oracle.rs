@@ -71,7 +71,7 @@ fn texts(items: &[Item]) -> Vec<String> {
         .iter()
         .filter_map(|item| match item {
             Item::Text(text) => Some(text.clone()),
-            Item::Choices(_) => None,
+            _ => None,
         })
         .collect()
 }

@@ -514,6 +514,9 @@ pub(super) fn request(
         address: Opaque::default(),
         body_hash,
         poll,
+        channel: None,
+        customer: None,
+        masked: Vec::new(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! What is said, and what an engine answers.
 
 use model::{
-    Answer, Attributes, Choice, Choices, Cut, Failure, HandOver, Input, Intent, Item, Next, Opaque, SlotValue, Slots,
+    Answer, Attributes, Button, Card, Carousel, Channel, Choice, Choices, Cut, Failure, HandOver, Input, Intent, Item,
+    Masked, Media, MediaKind, Next, Opaque, Sensitive, SlotValue, Slots, Tap, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,16 @@ forms!(
     ItemForm => Item,
     ChoicesForm => Choices,
     ChoiceForm => Choice,
+    CardForm => Card,
+    CarouselForm => Carousel,
+    ButtonForm => Button,
+    TapForm => Tap,
+    MediaForm => Media,
+    MediaKindForm => MediaKind,
+    UsageForm => Usage,
+    ChannelForm => Channel,
+    SensitiveForm => Sensitive,
+    MaskedForm => Masked,
     InputForm => Input,
     SlotValueForm => SlotValue,
     IntentForm => Intent,
@@ -26,8 +37,16 @@ forms!(
 enum ItemForm {
     #[serde(rename = "t")]
     Text(String),
+    #[serde(rename = "d")]
+    Markdown(String),
     #[serde(rename = "c", with = "form")]
     Choices(Choices),
+    #[serde(rename = "k", with = "form")]
+    Card(Card),
+    #[serde(rename = "r", with = "form")]
+    Carousel(Carousel),
+    #[serde(rename = "m", with = "form")]
+    Media(Media),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,6 +65,82 @@ struct ChoiceForm {
     label: String,
     #[serde(rename = "v")]
     value: String,
+    #[serde(rename = "i", default, skip_serializing_if = "is_default")]
+    image: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Card", deny_unknown_fields)]
+struct CardForm {
+    #[serde(rename = "t")]
+    title: String,
+    #[serde(rename = "d", default, skip_serializing_if = "is_default")]
+    description: Option<String>,
+    #[serde(rename = "i", default, skip_serializing_if = "is_default")]
+    image: Option<String>,
+    #[serde(rename = "v", default, skip_serializing_if = "is_default")]
+    video: Option<String>,
+    #[serde(rename = "p", default, skip_serializing_if = "is_default", with = "form")]
+    tap: Option<Tap>,
+    #[serde(rename = "b", default, skip_serializing_if = "is_default", with = "form")]
+    buttons: Vec<Button>,
+    #[serde(rename = "f", default, skip_serializing_if = "is_default")]
+    fallback: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Carousel", deny_unknown_fields)]
+struct CarouselForm {
+    #[serde(rename = "p", default, skip_serializing_if = "is_default")]
+    prompt: Option<String>,
+    #[serde(rename = "k", with = "form")]
+    cards: Vec<Card>,
+    #[serde(rename = "f", default, skip_serializing_if = "is_default")]
+    fallback: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Button", deny_unknown_fields)]
+struct ButtonForm {
+    #[serde(rename = "l")]
+    label: String,
+    #[serde(rename = "p", with = "form")]
+    tap: Tap,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Tap", rename_all = "snake_case")]
+enum TapForm {
+    Link(String),
+    Postback(String),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Media", deny_unknown_fields)]
+struct MediaForm {
+    #[serde(rename = "k", with = "form")]
+    kind: MediaKind,
+    #[serde(rename = "u")]
+    url: String,
+    #[serde(rename = "n", default, skip_serializing_if = "is_default")]
+    name: Option<String>,
+    #[serde(rename = "y", default, skip_serializing_if = "is_default")]
+    mime: Option<String>,
+    #[serde(rename = "s", default, skip_serializing_if = "is_default")]
+    size_bytes: Option<u64>,
+    #[serde(rename = "c", default, skip_serializing_if = "is_default")]
+    caption: Option<String>,
+    #[serde(rename = "f", default, skip_serializing_if = "is_default")]
+    fallback: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "MediaKind", rename_all = "snake_case")]
+enum MediaKindForm {
+    Image,
+    Video,
+    Audio,
+    File,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,6 +193,17 @@ struct AnswerForm {
     engine_state: Option<Opaque>,
     #[serde(rename = "c", default, skip_serializing_if = "is_default", with = "form")]
     cuts: Vec<Cut>,
+    #[serde(rename = "u", default, skip_serializing_if = "is_default", with = "form")]
+    usage: Option<Usage>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Usage", deny_unknown_fields)]
+struct UsageForm {
+    #[serde(rename = "i", default, skip_serializing_if = "is_default")]
+    input_tokens: u64,
+    #[serde(rename = "o", default, skip_serializing_if = "is_default")]
+    output_tokens: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -143,4 +249,38 @@ enum FailureForm {
     OutcomeUnknown,
     Internal,
     NoBot,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Channel", rename_all = "snake_case")]
+enum ChannelForm {
+    WebMessaging,
+    Sms,
+    #[serde(rename = "whatsapp")]
+    WhatsApp,
+    Messenger,
+    Apple,
+    Instagram,
+    Line,
+    Open,
+    Voice,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Sensitive", rename_all = "snake_case")]
+enum SensitiveForm {
+    Card,
+    Iban,
+    Email,
+    Phone,
+    Token,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Masked", deny_unknown_fields)]
+struct MaskedForm {
+    #[serde(rename = "k", with = "form")]
+    kind: Sensitive,
+    #[serde(rename = "n")]
+    count: u32,
 }

@@ -1,8 +1,8 @@
 //! Effects, as the journal keeps them.
 
 use model::{
-    Ask, Attributes, BotKey, Cut, Effect, Evidence, Fact, Failure, Floor, Input, LegId, News, Notice, Opaque, Part,
-    PollButton, PollNumber, Push, PushNumber, PushOutcome, Reply, RequestId, SeatId, Timestamp, TurnNumber,
+    Ask, Attributes, BotKey, Channel, Cut, Effect, Evidence, Fact, Failure, Floor, Input, LegId, News, Notice, Opaque,
+    Part, PollButton, PollNumber, Push, PushNumber, PushOutcome, Reply, RequestId, SeatId, Timestamp, TurnNumber,
     Undelivered,
 };
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,10 @@ struct AskForm {
     input: Input,
     #[serde(rename = "g", default, skip_serializing_if = "is_default")]
     language: String,
+    #[serde(rename = "ch", default, skip_serializing_if = "is_default", with = "form")]
+    channel: Option<Channel>,
+    #[serde(rename = "u", default, skip_serializing_if = "is_default")]
+    customer: Option<String>,
     #[serde(rename = "a", default, skip_serializing_if = "is_default")]
     context: Attributes,
     #[serde(rename = "o", default, skip_serializing_if = "is_default", with = "form")]

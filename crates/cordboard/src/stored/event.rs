@@ -1,8 +1,9 @@
 //! Events, alone in the inbox and together with their effects in the journal.
 
 use model::{
-    Answer, Attributes, BotKey, ConnectorKey, Door, Effect, Event, Failure, Holder, Input, Late, LegId, LegName,
-    Opaque, Part, Poll, PollNumber, PushNumber, PushOutcome, RequestId, Said, SeatId, Timestamp, TurnNumber,
+    Answer, Attributes, BotKey, Channel, ConnectorKey, Door, Effect, Event, Failure, Holder, Input, Late, LegId,
+    LegName, Masked, Opaque, Part, Poll, PollNumber, PushNumber, PushOutcome, RequestId, Said, SeatId, Timestamp,
+    TurnNumber,
 };
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -184,6 +185,12 @@ struct SaidForm {
     body_hash: u64,
     #[serde(rename = "p", default, skip_serializing_if = "is_default", with = "form")]
     poll: Option<Poll>,
+    #[serde(rename = "ch", default, skip_serializing_if = "is_default", with = "form")]
+    channel: Option<Channel>,
+    #[serde(rename = "u", default, skip_serializing_if = "is_default")]
+    customer: Option<String>,
+    #[serde(rename = "m", default, skip_serializing_if = "is_default", with = "form")]
+    masked: Vec<Masked>,
 }
 
 #[derive(Serialize, Deserialize)]

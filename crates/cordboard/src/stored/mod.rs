@@ -9,7 +9,7 @@
 //!
 //! | Document | Members |
 //! |---|---|
-//! | state | `n` now, `f` floor, `s` seats, `l` legs, `k` number of the next leg, `t` turns asked |
+//! | state | `n` now, `f` floor, `s` seats, `l` legs, `k` number of the next leg, `t` turns asked, `u` customer |
 //! | journal row | `e` the events of one step, `f` its effects |
 //! | event | `e` one event: an open inbox entry |
 //! | letter | `s` the seat, `p` the part, `y` the reason: an undelivered answer |
@@ -24,8 +24,8 @@
 //! refused rather than dropped. To make one, keep the old forms of what changed as types of their own that convert into
 //! today's, raise [`VERSION`], and commit fixtures of the new version beside the old ones, which stay for ever.
 //!
-//! Version 2 only adds: members that version 1 had not are left out at their default, which is what version 1 meant. So
-//! one form reads both, and a document of version 1 that is written again differs in its version alone.
+//! Versions 2 and 3 only add: members that an earlier version had not are left out at their default, which is what that
+//! version meant. So one form reads all, and a document that is written again differs in its version alone.
 //!
 //! Sizes. A state of one bot in mid-conversation is about 600 bytes, 200 more for each part that is not known to be
 //! delivered, and four thirds of what connector and engine keep in it as opaque bytes; writing one takes about a
@@ -54,7 +54,7 @@ use form::Out;
 pub use policies::{decode_policies, encode_policies};
 
 /// The version that is written.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Why stored bytes cannot be read. Trying again does not help. It never quotes the bytes: they hold customers' words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -112,7 +112,7 @@ pub fn encode_state(state: &Conversation) -> Vec<u8> {
 /// When the bytes are of a later version, damaged, or no state.
 pub fn decode_state(bytes: &[u8]) -> Result<Conversation, Unreadable> {
     match version(bytes)? {
-        version @ 1..=2 => read::<state::StateIn>(bytes, version, state::MEMBERS).map(Into::into),
+        version @ 1..=3 => read::<state::StateIn>(bytes, version, state::MEMBERS).map(Into::into),
         version => Err(Unreadable::Newer { version }),
     }
 }
@@ -129,7 +129,7 @@ pub fn encode_journal(events: &[Event], effects: &[Effect]) -> Vec<u8> {
 /// When the bytes are of a later version, damaged, or no journal row.
 pub fn decode_journal(bytes: &[u8]) -> Result<Journal, Unreadable> {
     match version(bytes)? {
-        version @ 1..=2 => read::<event::JournalIn>(bytes, version, event::JOURNAL_MEMBERS).map(Into::into),
+        version @ 1..=3 => read::<event::JournalIn>(bytes, version, event::JOURNAL_MEMBERS).map(Into::into),
         version => Err(Unreadable::Newer { version }),
     }
 }
@@ -146,7 +146,7 @@ pub fn encode_event(event: &Event) -> Vec<u8> {
 /// When the bytes are of a later version, damaged, or no event.
 pub fn decode_event(bytes: &[u8]) -> Result<Event, Unreadable> {
     match version(bytes)? {
-        version @ 1..=2 => read::<event::EventIn>(bytes, version, event::EVENT_MEMBERS).map(Into::into),
+        version @ 1..=3 => read::<event::EventIn>(bytes, version, event::EVENT_MEMBERS).map(Into::into),
         version => Err(Unreadable::Newer { version }),
     }
 }
@@ -163,7 +163,7 @@ pub fn encode_letter(seat: SeatId, part: &Part, reason: Undelivered) -> Vec<u8> 
 /// When the bytes are of a later version, damaged, or no letter.
 pub fn decode_letter(bytes: &[u8]) -> Result<Letter, Unreadable> {
     match version(bytes)? {
-        version @ 1..=2 => read::<part::LetterIn>(bytes, version, part::LETTER_MEMBERS).map(Into::into),
+        version @ 1..=3 => read::<part::LetterIn>(bytes, version, part::LETTER_MEMBERS).map(Into::into),
         version => Err(Unreadable::Newer { version }),
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use conversation::{BotPolicy, OnFailure, Opening, Policies, Texts, Wording};
-use model::{BotKey, News};
+use model::{BotKey, Channel, News};
 use serde::{Deserialize, Serialize};
 
 use super::form::{self, Form, forms, is_default};
@@ -38,7 +38,7 @@ pub fn encode_policies(policies: &Policies) -> Vec<u8> {
 /// When the bytes are of a later version, damaged, or no policies.
 pub fn decode_policies(bytes: &[u8], revision: u32) -> Result<Policies, Unreadable> {
     match version(bytes)? {
-        version @ 2 => {
+        version @ 2..=3 => {
             let PoliciesForm { v: _, bots, fallback, out_of_service } = read(bytes, version, MEMBERS)?;
             let out_of_service = out_of_service.into_iter().map(|(bot, reason)| (BotKey::from(bot), reason)).collect();
             Ok(Policies { revision, bots: bots.0, fallback, out_of_service })
@@ -93,6 +93,8 @@ struct BotPolicyForm {
     texts: Wording,
     #[serde(rename = "o", with = "form")]
     opening: Opening,
+    #[serde(rename = "ch", default, skip_serializing_if = "is_default", with = "form")]
+    channel: Option<Channel>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -6,8 +6,8 @@ use conversation::{
     Conversation, Gathering, Leg, OpenRequest, Seat, Session, Turn, Unconfirmed, UnderWay, Waiting, Wants,
 };
 use model::{
-    Attributes, BotKey, Door, Evidence, Floor, Holder, Input, LegId, LegName, Opaque, Part, PollNumber, PushNumber,
-    RequestId, SeatId, SeatKind, Timestamp, TurnNumber,
+    Attributes, BotKey, Channel, Door, Evidence, Floor, Holder, Input, LegId, LegName, Opaque, Part, PollNumber,
+    PushNumber, RequestId, SeatId, SeatKind, Timestamp, TurnNumber,
 };
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -33,8 +33,16 @@ forms!(
 );
 
 /// The members of a state.
-pub(super) const MEMBERS: Members =
-    &[("v", "version"), ("n", "now"), ("f", "floor"), ("s", "seats"), ("l", "legs"), ("k", "next leg"), ("t", "turns")];
+pub(super) const MEMBERS: Members = &[
+    ("v", "version"),
+    ("n", "now"),
+    ("f", "floor"),
+    ("s", "seats"),
+    ("l", "legs"),
+    ("k", "next leg"),
+    ("t", "turns"),
+    ("u", "customer"),
+];
 
 #[derive(Serialize)]
 pub(super) struct StateOut<'a> {
@@ -51,11 +59,13 @@ pub(super) struct StateOut<'a> {
     next_leg: u32,
     #[serde(rename = "t")]
     turns: u32,
+    #[serde(rename = "u", skip_serializing_if = "Option::is_none")]
+    customer: Option<&'a str>,
 }
 
 impl<'a> From<&'a Conversation> for StateOut<'a> {
     fn from(state: &'a Conversation) -> Self {
-        let Conversation { now, floor, seats, legs, next_leg, turns } = state;
+        let Conversation { now, floor, seats, legs, next_leg, turns, customer } = state;
         Self {
             v: VERSION,
             now: Out(now),
@@ -64,6 +74,7 @@ impl<'a> From<&'a Conversation> for StateOut<'a> {
             legs: Each(legs),
             next_leg: *next_leg,
             turns: *turns,
+            customer: customer.as_deref(),
         }
     }
 }
@@ -85,6 +96,8 @@ pub(super) struct StateIn {
     next_leg: u32,
     #[serde(rename = "t")]
     turns: u32,
+    #[serde(rename = "u", default)]
+    customer: Option<String>,
 }
 
 impl From<StateIn> for Conversation {
@@ -96,6 +109,7 @@ impl From<StateIn> for Conversation {
             legs: state.legs.0,
             next_leg: state.next_leg,
             turns: state.turns,
+            customer: state.customer,
         }
     }
 }
@@ -249,6 +263,8 @@ struct LegForm {
     address: Opaque,
     #[serde(rename = "m", default, skip_serializing_if = "is_default", with = "form")]
     memory: Opaque,
+    #[serde(rename = "ch", default, skip_serializing_if = "is_default", with = "form")]
+    channel: Option<Channel>,
     #[serde(rename = "x", with = "form")]
     expires: Timestamp,
     #[serde(rename = "c", default, skip_serializing_if = "is_default", with = "form")]

@@ -31,8 +31,8 @@ use super::bots::{Bot, Bots, HAND_OVER_INTENT};
 use super::ending::{Ending, NOTE_PARAMETER, REASON_PARAMETER, Slot};
 use super::messages::Messages;
 use super::request::{
-    REFUSE_AFTER_WAIT_MS, SESSION_MAX_MS, attributes, body_hash, check_path, check_range, input, json, lifetime_ms, ok,
-    overlong, parameters,
+    REFUSE_AFTER_WAIT_MS, Reserved, SESSION_MAX_MS, attributes, body_hash, check_path, check_range, input, json,
+    lifetime_ms, ok, overlong, parameters,
 };
 use super::{Connector, LegView, Message, Misconfigured, Parsed, PushReading, Rendered, RenderedPush, SealedReply};
 use crate::http::{self as outgoing, Credentials};
@@ -61,6 +61,7 @@ pub struct BotConnector {
     budget_ms: u64,
     poll_text: String,
     start_text: String,
+    reserved: Reserved,
     session_lifetime_default_ms: u64,
     door: Door,
 }
@@ -97,6 +98,7 @@ impl BotConnector {
             budget_ms: config.budget_ms,
             poll_text: config.poll_text.trim().to_owned(),
             start_text: config.start_text.trim().to_owned(),
+            reserved: Reserved::new(&config.channel_parameter, &config.customer_parameter),
             session_lifetime_default_ms: lifetime_ms,
             door: Door {
                 late: config.late_answers.into(),
@@ -255,11 +257,14 @@ impl Connector for BotConnector {
             bot: bot.key().clone(),
             input,
             language: request.language_code.unwrap_or_else(|| bot.default_language().to_owned()),
+            channel: self.reserved.channel(&parameters),
+            customer: self.reserved.customer(&parameters),
             parameters,
             session_lifetime_ms: lifetime_ms(request.bot_session_timeout_minutes, self.session_lifetime_default_ms),
             address: Opaque::default(),
             body_hash: body_hash(body),
             poll,
+            masked: Vec::new(),
         }))
     }
 

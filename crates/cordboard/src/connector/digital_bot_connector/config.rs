@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::connector::request::start_text;
+use crate::connector::request::{channel_parameter, customer_parameter, start_text};
 use crate::http::CredentialsConfig;
 
 /// One `[connectors.KEY]` table with `type = "digital_bot_connector"`.
@@ -25,6 +25,12 @@ pub struct Config {
     /// customer's words; empty, no text opens. Default "__start__".
     #[serde(default = "start_text")]
     pub start_text: String,
+    /// The session variable in which the flow says what the customer uses, such as "whatsapp" or "sms". Default "channel".
+    #[serde(default = "channel_parameter")]
+    pub channel_parameter: String,
+    /// The session variable in which the flow says who the customer is. Default "customer_id".
+    #[serde(default = "customer_parameter")]
+    pub customer_parameter: String,
     /// What the platform's reports call us. Default "Cordboard".
     #[serde(default = "provider")]
     pub provider: String,

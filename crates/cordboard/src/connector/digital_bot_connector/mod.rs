@@ -32,8 +32,8 @@ use super::bots::{Bot, Bots};
 use super::ending::{Ending, NOTE_PARAMETER, REASON_PARAMETER, Slot};
 use super::messages::Messages;
 use super::request::{
-    REFUSE_AFTER_WAIT_MS, SESSION_MAX_MS, attributes, body_hash, check_path, check_range, input, json, lifetime_ms, ok,
-    overlong, parameters,
+    REFUSE_AFTER_WAIT_MS, Reserved, SESSION_MAX_MS, attributes, body_hash, check_path, check_range, input, json,
+    lifetime_ms, ok, overlong, parameters,
 };
 use super::{Connector, LegView, Message, Misconfigured, Parsed, PushReading, Rendered, RenderedPush, SealedReply};
 use crate::http::{self as outgoing, Credentials};
@@ -65,6 +65,7 @@ pub struct DigitalBotConnector {
     push_url: String,
     soft_deadline_ms: u64,
     start_text: String,
+    reserved: Reserved,
     door: Door,
     on_unknown_send: OnUnknownSend,
 }
@@ -93,6 +94,7 @@ impl DigitalBotConnector {
             push_url: format!("{}{OUTGOING_MESSAGES_PATH}", org.api_base()),
             soft_deadline_ms: config.soft_deadline_ms,
             start_text: config.start_text.trim().to_owned(),
+            reserved: Reserved::new(&config.channel_parameter, &config.customer_parameter),
             door: Door {
                 late: Late::Push,
                 join_identical_ms: 0,
@@ -234,6 +236,7 @@ impl Connector for DigitalBotConnector {
         };
         let language = request.language_code.unwrap_or_else(|| bot.default_language().to_owned());
         let version = request.bot_version.unwrap_or_else(|| bot.version().to_owned());
+        let parameters = attributes(request.parameters);
         Parsed::Message(Box::new(Message {
             conversation: request.genesys_conversation_id,
             session: request.bot_session_id,
@@ -242,10 +245,13 @@ impl Connector for DigitalBotConnector {
             input: input(&request.input_message, &self.start_text),
             address: Address::new(request.bot_id, version, language.clone()).write(),
             language,
-            parameters: attributes(request.parameters),
+            channel: self.reserved.channel(&parameters),
+            customer: self.reserved.customer(&parameters),
+            parameters,
             session_lifetime_ms: lifetime_ms(request.bot_session_timeout_minutes, SESSION_DEFAULT_MS),
             body_hash: body_hash(body),
             poll: None,
+            masked: Vec::new(),
         }))
     }
 

@@ -27,6 +27,9 @@ fn a_message_is_read_with_all_it_says() {
         address: Opaque(br#"{"v":1,"bot":"returns","version":"2026-11","language":"en-us"}"#.to_vec()),
         body_hash: typed.body_hash,
         poll: None,
+        channel: None,
+        customer: None,
+        masked: Vec::new(),
     };
     assert_eq!(typed, expected);
 

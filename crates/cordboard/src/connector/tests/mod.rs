@@ -110,7 +110,7 @@ fn hand_over(note: Option<&str>) -> Part {
 /// Every form of reply that the core makes, by name.
 pub(super) fn replies() -> Vec<(&'static str, Reply)> {
     let text = || part(vec![Item::text("Sorry to hear that."), Item::text("When did it happen?")]);
-    let yes_no = ["Yes", "No"].map(|label| Choice { label: label.to_owned(), value: format!("drive:{label}") });
+    let yes_no = ["Yes", "No"].map(|label| Choice::new(label, format!("drive:{label}")));
     let choices = Item::Choices(Choices { prompt: "Can you drive?".to_owned(), options: yes_no.to_vec() });
     let with_attributes = |part: Part, tier: &str| Part {
         attributes: [("tier".to_owned(), tier.to_owned()), (format!("of-{tier}"), "yes".to_owned())].into(),
@@ -162,7 +162,7 @@ pub(super) fn replies() -> Vec<(&'static str, Reply)> {
 
 /// A leg of this bot with this address and memory.
 pub(super) fn leg<'a>(bot: &'a model::BotKey, address: &'a Opaque, memory: &'a Opaque) -> LegView<'a> {
-    LegView { bot, session: "8f0e1c1e-5f6b-4a9e-8d55-2f2b0f3a7c01", address, memory }
+    LegView { bot, session: "8f0e1c1e-5f6b-4a9e-8d55-2f2b0f3a7c01", address, memory, channel: None }
 }
 
 /// The replies as text for a snapshot: exactly the bytes, with what the connector reports beside them.

@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::limits::Limits;
-use super::{Asking, Engine, Reading, Replay, Traits};
+use super::{Asking, Engine, History, Reading, Replay, Traits};
 use crate::http;
 
 /// Which script a bot follows.
@@ -88,10 +88,16 @@ impl Script {
 
 impl Engine for Script {
     fn traits(&self) -> Traits {
-        Traits { replay: Replay::Safe, callbacks: false, notices: false, opens: self.dialogue.opening.is_some() }
+        Traits {
+            replay: Replay::Safe,
+            callbacks: false,
+            notices: false,
+            opens: self.dialogue.opening.is_some(),
+            history: false,
+        }
     }
 
-    fn ask(&self, ask: &Ask, _turn_id: &str) -> Bytes {
+    fn ask(&self, ask: &Ask, _: &History, _turn_id: &str) -> Bytes {
         // Texts and numbers, none of which `serde_json` refuses to write.
         serde_json::to_vec(&turn::Question::new(ask)).expect("a question is always JSON").into()
     }
@@ -108,7 +114,7 @@ impl Engine for Script {
     }
 
     /// Nothing is ever called over HTTP, so whatever came back was not for this engine.
-    fn read(&self, _reply: &http::Reply) -> Reading {
+    fn read(&self, _: &Bytes, _reply: &http::Reply) -> Reading {
         Reading::Failed(Failure::Nonsense)
     }
 }

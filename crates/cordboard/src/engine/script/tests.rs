@@ -5,6 +5,7 @@ use model::{
 };
 
 use super::{Error, Script};
+use crate::engine::History;
 use crate::engine::{Asking, Engine, Limits, Reading};
 
 const PARCELS: &str = include_str!("../../../../../examples/bots/parcels.toml");
@@ -36,12 +37,14 @@ impl Talk {
             is_first: self.is_first,
             input,
             language: "en-us".into(),
+            channel: None,
+            customer: None,
             context: self.context.clone(),
             engine_state: self.state.clone(),
             hard_deadline: Timestamp(0),
             time_ms: 0,
         };
-        let question = self.script.ask(&ask, "t-1");
+        let question = self.script.ask(&ask, &History::default(), "t-1");
         self.script.call(&question, "t-1", attempt, Timestamp(0), 1000)
     }
 
@@ -76,6 +79,7 @@ fn shown(answer: &Answer) -> Vec<String> {
                 let labels: Vec<&str> = options.iter().map(|option| option.label.as_str()).collect();
                 format!("{prompt} [{}]", labels.join("|"))
             }
+            other => other.plain().into_owned(),
         })
         .collect();
     match &answer.next {

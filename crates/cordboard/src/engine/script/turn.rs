@@ -259,7 +259,7 @@ impl<'a> Turn<'a> {
         let options = offers.iter().map(|offer| {
             let label = self.fill(&offer.label);
             let value = offer.value.as_ref().map_or_else(|| label.clone(), |value| self.fill(value));
-            Choice { label, value }
+            Choice::new(label, value)
         });
         let options: Vec<Choice> = options.collect();
         let item = if options.is_empty() { Item::Text(prompt) } else { Item::Choices(Choices { prompt, options }) };

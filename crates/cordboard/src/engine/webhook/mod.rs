@@ -16,14 +16,14 @@ mod tests;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use model::{Answer, Ask, Failure, Input, News, Notice, Timestamp};
+use model::{Answer, Ask, Channel, Failure, Input, News, Notice, Timestamp};
 
 pub use config::{Config, Error, Notify, ReplayConfig};
 pub use signature::TOLERANCE_S;
 
 use super::callback::{Callback, Callbacks, Rejected, Unreadable};
 use super::limits::Limits;
-use super::{Asking, Engine, Reading, Replay, Traits};
+use super::{Asking, Engine, History, Reading, Replay, Traits};
 use crate::http as calls;
 
 /// What is left to the hard deadline when the attempt begins, in milliseconds.
@@ -96,10 +96,16 @@ impl Webhook {
 
 impl Engine for Webhook {
     fn traits(&self) -> Traits {
-        Traits { replay: self.replay, callbacks: !self.keys.is_empty(), notices: !self.notify.is_empty(), opens: true }
+        Traits {
+            replay: self.replay,
+            callbacks: !self.keys.is_empty(),
+            notices: !self.notify.is_empty(),
+            opens: true,
+            history: false,
+        }
     }
 
-    fn ask(&self, ask: &Ask, turn_id: &str) -> Bytes {
+    fn ask(&self, ask: &Ask, _: &History, turn_id: &str) -> Bytes {
         // The state is what this engine gave us, so it is JSON. Were it not, the bot would begin anew.
         let engine_state = ask.engine_state.as_ref().and_then(|state| serde_json::from_slice(&state.0).ok());
         render(&wire::Question {
@@ -109,6 +115,7 @@ impl Engine for Webhook {
                 id: session(ask.engine_session),
                 attempt: Some(ask.visit),
                 locale: (!ask.language.is_empty()).then_some(&ask.language),
+                channel: ask.channel.map(Channel::word),
             },
             turn: Some(wire::Turn { id: turn_id, seq: ask.turn.0, is_first: ask.is_first, deadline_ms: ask.time_ms }),
             input: match &ask.input {
@@ -116,6 +123,7 @@ impl Engine for Webhook {
                 Input::Choice { label, payload } => wire::Input::Choice { label, payload },
                 Input::Start => wire::Input::Start,
             },
+            user: ask.customer.as_deref().map(|id| wire::User { id }),
             context: Some(&ask.context),
             engine_state,
         })
@@ -128,7 +136,12 @@ impl Engine for Webhook {
         Some(render(&wire::Question {
             contract: wire::CONTRACT,
             bot: notice.bot.as_str(),
-            conversation: wire::Conversation { id: session(notice.engine_session), attempt: None, locale: None },
+            conversation: wire::Conversation {
+                id: session(notice.engine_session),
+                attempt: None,
+                locale: None,
+                channel: None,
+            },
             turn: None,
             input: match notice.news {
                 News::Opened => wire::Input::Start,
@@ -136,6 +149,7 @@ impl Engine for Webhook {
                 News::HandedOver => wire::Input::HandedOver,
                 News::Returned => wire::Input::HandoffReturned,
             },
+            user: None,
             context: None,
             engine_state: None,
         }))
@@ -155,7 +169,7 @@ impl Engine for Webhook {
         })
     }
 
-    fn read(&self, reply: &calls::Reply) -> Reading {
+    fn read(&self, _: &Bytes, reply: &calls::Reply) -> Reading {
         match reply.status {
             200 if is_event_stream(reply) => Reading::Failed(Failure::Nonsense),
             200 => match read::read(&reply.body, &self.limits) {

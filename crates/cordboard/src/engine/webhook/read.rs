@@ -108,9 +108,10 @@ fn read_choices(choices: wire::Choices, fallback_text: Option<String>, cuts: &mu
     let mut options = Vec::with_capacity(choices.options.len());
     for wire::ChoiceOption { label, action } in choices.options {
         match action {
-            None => options.push(Choice { value: label.clone(), label }),
+            None => options.push(Choice::new(label.clone(), label)),
             Some(action) if matches!(action.kind.as_str(), "say" | "postback") => {
-                options.push(Choice { value: action.value.unwrap_or_else(|| label.clone()), label });
+                let value = action.value.unwrap_or_else(|| label.clone());
+                options.push(Choice::new(label, value));
             }
             Some(action) => {
                 cuts.push(Cut::Degraded);

@@ -1,5 +1,6 @@
 //! The contract as it stands on the wire, against its JSON Schema. Bots that share no code with us are in `tests/it/samples.rs`.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::{
     Answer, Ask, Attributes, BotKey, Choice, Choices, Cut, Failure, HandOver, Input, Intent, Item, News, Next, Notice,
@@ -8,6 +9,7 @@ use model::{
 use serde_json::{Value, json};
 
 use super::{Config, Error, Webhook, signature};
+use crate::engine::History;
 use crate::engine::{Asking, Callbacks, Engine, Limits, Reading, Rejected, Unreadable};
 use crate::http as calls;
 
@@ -38,6 +40,8 @@ fn ask(input: Input) -> Ask {
         is_first: false,
         input,
         language: "de-de".into(),
+        channel: None,
+        customer: None,
         context: Attributes::from([("queue_hint".into(), "parcels".into())]),
         engine_state: Some(Opaque(br#"{"v": 1}"#.to_vec())),
         hard_deadline: NOW + 20_000,
@@ -51,7 +55,7 @@ fn text(text: &str) -> Input {
 
 fn read(status: u16, body: impl Into<Vec<u8>>) -> Reading {
     let reply = calls::Reply { status, headers: HeaderMap::new(), body: body.into().into() };
-    signed("").read(&reply)
+    signed("").read(&Bytes::new(), &reply)
 }
 
 fn answer(body: &Value) -> Answer {
@@ -79,7 +83,7 @@ fn what_we_send_is_what_the_schema_says() {
     let first = Ask { engine_state: None, is_first: true, language: String::new(), ..ask(text("")) };
     let tapped = Input::Choice { label: "Change address".into(), payload: "addr_change".into() };
     for ask in [first, ask(text("Grüße\n\u{0}")), ask(tapped), ask(Input::Start)] {
-        let question: Value = serde_json::from_slice(&webhook.ask(&ask, "t-000123")).unwrap();
+        let question: Value = serde_json::from_slice(&webhook.ask(&ask, &History::default(), "t-000123")).unwrap();
         questions.validate(&question).unwrap();
         assert!(!notices.is_valid(&question));
     }
@@ -94,7 +98,7 @@ fn what_we_send_is_what_the_schema_says() {
 #[test]
 fn a_question_on_the_wire() {
     let webhook = signed("bearer = \"secret-token\"");
-    let question = webhook.ask(&ask(text("Where is it?")), "t-000123");
+    let question = webhook.ask(&ask(text("Where is it?")), &History::default(), "t-000123");
     let Asking::Call(call) = webhook.call(&question, "t-000123", 2, NOW, 8000) else { panic!("a call") };
     insta::assert_snapshot!(std::str::from_utf8(&call.body).unwrap(), @r#"{"contract":"1","bot":"parcels","conversation":{"id":"6e0a6c0e-2f0b-4e52-9f0e-3d0a5b1f7a10","attempt":0,"locale":"de-de"},"turn":{"id":"t-000123","seq":4,"is_first":false,"deadline_ms":20000},"input":{"kind":"text","text":"Where is it?"},"context":{"queue_hint":"parcels"},"engine_state":{"v": 1}}"#);
     insta::assert_debug_snapshot!(call.headers, @r#"
@@ -147,7 +151,7 @@ fn a_full_reply_is_read() {
     schema("reply").validate(&reply).unwrap();
     let raw = reply.to_string().replace(r#"{"a":[],"b":1000.0}"#, r#"{"b": 1e3, "a": [ ]}"#);
     let Reading::Answer(answer) = read(200, raw) else { panic!("an answer") };
-    let choice = |label: &str, value: &str| Choice { label: label.into(), value: value.into() };
+    let choice = |label: &str, value: &str| Choice::new(label, value);
     let text = |text: &str| text.to_owned();
     assert_eq!(
         *answer,
@@ -174,6 +178,7 @@ fn a_full_reply_is_read() {
                 .into(),
             engine_state: Some(Opaque(br#"{"b": 1e3, "a": [ ]}"#.to_vec())),
             cuts: vec![Cut::Degraded],
+            usage: None,
         }
     );
 }
@@ -250,18 +255,18 @@ fn every_status_has_a_meaning() {
 
     let mut busy = calls::Reply { status: 429, headers: HeaderMap::new(), body: bytes::Bytes::new() };
     busy.headers.insert("retry-after", HeaderValue::from_static("3"));
-    assert_eq!(signed("").read(&busy), later(Some(3000)));
+    assert_eq!(signed("").read(&Bytes::new(), &busy), later(Some(3000)));
     let unsafe_to_repeat = signed("replay = \"unsafe\"");
-    assert_eq!(unsafe_to_repeat.read(&busy), later(Some(3000)));
+    assert_eq!(unsafe_to_repeat.read(&Bytes::new(), &busy), later(Some(3000)));
     busy.status = 502;
-    assert_eq!(unsafe_to_repeat.read(&busy), failed(Failure::OutcomeUnknown));
+    assert_eq!(unsafe_to_repeat.read(&Bytes::new(), &busy), failed(Failure::OutcomeUnknown));
 
     // Without a secret its callbacks would be refused, so a bot cannot answer later.
     busy.status = 202;
-    assert_eq!(webhook("").read(&busy), failed(Failure::Nonsense));
+    assert_eq!(webhook("").read(&Bytes::new(), &busy), failed(Failure::Nonsense));
     let mut stream = calls::Reply { status: 200, headers: HeaderMap::new(), body: hi.into() };
     stream.headers.insert("content-type", HeaderValue::from_static("Text/Event-Stream; charset=utf-8"));
-    assert_eq!(signed("").read(&stream), failed(Failure::Nonsense));
+    assert_eq!(signed("").read(&Bytes::new(), &stream), failed(Failure::Nonsense));
 }
 
 #[test]
@@ -355,7 +360,7 @@ fn only_authentic_callbacks_pass() {
 #[test]
 fn while_a_secret_is_rotated_both_count() {
     let rotating = webhook(&format!("secrets = [\"{SECRET}\", \"{OTHER_SECRET}\"]"));
-    let question = rotating.ask(&ask(text("hi")), "t-1");
+    let question = rotating.ask(&ask(text("hi")), &History::default(), "t-1");
     let Asking::Call(call) = rotating.call(&question, "t-1", 1, NOW, 8000) else { panic!("a call") };
     for secret in [SECRET, OTHER_SECRET] {
         let bot = webhook(&format!("secrets = [\"{secret}\"]"));
@@ -399,7 +404,7 @@ fn a_configuration_is_checked_without_quoting_secrets() {
 fn limits_are_configured_with_the_bot() {
     let webhook = webhook("limits = { text_max_chars = 3 }");
     let reply = calls::Reply { status: 200, headers: HeaderMap::new(), body: r#"{"text": "abcd"}"#.into() };
-    let Reading::Answer(answer) = webhook.read(&reply) else { panic!("an answer") };
+    let Reading::Answer(answer) = webhook.read(&Bytes::new(), &reply) else { panic!("an answer") };
     assert_eq!((answer.items, answer.cuts), (vec![Item::text("ab…")], vec![Cut::Text]));
     assert!(toml::from_str::<Limits>("text_max = 3").is_err());
 }

@@ -23,6 +23,9 @@ pub(super) struct Question<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) turn: Option<Turn<'a>>,
     pub(super) input: Input<'a>,
+    /// Absent when the flow does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) user: Option<User<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) context: Option<&'a Attributes>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,6 +41,15 @@ pub(super) struct Conversation<'a> {
     pub(super) attempt: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) locale: Option<&'a str>,
+    /// What the customer uses, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) channel: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct User<'a> {
+    /// Who the customer is, in the words of the flow.
+    pub(super) id: &'a str,
 }
 
 #[derive(Serialize)]

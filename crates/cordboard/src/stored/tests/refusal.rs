@@ -24,9 +24,11 @@ fn only_the_versions_that_are_known_are_read() {
     for (document, refusal) in documents() {
         let body = document.strip_prefix(format!("{{\"v\":{VERSION}").as_bytes()).unwrap();
         let with = |version: &str| [version.as_bytes(), body].concat();
-        assert_eq!(refusal(&with("{\"v\":1")), None);
-        assert_eq!(refusal(&with("{\"v\":2")), None);
-        assert_eq!(refusal(&with("{\"v\":3")), Some(Unreadable::Newer { version: 3 }));
+        for version in 1..=VERSION {
+            assert_eq!(refusal(&with(&format!("{{\"v\":{version}"))), None, "{version}");
+        }
+        let newer = VERSION + 1;
+        assert_eq!(refusal(&with(&format!("{{\"v\":{newer}"))), Some(Unreadable::Newer { version: newer }));
         assert_eq!(refusal(&with("{\"v\":4294967295")), Some(Unreadable::Newer { version: u32::MAX }));
         for version in
             ["{\"v\":0", "{\"v\":4294967296", "{\"v\":", "{\"v\":\"1\"", "{ \"v\":1", "{\"w\":1", "", "\u{0}"]

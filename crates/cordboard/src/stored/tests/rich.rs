@@ -7,10 +7,11 @@ use conversation::{
     Unconfirmed, UnderWay, Waiting, Wants, Wording,
 };
 use model::{
-    Answer, Ask, Attributes, BotKey, Choice, Choices, ConnectorKey, Cut, Door, Effect, Event, Evidence, Fact, Failure,
-    Floor, HandOver, Holder, Input, Intent, Item, Late, LegId, LegName, News, Next, Notice, Opaque, Outcome, Part,
-    Poll, PollButton, PollNumber, Push, PushNumber, PushOutcome, Reply, RequestId, Said, SeatId, SeatKind, SlotValue,
-    Slots, Timestamp, TurnNumber, Undelivered,
+    Answer, Ask, Attributes, BotKey, Button, Card, Carousel, Channel, Choice, Choices, ConnectorKey, Cut, Door, Effect,
+    Event, Evidence, Fact, Failure, Floor, HandOver, Holder, Input, Intent, Item, Late, LegId, LegName, Masked, Media,
+    MediaKind, News, Next, Notice, Opaque, Outcome, Part, Poll, PollButton, PollNumber, Push, PushNumber, PushOutcome,
+    Reply, RequestId, Said, SeatId, SeatKind, Sensitive, SlotValue, Slots, Tap, Timestamp, TurnNumber, Undelivered,
+    Usage,
 };
 
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
@@ -91,12 +92,65 @@ fn slots() -> Slots {
 
 fn items() -> Vec<Item> {
     let options = [("Yes", "y"), ("No \u{1f642}", "")];
-    let options = options.map(|(label, value)| Choice { label: label.into(), value: value.into() }).into();
+    let mut options = options.map(|(label, value)| Choice::new(label, value));
+    options[0].image = Some("https://a.example/y.png".into());
+    let options = options.into();
     vec![
         Item::text("Hello \u{0001}\u{2028}world"),
         Item::Choices(Choices { prompt: "Sure?".into(), options }),
         Item::Choices(Choices { prompt: String::new(), options: Vec::new() }),
+        Item::Markdown("**bold**".into()),
+        Item::Card(card()),
+        Item::Card(Card::default()),
+        Item::Carousel(Carousel {
+            prompt: Some("Which?".into()),
+            cards: vec![card(), Card::default()],
+            fallback: Some("two".into()),
+        }),
+        Item::Carousel(Carousel::default()),
+        Item::Media(media()),
+        Item::Media(Media {
+            kind: MediaKind::File,
+            name: None,
+            mime: None,
+            size_bytes: None,
+            caption: None,
+            fallback: None,
+            ..media()
+        }),
     ]
+}
+
+fn card() -> Card {
+    let button = |label: &str, tap| Button { label: label.into(), tap };
+    Card {
+        title: "Standard".into(),
+        description: Some("Up to 5 users".into()),
+        image: Some("https://a.example/s.png".into()),
+        video: Some("https://a.example/s.mp4".into()),
+        tap: Some(Tap::Link("https://a.example".into())),
+        buttons: vec![
+            button("Choose", Tap::Postback("plan:s".into())),
+            button("More", Tap::Link("https://a.example/s".into())),
+        ],
+        fallback: Some("Standard plan".into()),
+    }
+}
+
+fn media() -> Media {
+    Media {
+        kind: MediaKind::Image,
+        url: "https://a.example/l.png".into(),
+        name: Some("l.png".into()),
+        mime: Some("image/png".into()),
+        size_bytes: Some(1 << 40),
+        caption: Some("Your label".into()),
+        fallback: Some("a label".into()),
+    }
+}
+
+fn masked() -> Vec<Masked> {
+    Sensitive::ALL.into_iter().zip(1..).map(|(kind, count)| Masked { kind, count }).collect()
 }
 
 fn hand_over() -> HandOver {
@@ -149,6 +203,7 @@ fn answer(next: Next) -> Answer {
         attributes: attributes(),
         engine_state: Some(Opaque(vec![0, 255, 128])),
         cuts: CUTS.into(),
+        usage: Some(Usage { input_tokens: 812, output_tokens: 44 }),
     }
 }
 
@@ -200,6 +255,9 @@ pub(super) fn said() -> Event {
         address: Opaque(b"https://api.example".to_vec()),
         body_hash: u64::MAX,
         poll: Some(Poll::Number(PollNumber(7))),
+        channel: Some(Channel::WhatsApp),
+        customer: Some("c-991".into()),
+        masked: masked(),
     }))
 }
 
@@ -218,6 +276,9 @@ fn bare_said() -> Event {
         address: Opaque::default(),
         body_hash: 0,
         poll: Some(Poll::Any),
+        channel: None,
+        customer: None,
+        masked: Vec::new(),
     }))
 }
 
@@ -230,6 +291,7 @@ pub(super) fn policies() -> Policies {
         notify: vec![News::Opened, News::Ended, News::HandedOver, News::Returned],
         texts: Wording { languages: [("de".to_owned(), texts)].into(), otherwise: Texts::default() },
         opening: Opening::Engine,
+        channel: Some(Channel::Open),
         ..BotPolicy::default()
     };
     let bare = BotPolicy { texts: silent.into(), opening: Opening::Silent, ..BotPolicy::default() };
@@ -299,6 +361,8 @@ fn ask() -> Ask {
         is_first: true,
         input: Input::Text("hello".into()),
         language: "de-de".into(),
+        channel: Some(Channel::Sms),
+        customer: Some("c-991".into()),
         context: attributes(),
         engine_state: Some(Opaque(b"state".to_vec())),
         hard_deadline: NOW + 60_000,
@@ -313,6 +377,8 @@ fn bare_ask() -> Ask {
         is_first: false,
         input: tapped(),
         language: String::new(),
+        channel: None,
+        customer: None,
         context: Attributes::new(),
         engine_state: None,
         ..ask()
@@ -372,6 +438,7 @@ pub(super) fn state() -> Conversation {
         legs: vec![full_leg(), bare_leg(1, Late::PollButton), bare_leg(2, Late::PendingFlow)],
         next_leg: 3,
         turns: 5,
+        customer: Some("c-991".into()),
     }
 }
 
@@ -449,6 +516,7 @@ fn full_leg() -> Leg {
         door: door(Late::Push),
         address: Opaque(b"https://api.example".to_vec()),
         memory: Opaque((0..=255).collect()),
+        channel: Some(Channel::WebMessaging),
         closed: Some(Evidence::PlatformClosed),
         comes_back: true,
         open: open.collect(),
@@ -469,6 +537,7 @@ fn bare_leg(id: u32, late: Late) -> Leg {
         door: no_door(late),
         address: Opaque::default(),
         memory: Opaque::default(),
+        channel: None,
         expires: NOW + 259_200_000,
         closed: None,
         comes_back: false,

@@ -219,6 +219,9 @@ impl Walk {
             parameters: self.attributes(),
             session_lifetime_ms: 600_000,
             address: self.bytes(),
+            channel: None,
+            customer: None,
+            masked: Vec::new(),
             poll,
         }))
     }
@@ -240,12 +243,13 @@ impl Walk {
             attributes: self.attributes(),
             engine_state: self.dice.one_in(2).then(|| self.bytes()),
             cuts: if self.dice.one_in(4) { vec![Cut::Text, Cut::Dropped] } else { Vec::new() },
+            usage: None,
         }
     }
 
     fn item(&mut self) -> Item {
         if self.dice.one_in(3) {
-            let options = (0..self.dice.roll(4)).map(|_| Choice { label: self.words(), value: self.words() });
+            let options = (0..self.dice.roll(4)).map(|_| Choice::new(self.words(), self.words()));
             let options = options.collect();
             Item::Choices(Choices { prompt: self.words(), options })
         } else {

@@ -89,7 +89,7 @@ impl Told {
                     if !journal.effects.contains(&stale) {
                         self.answered.extend(answer.items.iter().filter_map(|item| match item {
                             Item::Text(text) => Some(text.clone()),
-                            Item::Choices(_) => None,
+                            _ => None,
                         }));
                     }
                 }
