@@ -242,7 +242,7 @@ impl Draft<'_> {
     fn push(&mut self, push: &Push) {
         let Some(leg) = self.state.leg(push.leg) else { return };
         let (Some(seat), connector) = (self.state.seat(push.seat), leg.name.connector.clone()) else { return };
-        let channel = leg.channel.or(self.roster.policies.of(&seat.bot).channel);
+        let channel = leg.channel.or_else(|| self.roster.policies.of(&seat.bot).channel);
         let view =
             LegView { bot: &seat.bot, session: &leg.name.session, address: &leg.address, memory: &leg.memory, channel };
         let rendered =
@@ -302,7 +302,7 @@ impl Draft<'_> {
             self.step.forget.push(request);
             return;
         };
-        let channel = found.channel.or(self.roster.policies.of(&seat.bot).channel);
+        let channel = found.channel.or_else(|| self.roster.policies.of(&seat.bot).channel);
         let view = LegView {
             bot: &seat.bot,
             session: &found.name.session,
