@@ -15,6 +15,7 @@ pub mod engine;
 pub mod gateway;
 pub mod http;
 pub mod inbox;
+pub mod masking;
 pub mod observe;
 pub mod org;
 pub mod outbox;

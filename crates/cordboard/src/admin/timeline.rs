@@ -175,10 +175,15 @@ impl Told<'_> {
             model::Input::Text(_) | model::Input::Choice { .. } => vec![said.input.shown().to_owned()],
         };
         let LegName { connector, session } = &said.leg;
-        let text = format!(
+        let mut text = format!(
             "{request} by {connector}, session {session}, for {} ({}): the customer {how}",
             said.bot, said.language
         );
+        if !said.masked.is_empty() {
+            let kinds: Vec<String> =
+                said.masked.iter().map(|masked| format!("{} {}", masked.count, masked.kind.word())).collect();
+            text += &format!("; masked: {}", kinds.join(", "));
+        }
         self.tell_words("came in", text, words);
     }
 

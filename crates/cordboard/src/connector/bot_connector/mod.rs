@@ -264,7 +264,6 @@ impl Connector for BotConnector {
             address: Opaque::default(),
             body_hash: body_hash(body),
             poll,
-            masked: Vec::new(),
         }))
     }
 

@@ -251,7 +251,6 @@ impl Connector for DigitalBotConnector {
             session_lifetime_ms: lifetime_ms(request.bot_session_timeout_minutes, SESSION_DEFAULT_MS),
             body_hash: body_hash(body),
             poll: None,
-            masked: Vec::new(),
         }))
     }
 

@@ -292,6 +292,7 @@ pub(super) fn policies() -> Policies {
         texts: Wording { languages: [("de".to_owned(), texts)].into(), otherwise: Texts::default() },
         opening: Opening::Engine,
         channel: Some(Channel::Open),
+        mask: Sensitive::ALL.into(),
         ..BotPolicy::default()
     };
     let bare = BotPolicy { texts: silent.into(), opening: Opening::Silent, ..BotPolicy::default() };
