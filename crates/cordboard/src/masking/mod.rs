@@ -15,6 +15,7 @@ mod tests;
 mod text;
 mod token;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use model::{Masked, Sensitive};
@@ -46,8 +47,9 @@ pub fn mask(text: &str, kinds: &[Sensitive]) -> Option<Cleaned> {
     if kinds.is_empty() || !may_hold_any(text) {
         return None;
     }
-    let read = Text::new(text);
-    // The surer a kind is of itself, the earlier it looks: a telephone number is never a piece of a card's.
+    let mut read = Text::new(text);
+    // The surer a kind is of itself, the earlier it looks. What it found is blank for the others: a telephone number is
+    // never a piece of a card's, and one that stands beside a card's is still found.
     let recognisers: [(Sensitive, Recogniser); 5] = [
         (Sensitive::Token, token::find),
         (Sensitive::Email, contact::find_emails),
@@ -55,33 +57,36 @@ pub fn mask(text: &str, kinds: &[Sensitive]) -> Option<Cleaned> {
         (Sensitive::Card, card::find),
         (Sensitive::Phone, contact::find_phones),
     ];
-    let mut found: Vec<(Range<usize>, Sensitive)> = Vec::new();
+    // By where each begins. They do not overlap, so only the last that begins before an end can reach beyond it.
+    let mut found: BTreeMap<usize, (usize, Sensitive)> = BTreeMap::new();
     for (kind, find) in recognisers {
         if !kinds.contains(&kind) {
             continue;
         }
         for range in find(&read) {
-            if found.iter().all(|(taken, _)| range.end <= taken.start || taken.end <= range.start) {
-                found.push((range, kind));
+            // Two secrets of one kind may reach into each other: a private key, and what looks like one inside it.
+            let before = found.range(..range.end).next_back();
+            if before.is_none_or(|(_, (end, _))| *end <= range.start) {
+                read.blank(&range);
+                found.insert(range.start, (range.end, kind));
             }
         }
     }
     if found.is_empty() {
         return None;
     }
-    found.sort_by_key(|(range, _)| range.start);
     let mut cleaned = String::with_capacity(text.len());
     let mut copied = 0;
-    for (range, kind) in &found {
-        cleaned.push_str(&text[copied..range.start]);
+    for (start, (end, kind)) in &found {
+        cleaned.push_str(&text[copied..*start]);
         cleaned.push('[');
         cleaned.push_str(kind.word());
         cleaned.push(']');
-        copied = range.end;
+        copied = *end;
     }
     cleaned.push_str(&text[copied..]);
     let counted = Sensitive::ALL.into_iter().filter_map(|kind| {
-        let count = found.iter().filter(|(_, of)| *of == kind).count();
+        let count = found.values().filter(|(_, of)| *of == kind).count();
         (count > 0).then(|| Masked { kind, count: u32::try_from(count).unwrap_or(u32::MAX) })
     });
     Some(Cleaned { text: cleaned, masked: counted.collect() })

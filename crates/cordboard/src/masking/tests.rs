@@ -29,6 +29,7 @@ fn values_are_replaced_by_their_kind() {
         // Telephones.
         ("+49 (0) 30 1234567", "[phone]"),
         ("call 0049 30 1234567 or 030/1234567", "call [phone] or [phone]"),
+        ("030 1234567 4111 1111 1111 1111", "[phone] [card]"),
         ("(555) 010-9999", "[phone]"),
         ("555-010-9999!", "[phone]!"),
         ("+1 415 555 0100", "[phone]"),
@@ -97,7 +98,7 @@ fn with_check_digit(mut digits: Vec<u32>) -> Vec<u32> {
 
 proptest! {
     #[test]
-    fn no_text_is_too_odd(text in "\\PC{0,200}") {
+    fn no_text_is_too_odd(text in "(\\PC{0,200}|[0-9 +()@.aeDE/-]{0,120})") {
         let once = masked(&text);
         prop_assert_eq!(masked(&once), once.clone(), "what is masked stays as it is");
     }

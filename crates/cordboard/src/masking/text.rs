@@ -28,6 +28,14 @@ impl<'a> Text<'a> {
         Self { text, characters: text.char_indices().collect() }
     }
 
+    /// Takes these bytes out of sight.
+    pub(super) fn blank(&mut self, bytes: &Range<usize>) {
+        let first = self.characters.partition_point(|(place, _)| *place < bytes.start);
+        for (_, character) in self.characters[first..].iter_mut().take_while(|(place, _)| *place < bytes.end) {
+            *character = '\0';
+        }
+    }
+
     pub(super) fn at(&self, index: usize) -> Option<char> {
         self.characters.get(index).map(|(_, character)| *character)
     }
