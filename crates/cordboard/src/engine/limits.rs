@@ -5,6 +5,8 @@
 
 mod rich;
 
+pub(super) use rich::leads_to_the_web;
+
 use std::collections::BTreeSet;
 
 use model::{Answer, Attributes, Choice, Choices, Cut, HandOver, Intent, Item, Next, SlotValue, Slots};
