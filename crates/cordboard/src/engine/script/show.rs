@@ -156,7 +156,8 @@ impl Show {
             if let (Some(label), Some(value)) = (button.label.literal(), value.literal())
                 && !sent.insert((label, value))
             {
-                let what = format!("two buttons are called {label:?} and send the same; give each a `value` of its own");
+                let what =
+                    format!("two buttons are called {label:?} and send the same; give each a `value` of its own");
                 problems.push((at.to_owned(), what));
             }
         }
@@ -343,8 +344,7 @@ impl<'de> Deserialize<'de> for File {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<File, A::Error> {
-                let Table { url, name, mime, caption, fallback } =
-                    Table::deserialize(MapAccessDeserializer::new(map))?;
+                let Table { url, name, mime, caption, fallback } = Table::deserialize(MapAccessDeserializer::new(map))?;
                 Ok(File { url, name, mime, caption, fallback })
             }
         }

@@ -276,12 +276,7 @@ impl<'a> Turn<'a> {
     }
 
     fn values(&self) -> Values<'_> {
-        Values {
-            input: self.input.shown(),
-            matched: self.matched,
-            context: self.context,
-            slots: &self.state.slots,
-        }
+        Values { input: self.input.shown(), matched: self.matched, context: self.context, slots: &self.state.slots }
     }
 
     fn finish(mut self, limits: &Limits) -> Asking {

@@ -114,7 +114,10 @@ fn what_is_wrong_with_things_to_show_is_said_with_its_place() {
         ("show.card = { text = \"A\" }", "missing field `title`"),
         ("show.card = { title = \"A\", button = [] }", "unknown field `button`"),
         ("show.card = { title = \"A\", buttons = [1] }", "a label, { label"),
-        ("show.card = { title = \"A\", buttons = [{ label = \"B\", value = \"b\", url = \"https://a\" }] }", "not both"),
+        (
+            "show.card = { title = \"A\", buttons = [{ label = \"B\", value = \"b\", url = \"https://a\" }] }",
+            "not both",
+        ),
         ("show.image = { caption = \"A\" }", "missing field `url`"),
     ];
     for (script, expected) in table {
