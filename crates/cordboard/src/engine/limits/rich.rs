@@ -111,7 +111,7 @@ impl Fitting<'_> {
     }
 
     fn said_instead<const N: usize>(&mut self, texts: [Option<String>; N]) -> Option<Item> {
-        let text = texts.into_iter().flatten().next()?;
+        let text = self.filled(texts.into_iter().flatten().next(), self.limits.text_max_chars)?;
         self.cuts.insert(Cut::Degraded);
         Some(Item::Text(text))
     }
