@@ -42,4 +42,6 @@ mod service;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
+mod values;
+#[cfg(test)]
 mod world;
