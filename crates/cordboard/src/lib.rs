@@ -19,6 +19,7 @@ pub mod masking;
 pub mod observe;
 pub mod org;
 pub mod outbox;
+pub mod registration;
 pub mod reload;
 pub mod roster;
 pub mod runner;
