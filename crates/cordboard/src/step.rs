@@ -221,7 +221,8 @@ impl Draft<'_> {
         };
         if ask.is_first {
             // A callback of the engine finds the conversation by the engine's own session.
-            self.step.new_legs.push(self.shared.engine_session_key(ask.engine_session));
+            let session = engine.session(ask.engine_session, ask.visit);
+            self.step.new_legs.push(self.shared.engine_session_key(session));
         }
         let id = turn_id(self.slot.id, ask.seat, ask.turn);
         let body = engine.ask(ask, &History::default(), &id);

@@ -14,7 +14,7 @@ use crate::connector::Misconfigured;
 use crate::connector::bots::{Bot, Bots};
 use crate::connector::registry::Integration;
 use crate::doors::RESERVED_PATHS;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineConfig};
 use crate::org::Org;
 
 impl Written {
@@ -139,9 +139,12 @@ impl Written {
             let key_of_bot = BotKey::from(key.as_str());
             let can_open = engines.get(&key_of_bot).is_none_or(|engine| engine.traits().opens);
             if bot.opening == Some(Opening::Engine) && !can_open {
+                let missing = match &bot.engine {
+                    EngineConfig::Connector(_) => "the engine has no `start_text`; write it",
+                    _ => "the script has no [opening]; write one",
+                };
                 let message = format!(
-                    "bots.{key}: `opening` is \"engine\", but the script has no [opening]; write one there, or choose \
-                     \"greeting\" or \"silent\""
+                    "bots.{key}: `opening` is \"engine\", but {missing} there, or choose \"greeting\" or \"silent\""
                 );
                 reader.problem(bot.places.of("opening"), message);
             }

@@ -1,6 +1,7 @@
 //! Values of slots: JSON by type, unlike v2, where everything is text.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::de::Error as _;
 use serde::ser::{Error as _, SerializeStruct as _};
@@ -9,6 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::cloud::entity::{EntityType, Money, is_decimal};
+use crate::cloud::lenient;
 
 /// The value of a slot (`reference/bot-connector-v1.md`, section 4.5).
 ///
@@ -100,6 +102,15 @@ impl<'de> Deserialize<'de> for SlotValue<'_> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         of_json(Value::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("not the value of a slot"))
     }
+}
+
+/// Slots by name; what is no slot's value is left out.
+pub(super) fn values<'de, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Cow<'a, str>, SlotValue<'a>>, D::Error> {
+    let members: Option<serde_json::Map<String, Value>> = lenient::object(deserializer)?;
+    let read = members.unwrap_or_default().into_iter();
+    Ok(read.filter_map(|(name, value)| Some((name.into(), of_json(value)?))).collect())
 }
 
 fn of_json(value: Value) -> Option<SlotValue<'static>> {
