@@ -18,6 +18,7 @@ pub mod inbox;
 pub mod observe;
 pub mod org;
 pub mod outbox;
+pub mod registration;
 pub mod reload;
 pub mod roster;
 pub mod runner;

@@ -7,6 +7,7 @@
 
 pub mod bot_connector;
 pub mod bots;
+pub mod declared;
 pub mod digital_bot_connector;
 mod ending;
 mod messages;

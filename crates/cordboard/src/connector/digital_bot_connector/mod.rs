@@ -29,6 +29,7 @@ use model::{ConnectorKey, Door, Late, OrgKey, Part, PushOutcome, Reply};
 use self::address::Address;
 pub use self::config::{Config, OnUnknownSend};
 use super::bots::{Bot, Bots};
+use super::declared::{Declaration, Declared};
 use super::ending::{Ending, NOTE_PARAMETER, REASON_PARAMETER, Slot};
 use super::messages::Messages;
 use super::request::{
@@ -144,6 +145,20 @@ impl DigitalBotConnector {
     #[must_use]
     pub fn bot(&self, id: &str) -> Option<Bytes> {
         json(&self.wire_bot(self.bots.get(&id.into())?))
+    }
+
+    /// What the manifest declares of each bot.
+    #[must_use]
+    pub fn declarations(&self) -> Vec<Declaration> {
+        let of_bot = |bot: &Bot| {
+            let intents = bot.intents().iter().map(|intent| (intent.name.clone(), intent.slots.clone()));
+            Declaration {
+                bot: bot.key().clone(),
+                version: bot.version().into(),
+                declared: Declared::new(bot.languages().iter().cloned(), intents),
+            }
+        };
+        self.bots.iter().map(of_bot).collect()
     }
 
     fn wire_manifest(&self) -> Manifest {
