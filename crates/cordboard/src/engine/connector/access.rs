@@ -25,7 +25,7 @@ pub(super) struct Access {
     /// Of `id:secret`, so that a comparison takes as long whatever is shown.
     credentials: [u8; 32],
     key: SecretSlice<u8>,
-    token_lifetime_s: u32,
+    lifetime_s: u32,
 }
 
 impl Access {
@@ -36,7 +36,7 @@ impl Access {
             client_id: config.client_id.clone(),
             credentials: Sha256::digest(format!("{}:{secret}", config.client_id)).into(),
             key: SecretSlice::from(secret.as_bytes().to_vec()),
-            token_lifetime_s: config.token_lifetime_s,
+            lifetime_s: config.lifetime_s,
         }
     }
 
@@ -47,9 +47,9 @@ impl Access {
         if !bool::from(self.credentials.ct_eq(&shown)) {
             return Err(Rejected::Client);
         }
-        let until_s = now.0.div_euclid(1000) + i64::from(self.token_lifetime_s);
+        let until_s = now.0.div_euclid(1000) + i64::from(self.lifetime_s);
         let token = format!("{until_s}.{}", URL_SAFE_NO_PAD.encode(self.signature(until_s)));
-        Ok(Grant { token: SecretString::from(token), lifetime_s: self.token_lifetime_s })
+        Ok(Grant { token: SecretString::from(token), lifetime_s: self.lifetime_s })
     }
 
     /// Whether a call shows a token that still counts.

@@ -122,8 +122,8 @@ pub struct CallbacksConfig {
     #[schemars(with = "SecretText")]
     pub client_secret: SecretString,
     /// How long a token counts, in seconds, 300 to 172800. Default 3600.
-    #[serde(default = "token_lifetime_s")]
-    pub token_lifetime_s: u32,
+    #[serde(default = "lifetime_s")]
+    pub lifetime_s: u32,
     /// How many late answers a minute are taken, 10 to 100000; more get 429. Default 300.
     #[serde(default = "requests_per_minute")]
     pub requests_per_minute: u32,
@@ -149,7 +149,7 @@ fn note_parameter() -> String {
     "handOverNote".to_owned()
 }
 
-fn token_lifetime_s() -> u32 {
+fn lifetime_s() -> u32 {
     3_600
 }
 
@@ -249,7 +249,7 @@ impl Config {
             return Err(Error::NoLateAnswers);
         }
         let ranges = [
-            ("token_lifetime_s", callbacks.token_lifetime_s, 300, 172_800),
+            ("lifetime_s", callbacks.lifetime_s, 300, 172_800),
             ("requests_per_minute", callbacks.requests_per_minute, 10, 100_000),
         ];
         if let Some((name, _, least, most)) = ranges.into_iter().find(|(_, it, least, most)| it < least || it > most) {

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use genesys::cloud::bot_connector::{self as v1, UtteranceResponse};
 use genesys::cloud::digital_bot_connector::{self as v2, BotEntityValue, IncomingMessagesResponse};
-use genesys::cloud::entity::Money;
 use genesys::cloud::reply::{ErrorInfo, ReplyMessage};
 use genesys::cloud::{Parameters, Unreadable, read};
 use model::{Answer, Failure, HandOver, Intent, Next, SlotValue, Slots};
@@ -150,7 +149,7 @@ fn of_v1(answer: UtteranceResponse<'_>) -> Option<Said<'_>> {
         v1::BotState::Failed => State::Failed,
         v1::BotState::Other(_) => return None,
     };
-    let slots = answer.slot_values.into_iter().map(|(name, value)| (name.into_owned(), slot(value)));
+    let slots = answer.slot_values.into_iter().map(|(name, value)| (name.into_owned(), slot(&value)));
     Some(Said {
         state,
         intent: answer.intent,
@@ -191,22 +190,11 @@ fn entity(entity: BotEntityValue<'_>) -> Option<(String, SlotValue)> {
 }
 
 /// A slot as text: v2's form, in which every value is one (`reference/digital-bot-connector.md`, section 1.5).
-fn slot(value: v1::SlotValue<'_>) -> SlotValue {
+fn slot(value: &v1::SlotValue<'_>) -> SlotValue {
+    let text = |value: &v1::SlotValue<'_>| value.to_text().map(Cow::into_owned).unwrap_or_default();
     match value {
-        v1::SlotValue::Collection(values) => SlotValue::Many(values.into_iter().map(text).collect()),
+        v1::SlotValue::Collection(values) => SlotValue::Many(values.iter().map(text).collect()),
         one => SlotValue::One(text(one)),
-    }
-}
-
-fn text(value: v1::SlotValue<'_>) -> String {
-    match value {
-        v1::SlotValue::Text(text) => text.into_owned(),
-        v1::SlotValue::Integer(value) => value.to_string(),
-        v1::SlotValue::Decimal(value) => value.as_str().to_owned(),
-        v1::SlotValue::Boolean(value) => value.to_string(),
-        v1::SlotValue::Currency(Money { amount, code }) => format!(r#"{{"amount": {amount}, "code": "{code}"}}"#),
-        // Lists of lists are no slots.
-        v1::SlotValue::Collection(_) => String::new(),
     }
 }
 

@@ -293,8 +293,8 @@ fn what_is_wrong_with_a_configuration_is_said() {
             "callbacks.client_id: an OAuth client id",
         ),
         (
-            "speaks = 'v2'\nurl = 'https://a'\ncallbacks = { client_id = 'a', client_secret = 'a-client-secret-1', token_lifetime_s = 1 }",
-            "callbacks.token_lifetime_s lies between 300 and 172800",
+            "speaks = 'v2'\nurl = 'https://a'\ncallbacks = { client_id = 'a', client_secret = 'a-client-secret-1', lifetime_s = 1 }",
+            "callbacks.lifetime_s lies between 300 and 172800",
         ),
     ];
     for (config, expected) in table {
