@@ -11,7 +11,7 @@ use super::reader::{Places, Reader, Table};
 use super::texts::{TextsTable, WrittenTexts};
 use crate::connector::bots::BotFace;
 use crate::engine::webhook::Notify;
-use crate::engine::{EngineConfig, script, webhook};
+use crate::engine::{EngineConfig, connector, script, webhook};
 
 const FACE_KEYS: [&str; 5] = ["name", "version", "description", "languages", "intents"];
 const POLICY_KEYS: [&str; 9] = [
@@ -25,7 +25,7 @@ const POLICY_KEYS: [&str; 9] = [
     "channel",
     "mask",
 ];
-const ENGINE_KINDS: [&str; 2] = ["script", "webhook"];
+const ENGINE_KINDS: [&str; 3] = ["script", "webhook", "connector"];
 
 /// One `[bots.KEY]` table.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ impl BotConfig {
             reader.problem(places.named_in(&what), format!("bots.{key}: {what}"));
         }
         let notify = match &mut engine {
-            EngineConfig::Script(_) => policy.notify.clone(),
+            EngineConfig::Script(_) | EngineConfig::Connector(_) => policy.notify.clone(),
             // It may be wished in either table, and is then true of both.
             EngineConfig::Webhook(webhook) => {
                 webhook.notify.extend(&policy.notify);
@@ -87,6 +87,7 @@ impl BotConfig {
 fn read_engine(reader: &mut Reader<'_>, mut table: Table<'_>) -> Option<EngineConfig> {
     match reader.kind(&mut table, &ENGINE_KINDS)?.as_str() {
         "script" => reader.read::<script::Config>(table).map(EngineConfig::Script),
+        "connector" => reader.read::<connector::Config>(table).map(EngineConfig::Connector),
         _ => reader.read::<webhook::Config>(table).map(EngineConfig::Webhook),
     }
 }

@@ -11,6 +11,7 @@ use model::{
 };
 use proptest::prelude::*;
 
+use super::connector::{self, Endpoint};
 use super::script::Script;
 use super::webhook::{Config, Webhook};
 use super::{Asking, Engine, History, Limits, Reading, Replay};
@@ -24,6 +25,8 @@ struct Subject {
     make: fn(Limits) -> Arc<dyn Engine>,
     /// What its platform answers over HTTP; engines that answer inside the process find the situation in the input.
     platform: fn(Situation) -> calls::Reply,
+    /// Whether it gives us a state to keep.
+    keeps_state: bool,
 }
 
 /// What the bot behind the engine does. The customer says its name.
@@ -70,6 +73,7 @@ fn script() -> Subject {
     Subject {
         make: |limits| Arc::new(Script::parse(SCRIPT, limits).unwrap()),
         platform: |_| unreachable!("a script answers itself"),
+        keeps_state: true,
     }
 }
 
@@ -108,7 +112,74 @@ fn webhook() -> Subject {
             Situation::Refuses => reply(400, r#"{"title": "no"}"#),
             Situation::Nonsense => reply(200, "<html>"),
         },
+        keeps_state: true,
     }
+}
+
+fn endpoint(speaks: &str, more: &str, limits: Limits) -> Arc<dyn Engine> {
+    let config = format!(
+        "speaks = '{speaks}'\nurl = 'https://bot.example.org/genesys'\nheaders = {{ x-key = 'token-of-some-length' }}\n{more}"
+    );
+    let mut config: connector::Config = toml::from_str(&config).unwrap();
+    config.limits = limits;
+    Arc::new(Endpoint::new(&config).unwrap())
+}
+
+fn connector_v1() -> Subject {
+    Subject {
+        make: |limits| endpoint("v1", "", limits),
+        platform: |situation| match situation {
+            Situation::Hello => reply(200, said("replymessages", &["Hello"], "'botState': 'MOREDATA', 'intent': 'None'")),
+            Situation::Babble => {
+                let long = format!("\\u0007{}", "a".repeat(100));
+                reply(200, said("replymessages", &[&long, "1", "2", "3"], "'botState': 'moredata'"))
+            }
+            Situation::Ends => reply(
+                200,
+                said("replymessages", &["Bye"], "'botState': 'COMPLETE', 'intent': 'Done', 'slotValues': {'number': 42}"),
+            ),
+            Situation::HandsOver => reply(200, said("replymessages", &["Wait"], HANDS_OVER)),
+            Situation::Busy => reply(503, ""),
+            Situation::Refuses => reply(403, r#"{"error": "forbidden"}"#),
+            Situation::Nonsense => reply(200, said("replymessages", &["Hm"], "'botState': 'THINKING'")),
+        },
+        keeps_state: false,
+    }
+}
+
+fn connector_v2() -> Subject {
+    Subject {
+        make: |limits| {
+            let callbacks = "callbacks = { client_id = 'bot', client_secret = 'token-of-the-client' }";
+            endpoint("v2", callbacks, limits)
+        },
+        platform: |situation| match situation {
+            Situation::Hello => reply(200, said("replyMessages", &["Hello"], "'botState': 'MoreData'")),
+            Situation::Babble => {
+                let long = format!("\\u0007{}", "a".repeat(100));
+                reply(200, said("replyMessages", &[&long, "1", "2", "3"], "'botState': 'MoreData'"))
+            }
+            Situation::Ends => {
+                let number = "'entities': [{'name': 'number', 'type': 'Integer', 'value': '42'}]";
+                let ends = format!("'botState': 'Complete', 'intent': 'Done', {number}");
+                reply(200, said("replyMessages", &["Bye"], &ends))
+            }
+            Situation::HandsOver => reply(200, said("replyMessages", &["Wait"], HANDS_OVER)),
+            Situation::Busy => reply(503, ""),
+            Situation::Refuses => reply(404, ""),
+            Situation::Nonsense => reply(200, said("replyMessages", &["Hm"], "'botState': 'Thinking'")),
+        },
+        keeps_state: false,
+    }
+}
+
+const HANDS_OVER: &str =
+    "'botState': 'Complete', 'intent': 'human', 'parameters': {'handOverReason': 'asked', 'handOverNote': 'be kind'}";
+
+/// An answer of the platform's contracts, with texts under this key.
+fn said(key: &str, texts: &[&str], rest: &str) -> String {
+    let texts: Vec<String> = texts.iter().map(|text| format!("{{'type': 'Text', 'text': '{text}'}}")).collect();
+    format!("{{'{key}': [{}], {rest}}}", texts.join(", ")).replace('\'', "\"")
 }
 
 macro_rules! every_engine {
@@ -129,7 +200,7 @@ macro_rules! suite {
         ];)* }
     };
 }
-suite!(script, webhook);
+suite!(script, webhook, connector_v1, connector_v2);
 
 fn reply(status: u16, body: impl Into<Bytes>) -> calls::Reply {
     calls::Reply { status, headers: HeaderMap::new(), body: body.into() }
@@ -208,7 +279,7 @@ fn questions_and_calls_are_the_same_every_time(subject: &Subject) {
 fn traits_are_honest(subject: &Subject) {
     let engine = subject.engine();
     let traits = engine.traits();
-    assert_eq!(traits.callbacks, engine.callbacks().is_some());
+    assert_eq!(traits.callbacks, engine.callbacks().is_some() || engine.stand_in().is_some());
     for news in NEWS {
         let rendered = engine.notice(&notice(news), "n-1");
         assert_eq!(rendered, engine.notice(&notice(news), "n-1"));
@@ -257,6 +328,9 @@ fn limits_hold_and_are_reported(subject: &Subject) {
     assert_eq!(answer.cuts, [Cut::Items, Cut::Text, Cut::ControlCharacters]);
     assert_eq!(answer.items, [Item::text("aaaaaaaaa…"), Item::text("1"), Item::text("2")]);
 
+    if !subject.keeps_state {
+        return;
+    }
     let limits = Limits { engine_state_max_bytes: 1, ..Limits::default() };
     let answer = subject.answer(&*(subject.make)(limits), Situation::Hello);
     assert_eq!((answer.engine_state, answer.cuts), (None, vec![Cut::EngineState]));
@@ -265,7 +339,9 @@ fn limits_hold_and_are_reported(subject: &Subject) {
 /// What the engine gave comes back to it byte for byte: the question carries it.
 fn state_comes_back(subject: &Subject) {
     let engine = subject.engine();
-    let state = subject.answer(&*engine, Situation::Hello).engine_state.expect("a state");
+    let state = subject.answer(&*engine, Situation::Hello).engine_state;
+    assert_eq!(state.is_some(), subject.keeps_state);
+    let Some(state) = state else { return };
     let with = Ask { engine_state: Some(state.clone()), ..ask(Input::Text("hi".into())) };
     let question = engine.ask(&with, &History::default(), "t-1");
     let carried = question.windows(state.0.len()).any(|window| window == state.0);
@@ -351,6 +427,9 @@ fn hostile_replies_are_read_without_harm(subject: &Subject) {
         }
         if let Some(callbacks) = engine.callbacks() {
             assert_eq!(callbacks.read_callback(&body).is_err(), is_nonsense, "{name}");
+        }
+        if let Some(stand_in) = engine.stand_in() {
+            assert!(stand_in.read_message(&BotKey::from("bot"), &body).is_err(), "{name}");
         }
         for status in [0, 100, 201, 206, 302, 404, 500, 999] {
             assert!(

@@ -65,6 +65,7 @@ pub struct BotConnector {
     start_text: String,
     reserved: Reserved,
     session_lifetime_default_ms: u64,
+    shadow: Option<ConnectorKey>,
     door: Door,
 }
 
@@ -109,6 +110,7 @@ impl BotConnector {
             start_text: config.start_text.trim().to_owned(),
             reserved: Reserved::new(&config.channel_parameter, &config.customer_parameter),
             session_lifetime_default_ms: lifetime_ms,
+            shadow: config.shadow.as_deref().map(ConnectorKey::from),
             door: Door {
                 late: config.late_answers.into(),
                 join_identical_ms: config.join_identical_ms,
@@ -345,6 +347,10 @@ impl Connector for BotConnector {
             Reply::Failed { code } => Rendered { reply: fault(code), memory: None, corrections: 0 },
             Reply::Refused => Rendered { reply: self.refusal(), memory: None, corrections: 0 },
         }
+    }
+
+    fn shadow(&self) -> Option<&ConnectorKey> {
+        self.shadow.as_ref()
     }
 
     fn render_push(&self, _: &[Part], _: LegView<'_>) -> Option<RenderedPush> {
