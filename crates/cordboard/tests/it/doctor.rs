@@ -122,7 +122,9 @@ file = "{script}"
         let lines: Vec<&str> = said.lines().collect();
         let (_, checks) = lines.split_last().unwrap();
         let is_wrong = |line: &&&str| {
-            !line.starts_with("ok") && !line.contains("botconnector:edit") && !line.contains("`integration_id` is not set")
+            !line.starts_with("ok")
+                && !line.contains("botconnector:edit")
+                && !line.contains("`integration_id` is not set")
         };
         let wrong = checks.iter().filter(is_wrong);
         wrong.map(|line| format!("{line}\n")).collect()
