@@ -60,7 +60,7 @@ const PUSH_OUTCOMES: [PushOutcome; 5] = [
     PushOutcome::GaveUp,
     PushOutcome::OutcomeUnknown,
 ];
-const CUTS: [Cut; 8] = [
+const CUTS: [Cut; 9] = [
     Cut::Items,
     Cut::Text,
     Cut::Choices,
@@ -69,6 +69,7 @@ const CUTS: [Cut; 8] = [
     Cut::Dropped,
     Cut::Values,
     Cut::EngineState,
+    Cut::Addresses,
 ];
 
 pub(super) fn seat_1() -> SeatId {
@@ -295,6 +296,7 @@ pub(super) fn policies() -> Policies {
         texts: Wording { languages: [("de".to_owned(), texts)].into(), otherwise: Texts::default() },
         opening: Opening::Engine,
         channel: Some(Channel::Open),
+        mask: Sensitive::ALL.into(),
         ..BotPolicy::default()
     };
     let bare = BotPolicy { texts: silent.into(), opening: Opening::Silent, ..BotPolicy::default() };
@@ -420,6 +422,7 @@ fn facts() -> Vec<Fact> {
         Fact::TakenAsDelivered { leg },
         Fact::TurnLimit,
         Fact::HoldingLimit,
+        Fact::PolicySaid { seat, text: "One moment.".into() },
         Fact::Cut { seat, cuts: CUTS.into() },
         Fact::Redriven,
         Fact::RedriveRefused { reason: Undelivered::SessionEnded },
