@@ -62,7 +62,7 @@ impl Window {
         let mut window = Self::default();
         for row in rows {
             let journal = row.payload.payload().and_then(|payload| stored::decode_journal(&payload).ok());
-            if let Some(stored::Journal { events, effects }) = journal {
+            if let Some(stored::Journal { events, effects, .. }) = journal {
                 window.begin_row(row.seq, &events, &effects);
                 effects.iter().for_each(|effect| window.add(effect));
             }

@@ -34,8 +34,7 @@ pub(crate) enum Found {
 impl Found {
     /// Every word.
     #[cfg(test)]
-    pub(crate) const WORDS: [&str; 7] =
-        ["compared", "late", "messages", "rich_content", "end", "slots", "parameters"];
+    pub(crate) const WORDS: [&str; 7] = ["compared", "late", "messages", "rich_content", "end", "slots", "parameters"];
 
     /// The word for it.
     pub(crate) const fn word(self) -> &'static str {

@@ -104,8 +104,15 @@ fn time_outs(of: &Move<'_>) -> Vec<Finding> {
     if hard_ms > 0 {
         findings.push(Finding::new(
             OURS,
-            format!("an engine that is slower than {} has held the customer with up to max_holding_turns holding lines", seconds(here.budget_ms)),
-            format!("hard_deadline_ms = {hard_ms} ({}) of bots.{} is the only limit of a turn", seconds(hard_ms), of.key),
+            format!(
+                "an engine that is slower than {} has held the customer with up to max_holding_turns holding lines",
+                seconds(here.budget_ms)
+            ),
+            format!(
+                "hard_deadline_ms = {hard_ms} ({}) of bots.{} is the only limit of a turn",
+                seconds(hard_ms),
+                of.key
+            ),
         ));
     }
     findings
@@ -125,11 +132,11 @@ fn late_answers(of: &Move<'_>) -> Vec<Finding> {
     };
     let pushed = Finding::new(SPEC, now, "the answer is pushed; the customer does nothing for it");
     let pushed = match of.here.late_answers {
-        LateAnswers::PollButton => pushed.to_do(format!("{texts}; write `holding` where the customer should read something meanwhile")),
-        LateAnswers::PendingFlow => pushed.to_do(format!(
-            "build no `pending` path and no loop with {} in the new flow; {texts}",
-            of.here.poll_text
-        )),
+        LateAnswers::PollButton => {
+            pushed.to_do(format!("{texts}; write `holding` where the customer should read something meanwhile"))
+        }
+        LateAnswers::PendingFlow => pushed
+            .to_do(format!("build no `pending` path and no loop with {} in the new flow; {texts}", of.here.poll_text)),
     };
     vec![
         pushed,
