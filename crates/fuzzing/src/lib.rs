@@ -9,6 +9,7 @@ mod apply;
 mod bytes;
 mod files;
 mod headers;
+mod masking;
 mod path;
 mod platform;
 mod stored;
@@ -17,6 +18,7 @@ mod words;
 pub use apply::apply;
 pub use files::{configuration, conversation_file, script};
 pub use headers::headers;
+pub use masking::masking;
 pub use path::{callback, v1_body, v2_body, webhook_reply, webhook_signature};
 pub use platform::push_reply;
 pub use stored::stored;
@@ -50,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "conversation_file", run: conversation_file, words: &["no text", "wrong", "right"] },
     Target { name: "stored", run: stored, words: &["refused", "state", "journal", "event", "letter", "item", "reply"] },
     Target { name: "headers", run: headers, words: &["a trace", "a client", "nothing"] },
+    Target { name: "masking", run: masking, words: &["no text", "nothing", "card", "iban", "email", "phone", "token"] },
     Target { name: "words", run: words, words: &["no text", "a region", "a number", "a time", "nothing"] },
     Target { name: "apply", run: apply, words: &["bot", "handing_over", "human", "queued", "ended"] },
 ];

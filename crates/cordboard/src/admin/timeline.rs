@@ -178,10 +178,15 @@ impl Told<'_> {
             model::Input::Text(_) | model::Input::Choice { .. } => vec![said.input.shown().to_owned()],
         };
         let LegName { connector, session } = &said.leg;
-        let text = format!(
+        let mut text = format!(
             "{request} by {connector}, session {session}, for {} ({}): the customer {how}",
             said.bot, said.language
         );
+        if !said.masked.is_empty() {
+            let kinds: Vec<String> =
+                said.masked.iter().map(|masked| format!("{} {}", masked.count, masked.kind.word())).collect();
+            text += &format!("; masked: {}", kinds.join(", "));
+        }
         self.tell_words("came in", text, words);
     }
 
@@ -331,6 +336,8 @@ impl Told<'_> {
             }
             Fact::TurnLimit => self.tell("limit", "the conversation has as many turns as it may have"),
             Fact::HoldingLimit => self.tell("limit", "the customer was asked to wait as often as allowed"),
+            // Its words stand where they leave.
+            Fact::PolicySaid { .. } => {}
             Fact::Cut { seat, cuts } => {
                 let cuts: Vec<&str> = cuts.iter().map(|cut| cut_in_words(*cut)).collect();
                 self.tell("cut", format!("{}: {}", names.bot(*seat), cuts.join(", ")));

@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::Entry;
 use crate::config::Change;
+use crate::connector::declared::Declared;
 use crate::doors::calls::Call;
 use crate::gateway::Shared;
+use crate::registration::Known;
 use crate::reload::Reloaded;
 use crate::store::{Letter, OutOfService};
 
@@ -307,6 +309,33 @@ impl ServiceView {
         let open_conversations = open.get(bot.as_str()).copied().unwrap_or(0);
         Self { outcome: outcome.to_owned(), open_conversations, handed_over: None }
     }
+}
+
+/// What platforms know of the bots, ascending by connector, bot and version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestPage {
+    /// It.
+    pub manifests: Vec<Known>,
+}
+
+/// A list of bots that was sent to a platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SentView {
+    /// Its bots.
+    pub bots: Vec<SentBot>,
+}
+
+/// A bot of such a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SentBot {
+    /// Its table key.
+    pub bot: String,
+    /// Its version.
+    pub version: String,
+    /// What it declared.
+    pub declared: Declared,
 }
 
 /// What operators did, ascending.

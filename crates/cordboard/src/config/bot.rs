@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use conversation::{BotPolicy, OnFailure, Opening};
-use model::{Channel, News};
+use model::{Channel, News, Sensitive};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::engine::webhook::Notify;
 use crate::engine::{EngineConfig, script, webhook};
 
 const FACE_KEYS: [&str; 5] = ["name", "version", "description", "languages", "intents"];
-const POLICY_KEYS: [&str; 8] = [
+const POLICY_KEYS: [&str; 9] = [
     "hard_deadline_ms",
     "on_failure",
     "max_turns",
@@ -23,6 +23,7 @@ const POLICY_KEYS: [&str; 8] = [
     "notify",
     "opening",
     "channel",
+    "mask",
 ];
 const ENGINE_KINDS: [&str; 2] = ["script", "webhook"];
 
@@ -113,6 +114,9 @@ struct Policy {
     /// `channel_parameter`). It decides what rich content survives. Default: not known; then rich content is sent with a
     /// text for channels that cannot show it.
     channel: Option<WrittenChannel>,
+    /// What is masked in a customer's words before they are stored or shown to the engine: "card" (payment cards), "iban",
+    /// "email", "phone", "token" (API keys and the like); [] masks nothing. Default ["card"].
+    mask: BTreeSet<WrittenSensitive>,
 }
 
 /// A whole `[bots.KEY]` table, as the schema shows it.
@@ -194,6 +198,29 @@ impl From<WrittenChannel> for Channel {
     }
 }
 
+/// A kind of value that is masked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum WrittenSensitive {
+    Card,
+    Iban,
+    Email,
+    Phone,
+    Token,
+}
+
+impl From<WrittenSensitive> for Sensitive {
+    fn from(kind: WrittenSensitive) -> Self {
+        match kind {
+            WrittenSensitive::Card => Self::Card,
+            WrittenSensitive::Iban => Self::Iban,
+            WrittenSensitive::Email => Self::Email,
+            WrittenSensitive::Phone => Self::Phone,
+            WrittenSensitive::Token => Self::Token,
+        }
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         let BotPolicy { hard_deadline_ms, on_failure, max_waiting_inputs, max_holding_turns, max_turns, .. } =
@@ -211,6 +238,7 @@ impl Default for Policy {
             notify: BTreeSet::new(),
             opening: None,
             channel: None,
+            mask: BTreeSet::from([WrittenSensitive::Card]),
         }
     }
 }
@@ -239,6 +267,7 @@ impl Policy {
             max_turns: self.max_turns,
             notify: notify.iter().map(news).collect(),
             channel: self.channel.map(Into::into),
+            mask: self.mask.into_iter().map(Into::into).collect(),
             ..BotPolicy::default()
         }
     }

@@ -8,6 +8,7 @@
 pub mod bot_connector;
 pub mod bots;
 pub mod channels;
+pub mod declared;
 pub mod digital_bot_connector;
 mod ending;
 pub(crate) mod messages;
@@ -20,12 +21,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{
-    Attributes, BotKey, Channel, ConnectorKey, Door, Input, LegName, Masked, Opaque, OrgKey, Part, Poll, PushOutcome,
-    Reply, RequestId, Said, Timestamp,
+    Attributes, BotKey, Channel, ConnectorKey, Door, Input, LegName, Opaque, OrgKey, Part, Poll, PushOutcome, Reply,
+    RequestId, Said, Sensitive, Timestamp,
 };
 
 use crate::fit::Change;
 use crate::http;
+use crate::masking;
 use crate::observe::trace::Trace;
 use crate::store::Blob;
 
@@ -118,20 +120,31 @@ pub struct Message {
     pub channel: Option<Channel>,
     /// Who the customer is, in the words of the flow.
     pub customer: Option<String>,
-    /// What was masked in it, after it was read.
-    pub masked: Vec<Masked>,
 }
 
 impl Message {
-    /// What the core is told: that this was said at this door.
+    /// What the core is told: that this was said at this door. Words of the kinds in `mask` end here: nothing behind
+    /// this, the store included, ever sees them. What the flow says in session variables, and what a bot put on a button
+    /// itself, is left as it is.
     #[must_use]
     pub fn said(
-        self,
+        mut self,
         door: &dyn Connector,
+        mask: &[Sensitive],
         request: Option<RequestId>,
         wait_until: Timestamp,
         fresh_session: u128,
     ) -> Said {
+        let cleaned = match &self.input {
+            Input::Text(text) => masking::mask(text, mask),
+            Input::Choice { .. } | Input::Start => None,
+        };
+        let masked = cleaned.map(|cleaned| {
+            // The hash of what was really sent would tell, to whoever tries all numbers, which one it was.
+            self.body_hash = request::body_hash(cleaned.text.as_bytes());
+            self.input = Input::Text(cleaned.text);
+            cleaned.masked
+        });
         Said {
             request,
             wait_until,
@@ -148,7 +161,7 @@ impl Message {
             poll: self.poll,
             channel: self.channel,
             customer: self.customer,
-            masked: self.masked,
+            masked: masked.unwrap_or_default(),
         }
     }
 }

@@ -439,7 +439,7 @@ fn any_capabilities() -> impl Strategy<Value = Capabilities> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever a bot says, on whatever channel: valid, stable, and nothing is gone without a change.
     #[test]

@@ -18,6 +18,8 @@ mod kills;
 #[cfg(test)]
 mod listener;
 #[cfg(test)]
+mod masking;
+#[cfg(test)]
 mod network;
 #[cfg(test)]
 mod observe;

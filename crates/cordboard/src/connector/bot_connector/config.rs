@@ -24,6 +24,10 @@ pub struct Config {
     /// The bots on offer, by their table keys. Default: all.
     #[serde(default)]
     pub bots: Option<Vec<String>>,
+    /// The id of the integration on the platform, as it stands in the address bar of *Admin > Integrations*:
+    /// `cordboard bots push` sends the list of bots to it. Default: none.
+    #[serde(default)]
+    pub integration_id: Option<String>,
     /// After this time a request is answered with what there is. The platform's own limit is unpublished and believed to
     /// be 10 to 11 seconds. Default 7000.
     #[serde(default = "budget_ms")]

@@ -4,11 +4,11 @@
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use model::BotKey;
+use model::{BotKey, ConnectorKey};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use super::super::{Error, LetterQuery, Out, OutMark, OutOfService, Sweep};
+use super::super::{Error, LetterQuery, ManifestNote, Out, OutMark, OutOfService, Sweep};
 use super::*;
 
 const CONVERSATIONS: u64 = 6;
@@ -43,6 +43,8 @@ enum Verb {
     Disable(OutOfService),
     Enable(BotKey),
     OutOfService,
+    NoteManifests(Vec<ManifestNote>),
+    Manifests,
     Unfinished(ConversationId, u32),
 }
 
@@ -130,6 +132,19 @@ fn ask(store: &dyn Store, verb: Verb) -> BoxFuture<'_, String> {
         Verb::Disable(bot) => store.disable(bot).map(words).boxed(),
         Verb::Enable(bot) => store.enable(bot).map(words).boxed(),
         Verb::OutOfService => store.out_of_service().map(words).boxed(),
+        Verb::NoteManifests(notes) => store.note_manifests(notes).map(words).boxed(),
+        Verb::Manifests => store
+            .manifests()
+            .map(|answer| {
+                let declared: String = answer
+                    .iter()
+                    .flatten()
+                    .flat_map(|known| [&known.first.declared, &known.latest])
+                    .map(shown)
+                    .collect();
+                words(answer) + &declared
+            })
+            .boxed(),
         Verb::Unfinished(after, limit) => store.unfinished(after, limit).map(words).boxed(),
     }
 }
@@ -261,6 +276,17 @@ impl Dice {
         step
     }
 
+    /// More versions of one bot than are kept.
+    fn manifest_note(&mut self) -> ManifestNote {
+        ManifestNote {
+            connector: ConnectorKey::from("web"),
+            bot: BotKey::from(format!("bot {}", self.below(5) / 4)),
+            version: format!("{}", self.below(70)).into(),
+            at: self.time(),
+            declared: blob(&format!("declared {}", self.below(3))),
+        }
+    }
+
     async fn write(&mut self, memory: &dyn Store) -> Verb {
         let id = self.conversation();
         match self.below(20) {
@@ -285,6 +311,10 @@ impl Dice {
                 Verb::Disable(OutOfService { bot: self.bot(), since: self.time(), reason, who })
             }
             11 if self.one_in(4) => Verb::Enable(self.bot()),
+            11 if self.one_in(2) => {
+                let notes = 1 + self.below(30);
+                Verb::NoteManifests((0..notes).map(|_| self.manifest_note()).collect())
+            }
             11 if self.one_in(3) => {
                 let limit = u32::try_from(self.below(4)).unwrap();
                 let past = at(self.now.saturating_sub(40));
@@ -296,7 +326,8 @@ impl Dice {
 
     fn read(&mut self) -> Verb {
         let limit = u32::try_from(self.below(6)).unwrap();
-        match self.below(15) {
+        match self.below(16) {
+            15 => Verb::Manifests,
             12 => Verb::Unfinished(self.conversation(), limit),
             13 => Verb::OutOfService,
             14 => Verb::Policies(limit),

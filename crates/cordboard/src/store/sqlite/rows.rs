@@ -10,8 +10,8 @@ use model::{BotKey, ConversationId, RequestId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, params};
 
 use super::super::{
-    Accept, Accepted, Blob, Claim, Error, Key, Letter, Out, OutOfService, OutboxRow, OutboxSeq, POLICIES_KEPT, Replica,
-    Started, Step, Sweep, Swept, well_formed,
+    Accept, Accepted, Blob, Claim, Error, Key, Letter, MANIFEST_VERSIONS_KEPT, ManifestNote, Out, OutOfService,
+    OutboxRow, OutboxSeq, POLICIES_KEPT, Replica, Started, Step, Sweep, Swept, well_formed,
 };
 
 /// Why a verb failed inside a batch.
@@ -500,6 +500,25 @@ impl Rows<'_, '_> {
 
     pub(super) fn enable(&self, bot: &BotKey) -> Outcome<bool> {
         Ok(self.execute("DELETE FROM out_of_service WHERE bot = ?1", [bot.as_str()])? == 1)
+    }
+
+    pub(super) fn note_manifest(&self, note: &ManifestNote) -> Outcome<()> {
+        let (connector, bot) = (note.connector.as_str(), note.bot.as_str());
+        let changed = self.execute(
+            "INSERT INTO manifest (connector, bot, version, first_ms, latest_ms, first, latest)
+             VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?5)
+             ON CONFLICT (connector, bot, version) DO UPDATE SET latest_ms = ?4, latest = ?5 WHERE latest <> ?5",
+            params![connector, bot, &*note.version, note.at.0, bytes(&note.declared)],
+        )?;
+        if changed > 0 {
+            self.execute(
+                "DELETE FROM manifest WHERE connector = ?1 AND bot = ?2 AND version IN (
+                     SELECT version FROM manifest WHERE connector = ?1 AND bot = ?2
+                     ORDER BY latest_ms DESC, version DESC LIMIT -1 OFFSET ?3)",
+                params![connector, bot, MANIFEST_VERSIONS_KEPT],
+            )?;
+        }
+        Ok(())
     }
 
     pub(super) fn drop_letter(&self, id: u64) -> Outcome<bool> {

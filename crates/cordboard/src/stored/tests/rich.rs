@@ -296,6 +296,7 @@ pub(super) fn policies() -> Policies {
         texts: Wording { languages: [("de".to_owned(), texts)].into(), otherwise: Texts::default() },
         opening: Opening::Engine,
         channel: Some(Channel::Open),
+        mask: Sensitive::ALL.into(),
         ..BotPolicy::default()
     };
     let bare = BotPolicy { texts: silent.into(), opening: Opening::Silent, ..BotPolicy::default() };
@@ -421,6 +422,7 @@ fn facts() -> Vec<Fact> {
         Fact::TakenAsDelivered { leg },
         Fact::TurnLimit,
         Fact::HoldingLimit,
+        Fact::PolicySaid { seat, text: "One moment.".into() },
         Fact::Cut { seat, cuts: CUTS.into() },
         Fact::Redriven,
         Fact::RedriveRefused { reason: Undelivered::SessionEnded },
