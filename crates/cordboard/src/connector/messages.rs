@@ -77,6 +77,8 @@ pub(crate) fn message(item: Item) -> ReplyMessage<'static> {
             ReplyMessage::structured(fallback, vec![Content::Carousel(Carousel { cards })])
         }
         Item::Media(media) => {
+            // A message of type `Text` has a text, also when the file says it all.
+            let text = media.caption.or_else(|| media.name.clone()).unwrap_or_else(|| media.url.clone());
             let attachment = Attachment {
                 id: Some(file_id(&media.url).into()),
                 media_type: match media.kind {
@@ -91,7 +93,7 @@ pub(crate) fn message(item: Item) -> ReplyMessage<'static> {
                 sha256: None,
                 content_size_bytes: media.size_bytes,
             };
-            ReplyMessage::attachment(media.caption.unwrap_or_default(), attachment)
+            ReplyMessage::attachment(text, attachment)
         }
     }
 }

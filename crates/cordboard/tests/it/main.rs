@@ -36,6 +36,8 @@ mod raw;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod rich;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod service;
