@@ -15,7 +15,7 @@ use prometheus_client::metrics::counter::Counter;
 use crate::connector::{Connector, LegView, SealedReply, shadow};
 use crate::fit::Change;
 use crate::gateway::Shared;
-use crate::observe::metrics::{EngineOutcome, RequestOutcome};
+use crate::observe::metrics::{EngineOutcome, RequestOutcome, Tokens};
 use crate::observe::trace::{Begun, Trace};
 use crate::outbox::{Item, Kind, LaneRow};
 use crate::roster::Roster;
@@ -39,7 +39,7 @@ pub(crate) struct After {
     pub(crate) settled: Vec<OutboxSeq>,
     pub(crate) facts: Vec<Fact>,
     /// What is counted of the step.
-    pub(crate) counted: Vec<Counter>,
+    pub(crate) counted: Vec<(Counter, u64)>,
     /// Its span.
     pub(crate) span: Option<Begun>,
     /// Turns of bots that are not configured any more.
@@ -208,18 +208,28 @@ impl Draft<'_> {
                 && answer.next != Next::More
                 && !is_stale(*seat, *turn)
             {
-                counted.extend(bot(*seat).map(|bot| bot.turn(EngineOutcome::Answered).clone()));
+                counted.extend(bot(*seat).map(|bot| (bot.turn(EngineOutcome::Answered).clone(), 1)));
             }
         }
         for fact in facts {
-            counted.extend(match fact {
+            let counter = match fact {
                 Fact::FellBack { seat, failure, .. } => bot(*seat).map(|bot| bot.turn((*failure).into()).clone()),
                 Fact::Unasked { seat, .. } => bot(*seat).map(|bot| bot.turn(EngineOutcome::Unasked).clone()),
                 Fact::Floor(Floor { holder: Holder::HandingOver, evidence, .. }) => {
                     speaker.and_then(bot).map(|bot| bot.hand_over((*evidence).into()).clone())
                 }
                 _ => None,
-            });
+            };
+            counted.extend(counter.map(|counter| (counter, 1)));
+        }
+        // What it took is spent, whether somebody still wanted the answer or not.
+        for event in events {
+            if let Event::Answered { seat, answer, .. } | Event::Pushed { seat, answer } = event
+                && let (Some(usage), Some(bot)) = (answer.usage, bot(*seat))
+            {
+                counted.push((bot.tokens(Tokens::Input).clone(), usage.input_tokens));
+                counted.push((bot.tokens(Tokens::Output).clone(), usage.output_tokens));
+            }
         }
         self.after.counted.append(&mut counted);
     }
@@ -332,8 +342,10 @@ impl Draft<'_> {
             Reply::Failed { .. } => RequestOutcome::Failed,
             _ => RequestOutcome::Acknowledged,
         };
-        self.after.counted.push(self.shared.metrics.connector(&found.name.connector).request(outcome).clone());
-        self.after.counted.extend(shadows.iter().map(|note| self.shared.metrics.shadow(&note.connector, &note.kind)));
+        let counter = self.shared.metrics.connector(&found.name.connector).request(outcome).clone();
+        self.after.counted.push((counter, 1));
+        let found = shadows.iter().map(|note| (self.shared.metrics.shadow(&note.connector, &note.kind), 1));
+        self.after.counted.extend(found);
         self.step.shadows.extend(shadows);
         self.remember(leg, rendered.memory, rendered.changes);
         self.seal_bytes(request, rendered.reply);

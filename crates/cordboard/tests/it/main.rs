@@ -28,6 +28,8 @@ mod operators;
 #[cfg(test)]
 mod platform;
 #[cfg(test)]
+mod questions;
+#[cfg(test)]
 mod races_v1;
 #[cfg(test)]
 mod races_v2;
