@@ -160,27 +160,30 @@ impl Finding {
     #[must_use]
     pub fn found(&self) -> String {
         let (version, connector) = (&self.version, &self.connector);
-        let done = if self.is_sent { "sent" } else { "read" };
+        let through = format!("through connectors.{connector}");
+        let (known, unknown, as_known) = match self.is_sent {
+            true => (
+                format!("version {version} was sent to Genesys {through}"),
+                format!("version {version} was not sent to Genesys {through} yet"),
+                format!("version {version} is as it was sent to Genesys {through}"),
+            ),
+            false => (
+                format!("Genesys read version {version} {through}"),
+                format!("Genesys has not read version {version} {through} yet"),
+                format!("version {version} is as Genesys read it {through}"),
+            ),
+        };
         match &self.state {
-            State::Unknown { earlier: None } => {
-                format!("version {version} was not {done} through connectors.{connector} yet")
+            State::Unknown { earlier: None } => unknown,
+            State::Unknown { earlier: Some((earlier, at_ms)) } => {
+                format!("{unknown}; it knows version {earlier}, since {}", day(*at_ms))
             }
-            State::Unknown { earlier: Some((earlier, at_ms)) } => format!(
-                "version {version} was not {done} through connectors.{connector} yet; version {earlier} was, on {}",
-                day(*at_ms)
-            ),
-            State::InOrder { since_ms } => {
-                format!("version {version} is as it was {done} through connectors.{connector} on {}", day(*since_ms))
+            State::InOrder { since_ms } => format!("{as_known} on {}", day(*since_ms)),
+            State::Changed { since_ms, intents, changes } => {
+                format!("{known} on {} {}; now {}", day(*since_ms), with_intents(intents), sentence(changes))
             }
-            State::Changed { since_ms, intents, changes } => format!(
-                "version {version} was {done} through connectors.{connector} on {} {}; now {}",
-                day(*since_ms),
-                with_intents(intents),
-                sentence(changes)
-            ),
             State::ChangedBefore { first_ms, latest_ms, changes } => format!(
-                "version {version} was {done} through connectors.{connector} on {}, and otherwise on {} ({}): a flow that was \
-                 published between them holds the former",
+                "{known} on {}, and otherwise on {} ({}): a flow that was published between them holds the former",
                 day(*first_ms),
                 day(*latest_ms),
                 sentence(changes)
