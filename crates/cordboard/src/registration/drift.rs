@@ -1,7 +1,8 @@
 //! Whether bots still declare what their platform knows under the same version.
 //!
 //! Of each version the first declaration and the latest are known. A flow holds the one that was current when it was
-//! published, which nobody tells us; so a version is in order only when both are what the bot declares now.
+//! published, which nobody tells us; so a version is in order only when both are what the bot declares now. Whoever takes a
+//! change back is in order again, though a flow that was published meanwhile is not: what was between is not remembered.
 
 use std::collections::BTreeMap;
 use std::fmt;
