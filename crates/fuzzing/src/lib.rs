@@ -20,7 +20,7 @@ pub use files::{configuration, conversation_file, script};
 pub use headers::headers;
 pub use masking::masking;
 pub use path::{callback, v1_body, v2_body, webhook_reply, webhook_signature};
-pub use platform::push_reply;
+pub use platform::{bot_list, push_reply};
 pub use stored::stored;
 pub use words::words;
 
@@ -47,6 +47,7 @@ pub const TARGETS: &[Target] = &[
         run: push_reply,
         words: &["over", "unauthorised", "not taken", "unknown", "misconfigured"],
     },
+    Target { name: "bot_list", run: bot_list, words: &["no list", "does not fit", "news", "no news"] },
     Target { name: "configuration", run: configuration, words: &["no text", "wrong", "does not fit", "right"] },
     Target { name: "script", run: script, words: &["no text", "wrong", "said", "failed", "silent"] },
     Target { name: "conversation_file", run: conversation_file, words: &["no text", "wrong", "right"] },

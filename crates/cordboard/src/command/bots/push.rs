@@ -33,9 +33,10 @@ const READING_BACK_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The OAuth client of the org needs integration:botconnector:view and :edit. Sending a list replaces the
-whole of it: bots there that are not of this connector are sent along, and so are earlier versions of
-ours, unless they are dropped. A bot that Genesys knows by another id keeps that id.
+The OAuth client of the org needs integration:botconnector:view and :edit. A list that is sent
+replaces the whole list at Genesys: bots there that are not of this connector are sent along, and so
+are earlier versions of ours, unless they are dropped. A bot that Genesys knows by another id keeps
+that id.
 
 A published flow keeps what it knew. So languages, intents and slots that changed are sent under
 another `version` only; choose that in the Call Bot Connector action, and publish the flow.
