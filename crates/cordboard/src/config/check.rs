@@ -201,11 +201,13 @@ impl Written {
                     [] => "there is none".to_owned(),
                     some => format!("there are: {}", some.join(", ")),
                 };
-                let message = format!("connectors.{key}: `shadow` names a digital_bot_connector, not `{shadow}`; {known}");
+                let message =
+                    format!("connectors.{key}: `shadow` names a digital_bot_connector, not `{shadow}`; {known}");
                 reader.problem(place, message);
                 continue;
             };
-            let offers = |offered: &Option<Vec<String>>, bot: &String| offered.as_ref().is_none_or(|bots| bots.contains(bot));
+            let offers =
+                |offered: &Option<Vec<String>>, bot: &String| offered.as_ref().is_none_or(|bots| bots.contains(bot));
             let missing = self.bots.keys().find(|bot| offers(&classic.bots, bot) && !offers(&digital.bots, bot));
             if let Some(bot) = missing {
                 let message = format!(

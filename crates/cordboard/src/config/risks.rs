@@ -10,9 +10,9 @@ use rustix::fs::Access;
 use super::{Config, Written};
 use crate::connector::digital_bot_connector::OnUnknownSend;
 use crate::connector::registry::ConnectorConfig;
+use crate::engine::EngineConfig;
 use crate::engine::connector::{self, Speaks};
 use crate::engine::webhook::{self, ReplayConfig};
-use crate::engine::EngineConfig;
 
 /// The least Bot Response Timeout that flow authors usually set; the action's default is 30 seconds
 /// (`reference/digital-bot-connector.md`, section 4.3).
@@ -186,11 +186,12 @@ fn of_bots(written: &Written, config: &Config, risks: &mut Vec<String>) {
         if !offered && !config.connectors.is_empty() {
             risks.push(format!("bots.{key} is offered by no connector; add it to the `bots` of one"));
         }
-        if let EngineConfig::Webhook(webhook::Config { url, .. }) | EngineConfig::Connector(connector::Config { url, .. }) =
-            &bot.engine
+        if let EngineConfig::Webhook(webhook::Config { url, .. })
+        | EngineConfig::Connector(connector::Config { url, .. }) = &bot.engine
             && is_plain_and_far(url)
         {
-            risks.push(format!("bots.{key}.engine.url is http: what customers say goes there unencrypted; write https"));
+            risks
+                .push(format!("bots.{key}.engine.url is http: what customers say goes there unencrypted; write https"));
         }
         if let EngineConfig::Connector(endpoint) = &bot.engine {
             of_an_endpoint(key, endpoint, risks);

@@ -129,14 +129,20 @@ fn connector_v1() -> Subject {
     Subject {
         make: |limits| endpoint("v1", "", limits),
         platform: |situation| match situation {
-            Situation::Hello => reply(200, said("replymessages", &["Hello"], "'botState': 'MOREDATA', 'intent': 'None'")),
+            Situation::Hello => {
+                reply(200, said("replymessages", &["Hello"], "'botState': 'MOREDATA', 'intent': 'None'"))
+            }
             Situation::Babble => {
                 let long = format!("\\u0007{}", "a".repeat(100));
                 reply(200, said("replymessages", &[&long, "1", "2", "3"], "'botState': 'moredata'"))
             }
             Situation::Ends => reply(
                 200,
-                said("replymessages", &["Bye"], "'botState': 'COMPLETE', 'intent': 'Done', 'slotValues': {'number': 42}"),
+                said(
+                    "replymessages",
+                    &["Bye"],
+                    "'botState': 'COMPLETE', 'intent': 'Done', 'slotValues': {'number': 42}",
+                ),
             ),
             Situation::HandsOver => reply(200, said("replymessages", &["Wait"], HANDS_OVER)),
             Situation::Busy => reply(503, ""),

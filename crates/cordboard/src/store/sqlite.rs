@@ -37,7 +37,8 @@ use self::rows::{Failure, Rows, words};
 use self::writer::{Change, Job, Urgency, Writer};
 use super::{
     Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, Manifest, ManifestNote,
-    Measures, Out, OutOfService, OutboxSeq, RecentPage, Replica, Reply, Request, ShadowCount, Started, Step, Store, Sweep, Swept,
+    Measures, Out, OutOfService, OutboxSeq, RecentPage, Replica, Reply, Request, ShadowCount, Started, Step, Store,
+    Sweep, Swept,
 };
 use crate::observe::metrics::StoreMetrics;
 

@@ -117,7 +117,11 @@ impl Report {
             from.key
         )?;
         if !self.also_behind.is_empty() {
-            writeln!(out, "It is also behind connectors.{}; this is about the first.", self.also_behind.join(", connectors."))?;
+            writeln!(
+                out,
+                "It is also behind connectors.{}; this is about the first.",
+                self.also_behind.join(", connectors.")
+            )?;
         }
         for Section { title, findings } in &self.sections {
             writeln!(out, "\n{title}")?;
@@ -132,20 +136,30 @@ impl Report {
             }
         }
         if let Some(block) = &self.block {
-            writeln!(out, "\nAdd to the configuration, and set the variable:\n\n{block}")?;
+            writeln!(out, "\nAdd to the configuration, and set its variables:\n\n{block}")?;
         }
         match (&self.shadow, &from.shadow) {
             (Some(shadow), _) => write!(out, "\nShadow\n{shadow}"),
             (None, Some(shadow)) => {
-                writeln!(out, "\nShadow\n  connectors.{shadow} is compared with from the next start on; nothing was counted yet")
-            }
-            (None, None) => {
-                let to = self.to.as_deref().unwrap_or("KEY");
                 writeln!(
                     out,
-                    "\nShadow\n  write `shadow = \"{to}\"` into [connectors.{}]: every answer is then compared with what the new \
-                     door\n  would give, without sending anything, and this command shows what differs",
-                    from.key
+                    "\nShadow\n  connectors.{shadow} is compared with from the next start on; nothing was counted yet"
+                )
+            }
+            (None, None) => {
+                let (when, to) = match &self.to {
+                    Some(to) => ("", to.as_str()),
+                    None => ("once the new table is there, ", "its key"),
+                };
+                writeln!(out, "\nShadow")?;
+                fold(
+                    out,
+                    "  ",
+                    &format!(
+                        "{when}write `shadow = \"{to}\"` into [connectors.{}]: every answer is then compared with what the \
+                         new door would give, without sending anything, and this command shows what differs",
+                        from.key
+                    ),
                 )
             }
         }
@@ -197,7 +211,11 @@ fn block(from: &str, here: &bot_connector::Config, bot: &str, written: &Written)
     let key = names.into_iter().find(free).unwrap_or_default();
     let variable: String =
         key.chars().map(|it| if it.is_ascii_alphanumeric() { it.to_ascii_uppercase() } else { '_' }).collect();
-    let headers: Vec<String> = here.credentials.0.keys().map(|name| format!("{name} = \"${{{variable}_KEY}}\"")).collect();
+    let headers = here.credentials.0.keys().enumerate().map(|(index, name)| match index {
+        0 => format!("{name} = \"${{{variable}_KEY}}\""),
+        more => format!("{name} = \"${{{variable}_KEY_{}}}\"", more + 1),
+    });
+    let headers: Vec<String> = headers.collect();
     let mut lines = vec![
         format!("[connectors.{key}]"),
         "type = \"digital_bot_connector\"".to_owned(),
@@ -215,7 +233,9 @@ fn block(from: &str, here: &bot_connector::Config, bot: &str, written: &Written)
             lines.push(format!("{name} = \"{value}\""));
         }
     }
-    lines.push("# The follow-up timeout of the new action; it is 6 hours unless the flow's author changes it.".to_owned());
+    lines.push(
+        "# The follow-up timeout of the new action; it is 6 hours unless the flow's author changes it.".to_owned(),
+    );
     lines.push("# follow_up_timeout_ms = 21600000".to_owned());
     lines.join("\n")
 }

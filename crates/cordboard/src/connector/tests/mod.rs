@@ -3,6 +3,7 @@
 
 mod hostile;
 mod replies;
+mod shadows;
 
 use model::{
     Attributes, Choice, Choices, HandOver, Intent, Item, Opaque, Outcome, Part, PollButton, PollNumber, Reply,

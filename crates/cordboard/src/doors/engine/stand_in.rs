@@ -90,7 +90,9 @@ impl EngineDoor {
             (Place::Token, Some(stand_in)) => self.token(&bot, stand_in, head, incoming).await,
             (Place::Messages, Some(stand_in)) => self.message(&bot, stand_in, head, incoming).await,
             (Place::Token, None) => unknown_client(),
-            (Place::Messages, None) => refused(StatusCode::UNAUTHORIZED, "bad.credentials", "Invalid login credentials."),
+            (Place::Messages, None) => {
+                refused(StatusCode::UNAUTHORIZED, "bad.credentials", "Invalid login credentials.")
+            }
         }
     }
 
@@ -108,16 +110,23 @@ impl EngineDoor {
             Err(unread) => return unread.answer(),
         };
         if !form.split(|byte| *byte == b'&').any(|pair| pair.trim_ascii() == TokenRequest::BODY.as_bytes()) {
-            return no_token(StatusCode::BAD_REQUEST, "unsupported_grant_type", "the body is grant_type=client_credentials");
+            return no_token(
+                StatusCode::BAD_REQUEST,
+                "unsupported_grant_type",
+                "the body is grant_type=client_credentials",
+            );
         }
         let token = grant.token.expose_secret();
-        body::value(
-            StatusCode::OK,
-            &Token { access_token: token, token_type: "bearer", expires_in: grant.lifetime_s },
-        )
+        body::value(StatusCode::OK, &Token { access_token: token, token_type: "bearer", expires_in: grant.lifetime_s })
     }
 
-    async fn message(&self, bot: &BotKey, stand_in: &dyn StandIn, head: &Parts, incoming: Incoming) -> Response<Answer> {
+    async fn message(
+        &self,
+        bot: &BotKey,
+        stand_in: &dyn StandIn,
+        head: &Parts,
+        incoming: Incoming,
+    ) -> Response<Answer> {
         let now = self.shared.runtime().now();
         if let Err(reason) = stand_in.admit(&head.headers, now) {
             tracing::warn!(%bot, %reason, "a late answer was not taken for the bot's own");
@@ -182,7 +191,9 @@ impl EngineDoor {
         let told = self.shared.ask_core(*conversation, event.clone(), None, Some(once)).await;
         let became = match outcome(&event, &told) {
             // The turn ended meanwhile.
-            Outcome::TurnOver => outcome(&own, &self.shared.ask_core(*conversation, own.clone(), None, Some(once)).await),
+            Outcome::TurnOver => {
+                outcome(&own, &self.shared.ask_core(*conversation, own.clone(), None, Some(once)).await)
+            }
             became => became,
         };
         match became {

@@ -86,7 +86,10 @@ impl Reader {
     }
 
     /// An answer that came later.
-    pub(super) fn late(&self, answer: IncomingMessagesResponse<'_>) -> Result<Result<Box<Answer>, Failure>, Unreadable> {
+    pub(super) fn late(
+        &self,
+        answer: IncomingMessagesResponse<'_>,
+    ) -> Result<Result<Box<Answer>, Failure>, Unreadable> {
         let unknown = || Unreadable::NotUnderstood { line: 1, column: 0, reason: "botState is unknown".to_owned() };
         Ok(match self.meaning(of_v2(answer).ok_or_else(unknown)?) {
             Meaning::Answer(answer) => Ok(answer),
@@ -109,10 +112,10 @@ impl Reader {
         let mut cuts = BTreeSet::new();
         let mut answer = Answer::saying(messages::items(said.messages, &mut cuts));
         answer.next = next;
-        answer.intent = said.intent.filter(|_| ends).map(|name| Intent {
-            name: name.into_owned(),
-            confidence_permille: said.confidence.and_then(permille),
-        });
+        answer.intent = said
+            .intent
+            .filter(|_| ends)
+            .map(|name| Intent { name: name.into_owned(), confidence_permille: said.confidence.and_then(permille) });
         answer.slots = said.slots;
         answer.attributes =
             said.parameters.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
@@ -125,7 +128,8 @@ impl Reader {
         if !self.hand_over_intents.contains(intent) {
             return Next::End;
         }
-        let variable = |name: &str| said.parameters.get(name).filter(|text| !text.is_empty()).map(|text| text.to_string());
+        let variable =
+            |name: &str| said.parameters.get(name).filter(|text| !text.is_empty()).map(|text| text.to_string());
         let reason = variable(&self.reason_parameter).unwrap_or_else(|| intent.to_owned());
         Next::HandOver(HandOver { reason, note: variable(&self.note_parameter) })
     }

@@ -135,7 +135,8 @@ fn every_kind_of_message_becomes_an_item() {
             panic!("{:?}", answer.items)
         };
         assert_eq!((hello, day), (&Item::text("Hello"), &Item::text("Pick a day")));
-        let options: Vec<(&str, &str)> = choices.options.iter().map(|it| (it.label.as_str(), it.value.as_str())).collect();
+        let options: Vec<(&str, &str)> =
+            choices.options.iter().map(|it| (it.label.as_str(), it.value.as_str())).collect();
         assert_eq!((choices.prompt.as_str(), options), ("Refund?", vec![("Yes", "y"), ("No", "No")]));
         assert_eq!(choices.options[0].image.as_deref(), Some("https://a/y.png"));
         assert_eq!(card.tap, Some(Tap::Link("https://a/l".into())));
@@ -185,12 +186,24 @@ fn the_end_of_a_session_is_what_its_flow_made_of_it() {
     let intents = "hand_over_intents = ['Escalate']\nnote_parameter = 'summary'";
     let cases = [
         ("", json!({"botState": "Complete", "intent": "human"}), hand_over("human", None)),
-        (intents, json!({"botState": "Complete", "intent": "Escalate", "parameters": {"summary": "wet"}}), hand_over("Escalate", Some("wet"))),
-        ("", json!({"botState": "Failed", "errorInfo": {"code": "model.down", "message": "x"}}), hand_over("model.down", None)),
+        (
+            intents,
+            json!({"botState": "Complete", "intent": "Escalate", "parameters": {"summary": "wet"}}),
+            hand_over("Escalate", Some("wet")),
+        ),
+        (
+            "",
+            json!({"botState": "Failed", "errorInfo": {"code": "model.down", "message": "x"}}),
+            hand_over("model.down", None),
+        ),
         ("", json!({"botState": "Failed"}), hand_over("failed", None)),
         // Without an intent the flow takes its failure path.
         ("", json!({"botState": "Complete", "intent": " "}), hand_over("failed", None)),
-        ("failed = 'fail'", json!({"botState": "Failed", "replyMessages": [{"type": "Text", "text": "Oh"}]}), Reading::Failed(Failure::Refused)),
+        (
+            "failed = 'fail'",
+            json!({"botState": "Failed", "replyMessages": [{"type": "Text", "text": "Oh"}]}),
+            Reading::Failed(Failure::Refused),
+        ),
         ("", json!({"botState": "Done"}), Reading::Failed(Failure::Nonsense)),
         ("", json!({"replyMessages": []}), Reading::Failed(Failure::Nonsense)),
     ];
@@ -286,8 +299,14 @@ fn what_is_wrong_with_a_configuration_is_said() {
         ("speaks = 'v1'\nurl = 'https://a'\nheaders = { x = '' }", "headers.x: a secret is visible ASCII"),
         ("speaks = 'v1'\nurl = 'https://a'\nbot_id = ''", "bot_id: a name has 1 to 100 characters"),
         ("speaks = 'v1'\nurl = 'https://a'\nsession_timeout_minutes = 4321", "between 1 and 4320"),
-        ("speaks = 'v1'\nurl = 'https://a'\ncallbacks = { client_id = 'a', client_secret = 'b' }", "written for v1 cannot"),
-        ("speaks = 'v2'\nurl = 'https://a'\ncallbacks = { client_id = 'a', client_secret = 'b' }", "at least 16 characters"),
+        (
+            "speaks = 'v1'\nurl = 'https://a'\ncallbacks = { client_id = 'a', client_secret = 'b' }",
+            "written for v1 cannot",
+        ),
+        (
+            "speaks = 'v2'\nurl = 'https://a'\ncallbacks = { client_id = 'a', client_secret = 'b' }",
+            "at least 16 characters",
+        ),
         (
             "speaks = 'v2'\nurl = 'https://a'\ncallbacks = { client_id = 'a:b', client_secret = 'a-client-secret-1' }",
             "callbacks.client_id: an OAuth client id",

@@ -592,12 +592,8 @@ async fn the_first_and_the_latest_manifest_of_a_version_are_kept(mut subject: Su
 
 async fn what_shadows_found_is_counted_with_the_step(mut subject: Subject) {
     let us = subject.start().await;
-    let note = |kind: &str, item: u16| ShadowNote {
-        connector: "sms".into(),
-        bot: "orders".into(),
-        kind: kind.into(),
-        item,
-    };
+    let note =
+        |kind: &str, item: u16| ShadowNote { connector: "sms".into(), bot: "orders".into(), kind: kind.into(), item };
     let count = |latest: ShadowNote, answers: u64, first: u64, at_version: u64| ShadowCount {
         latest,
         answers,

@@ -57,7 +57,9 @@ impl<'a> SlotValue<'a> {
             SlotValue::Integer(value) => value.to_string().into(),
             SlotValue::Decimal(value) => value.as_str().into(),
             SlotValue::Boolean(value) => value.to_string().into(),
-            SlotValue::Currency(Money { amount, code }) => format!(r#"{{"amount": {amount}, "code": "{code}"}}"#).into(),
+            SlotValue::Currency(Money { amount, code }) => {
+                format!(r#"{{"amount": {amount}, "code": "{code}"}}"#).into()
+            }
             SlotValue::Collection(_) => return None,
         })
     }
