@@ -205,7 +205,7 @@ impl Finding {
                     Some(next) => format!("raise `version` to \"{next}\""),
                     None => "give it another `version`".to_owned(),
                 };
-                format!("{raise}, {send}choose that in the {action} action, and publish the flow")
+                format!("{raise}, {send}choose it in the {action} action, and publish the flow")
             }
         }
     }
@@ -231,10 +231,16 @@ fn with_intents(intents: &[String]) -> String {
 
 /// Changes on one line.
 pub(crate) fn sentence(changes: &[Change]) -> String {
-    let told: Vec<String> = changes.iter().take(CHANGES_TOLD).map(ToString::to_string).collect();
+    let is_of_a_new_intent = |change: &&Change| match change {
+        Change::SlotNew { intent, .. } => changes.contains(&Change::IntentNew(intent.clone())),
+        _ => false,
+    };
+    let changes: Vec<String> =
+        changes.iter().filter(|change| !is_of_a_new_intent(change)).map(ToString::to_string).collect();
     match changes.len().saturating_sub(CHANGES_TOLD) {
-        0 => told.join(", "),
-        more => format!("{}, and {more} more changes", told.join(", ")),
+        0 => changes.join(", "),
+        1 => format!("{}, and 1 more change", changes[..CHANGES_TOLD].join(", ")),
+        more => format!("{}, and {more} more changes", changes[..CHANGES_TOLD].join(", ")),
     }
 }
 

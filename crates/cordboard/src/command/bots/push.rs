@@ -354,10 +354,7 @@ impl Report<'_> {
             }
         }
         if let Some(Err(why)) = noted {
-            writeln!(
-                out,
-                "a later change under the same version will not be noticed here, since this could not be noted: {why}"
-            )?;
+            writeln!(out, "not noted here, so a later change under the same version will not be noticed: {why}")?;
         }
         Ok(())
     }
