@@ -11,6 +11,8 @@ mod first_hour;
 #[cfg(test)]
 mod letters;
 #[cfg(test)]
+mod migrating;
+#[cfg(test)]
 mod operator;
 #[cfg(test)]
 mod packaging;

@@ -4,11 +4,15 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod bridge;
+#[cfg(test)]
 mod corpus;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod doctor;
+#[cfg(test)]
+mod endpoint;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]

@@ -61,8 +61,9 @@ fn time_outs(of: &Move<'_>) -> Vec<Finding> {
     let to = of.to.map_or("the new connector".to_owned(), |(key, _)| format!("connectors.{key}"));
     let soft_ms = there.map_or(SOFT_DEADLINE_USUAL_MS, |config| config.soft_deadline_ms);
     let follow_up_ms = there.map_or(FOLLOW_UP_USUAL_MS, |config| config.follow_up_timeout_ms);
-    let hard_ms = of.written.bots.get(of.key).map_or(0, |bot| bot.policy.hard_deadline_ms);
-    let mut findings = vec![
+    let policy = of.config.policies.of(&of.key.into());
+    let hard_ms = policy.hard_deadline_ms;
+    vec![
         Finding::new(
             SEEN,
             format!(
@@ -100,22 +101,16 @@ fn time_outs(of: &Move<'_>) -> Vec<Finding> {
             ),
         )
         .to_do("set it in the new action, and write the same value as follow_up_timeout_ms of the connector"),
-    ];
-    if hard_ms > 0 {
-        findings.push(Finding::new(
+        Finding::new(
             OURS,
             format!(
-                "an engine that is slower than {} has held the customer with up to max_holding_turns holding lines",
-                seconds(here.budget_ms)
+                "a bot slower than {} holds the customer, at most max_holding_turns = {} times; then a human is called",
+                seconds(here.budget_ms),
+                policy.max_holding_turns
             ),
-            format!(
-                "hard_deadline_ms = {hard_ms} ({}) of bots.{} is the only limit of a turn",
-                seconds(hard_ms),
-                of.key
-            ),
-        ));
-    }
-    findings
+            format!("max_holding_turns does not count; hard_deadline_ms = {hard_ms} ({}) is a turn's one limit", seconds(hard_ms)),
+        ),
+    ]
 }
 
 fn late_answers(of: &Move<'_>) -> Vec<Finding> {
@@ -147,7 +142,7 @@ fn late_answers(of: &Move<'_>) -> Vec<Finding> {
         ),
         Finding::new(
             SPEC,
-            "an answer cannot come too late for its session: nobody asks for it any more, and it is a dead letter",
+            "an answer that nobody fetches before its session ends is a dead letter",
             "a push to a session that is over gets 409, and the answer is a dead letter (session_closed)",
         ),
         Finding::new(
@@ -187,8 +182,8 @@ fn rich_content(of: &Move<'_>) -> Vec<Finding> {
         findings.push(
             Finding::new(
                 SPEC,
-                "the door is not told the channel, and neither the flow nor bots.*.channel names it here for certain",
-                "the same: it is not told the channel",
+                format!("the door is not told the channel, and bots.{} has no `channel`", of.key),
+                "the new door is not told it either",
             )
             .to_do(format!("let the new flow send the session variable {}", of.here.channel_parameter)),
         );
@@ -288,12 +283,12 @@ fn sessions(of: &Move<'_>) -> Vec<Finding> {
         findings.push(match endpoint.speaks {
             Speaks::V1 => Finding::new(
                 OURS,
-                "bots' engine is an endpoint that speaks v1",
+                format!("the engine of bots.{} is an endpoint that speaks v1", of.key),
                 "it goes on speaking v1 behind the new door; what it answers late is pushed, as long as the hard deadline allows",
             ),
             Speaks::V2 => Finding::new(
                 OURS,
-                "bots' engine is an endpoint that speaks v2, served through v1",
+                format!("the engine of bots.{} is an endpoint that speaks v2, served through v1", of.key),
                 "the platform could call it directly now; the gateway then no longer deduplicates, waits and hands over for it",
             ),
         });
@@ -333,11 +328,7 @@ fn registration(of: &Move<'_>) -> Vec<Finding> {
 }
 
 fn architect(of: &Move<'_>) -> Vec<Finding> {
-    let start = match of.here.start_text.as_str() {
-        "" => "the flow has no literal Bot Input Text to open with".to_owned(),
-        text => format!("a flow that opens with the literal Bot Input Text {text} does so in the new action too"),
-    };
-    vec![
+    let mut findings = vec![
         Finding::new(
             ACTION,
             "the action Call Bot Connector",
@@ -347,7 +338,6 @@ fn architect(of: &Move<'_>) -> Vec<Finding> {
             "in a copy of the flow: choose integration, bot and version; set the three time-outs; enter the session \
              variables again; wire every intent and the failure path; publish",
         ),
-        Finding::new(CLASSIC_ACTION, start.clone(), start),
         Finding::new(
             ACTION,
             "errorType on the failure path: NoInputError, NoMatchError, InternalServerError, FeatureNotEnabledError (seen, not \
@@ -363,7 +353,20 @@ fn architect(of: &Move<'_>) -> Vec<Finding> {
         )
         .to_do("let the failure path do what it did for NoInputError when errorType is none of the three")
         .inferred(),
-    ]
+    ];
+    let here = of.here;
+    let there = of.to.map(|(_, config)| [&config.start_text, &config.channel_parameter, &config.customer_parameter]);
+    let names = ["start_text", "channel_parameter", "customer_parameter"];
+    let values = [&here.start_text, &here.channel_parameter, &here.customer_parameter];
+    for (index, (name, value)) in names.into_iter().zip(values).enumerate() {
+        let other = there.map_or(value, |there| there[index]);
+        if other != value {
+            let finding =
+                Finding::new(CLASSIC_ACTION, format!("{name} = \"{value}\""), format!("{name} = \"{other}\""));
+            findings.push(finding.to_do("write the same value in both tables, or change it in the copy of the flow"));
+        }
+    }
+    findings
 }
 
 fn both(of: &Move<'_>) -> Vec<Finding> {

@@ -136,7 +136,7 @@ impl Report {
             }
         }
         if let Some(block) = &self.block {
-            writeln!(out, "\nAdd to the configuration, and set the variable:\n\n{block}")?;
+            writeln!(out, "\nAdd to the configuration, and set its variables:\n\n{block}")?;
         }
         match (&self.shadow, &from.shadow) {
             (Some(shadow), _) => write!(out, "\nShadow\n{shadow}"),
@@ -147,12 +147,19 @@ impl Report {
                 )
             }
             (None, None) => {
-                let to = self.to.as_deref().unwrap_or("KEY");
-                writeln!(
+                let (when, to) = match &self.to {
+                    Some(to) => ("", to.as_str()),
+                    None => ("once the new table is there, ", "its key"),
+                };
+                writeln!(out, "\nShadow")?;
+                fold(
                     out,
-                    "\nShadow\n  write `shadow = \"{to}\"` into [connectors.{}]: every answer is then compared with what the new \
-                     door\n  would give, without sending anything, and this command shows what differs",
-                    from.key
+                    "  ",
+                    &format!(
+                        "{when}write `shadow = \"{to}\"` into [connectors.{}]: every answer is then compared with what the \
+                         new door would give, without sending anything, and this command shows what differs",
+                        from.key
+                    ),
                 )
             }
         }
@@ -204,8 +211,11 @@ fn block(from: &str, here: &bot_connector::Config, bot: &str, written: &Written)
     let key = names.into_iter().find(free).unwrap_or_default();
     let variable: String =
         key.chars().map(|it| if it.is_ascii_alphanumeric() { it.to_ascii_uppercase() } else { '_' }).collect();
-    let headers: Vec<String> =
-        here.credentials.0.keys().map(|name| format!("{name} = \"${{{variable}_KEY}}\"")).collect();
+    let headers = here.credentials.0.keys().enumerate().map(|(index, name)| match index {
+        0 => format!("{name} = \"${{{variable}_KEY}}\""),
+        more => format!("{name} = \"${{{variable}_KEY_{}}}\"", more + 1),
+    });
+    let headers: Vec<String> = headers.collect();
     let mut lines = vec![
         format!("[connectors.{key}]"),
         "type = \"digital_bot_connector\"".to_owned(),
