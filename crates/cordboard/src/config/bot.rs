@@ -11,7 +11,7 @@ use super::reader::{Places, Reader, Table};
 use super::texts::{TextsTable, WrittenTexts};
 use crate::connector::bots::BotFace;
 use crate::engine::webhook::Notify;
-use crate::engine::{EngineConfig, script, webhook};
+use crate::engine::{EngineConfig, openai, script, webhook};
 
 const FACE_KEYS: [&str; 5] = ["name", "version", "description", "languages", "intents"];
 const POLICY_KEYS: [&str; 8] = [
@@ -24,7 +24,7 @@ const POLICY_KEYS: [&str; 8] = [
     "opening",
     "channel",
 ];
-const ENGINE_KINDS: [&str; 2] = ["script", "webhook"];
+const ENGINE_KINDS: [&str; 3] = ["script", "webhook", "openai"];
 
 /// One `[bots.KEY]` table.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ impl BotConfig {
             reader.problem(places.named_in(&what), format!("bots.{key}: {what}"));
         }
         let notify = match &mut engine {
-            EngineConfig::Script(_) => policy.notify.clone(),
+            EngineConfig::Script(_) | EngineConfig::OpenAi(_) => policy.notify.clone(),
             // It may be wished in either table, and is then true of both.
             EngineConfig::Webhook(webhook) => {
                 webhook.notify.extend(&policy.notify);
@@ -86,6 +86,7 @@ impl BotConfig {
 fn read_engine(reader: &mut Reader<'_>, mut table: Table<'_>) -> Option<EngineConfig> {
     match reader.kind(&mut table, &ENGINE_KINDS)?.as_str() {
         "script" => reader.read::<script::Config>(table).map(EngineConfig::Script),
+        "openai" => reader.read::<openai::Config>(table).map(|config| EngineConfig::OpenAi(Box::new(config))),
         _ => reader.read::<webhook::Config>(table).map(EngineConfig::Webhook),
     }
 }

@@ -14,6 +14,7 @@ pub mod callback;
 mod conformance;
 pub mod history;
 pub mod limits;
+pub mod openai;
 mod registry;
 pub mod script;
 pub mod webhook;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Engine, script, webhook};
+use super::{Engine, openai, script, webhook};
 
 /// How a bot's engine is configured, by `type`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -16,6 +16,9 @@ pub enum EngineConfig {
     Script(script::Config),
     /// An HTTP endpoint that speaks our own contract.
     Webhook(webhook::Config),
+    /// A language model, at OpenAI or behind any server that speaks as it does.
+    #[serde(rename = "openai")]
+    OpenAi(Box<openai::Config>),
 }
 
 /// Why an engine cannot be made from its configuration.
@@ -27,6 +30,9 @@ pub enum Error {
     /// A webhook.
     #[error(transparent)]
     Webhook(#[from] webhook::Error),
+    /// A language model.
+    #[error(transparent)]
+    OpenAi(#[from] openai::Error),
 }
 
 impl EngineConfig {
@@ -39,6 +45,7 @@ impl EngineConfig {
         Ok(match self {
             Self::Script(config) => Arc::new(script::Script::load(config, folder)?),
             Self::Webhook(config) => Arc::new(webhook::Webhook::new(config)?),
+            Self::OpenAi(config) => Arc::new(openai::OpenAi::load(config, folder)?),
         })
     }
 
@@ -48,6 +55,7 @@ impl EngineConfig {
         match self {
             Self::Script(_) => "script",
             Self::Webhook(_) => "webhook",
+            Self::OpenAi(_) => "openai",
         }
     }
 }
@@ -76,7 +84,7 @@ mod tests {
     fn what_is_wrong_is_said() {
         let table = [
             ("url = \"http://a\"", "missing field `type`"),
-            ("type = \"oracle\"", "expected `script` or `webhook`"),
+            ("type = \"oracle\"", "expected one of `script`, `webhook`, `openai`"),
             ("type = \"script\"\nfile = \"a\"\nflie = 1", "unknown field `flie`"),
             ("type = \"script\"\nfile = \"bots/missing.toml\"", "bots/missing.toml"),
             ("type = \"webhook\"\nurl = \"http://a\"\nlimits.texts = 1", "unknown field `texts`"),
