@@ -371,7 +371,7 @@ impl Shared {
             first.push(Queued { open_entry: Some(entry.request), event, ..Queued::event(Event::TimePassed) });
         }
         held.next_seq = loaded.outbox.iter().map(|row| row.seq.0 + 1).max().unwrap_or(1).max(slot.lanes().next_seq());
-        first.extend(self.recover(slot, &loaded.outbox));
+        first.extend(self.recover(slot, &held.state, &loaded.outbox));
         first.append(batch);
         *batch = first;
         Ok(held)

@@ -79,7 +79,7 @@ pub enum Reading {
         failure: Failure,
     },
     /// The turn goes on with another call: this question instead, at once, within the same attempt. It is not stored; an
-    /// attempt that is repeated begins with the first question.
+    /// attempt that is repeated begins with the first question. An attempt goes on at most 15 times.
     Continue {
         /// The next question.
         question: Bytes,
@@ -88,12 +88,16 @@ pub enum Reading {
     Failed(Failure),
 }
 
-/// Reads a reply while it comes.
+/// Reads the body of a reply with status 200 while it comes. Every other reply is read by [`Engine::read`].
 pub trait Reader: Send {
     /// More of the body came. Answers that the customer may get already; the `next` of each is
     /// [`Next::More`](model::Next::More).
     fn more(&mut self, bytes: &[u8]) -> Vec<Answer>;
-    /// The body is whole. As [`Engine::read`], less what was given out before.
+    /// How long the body may be silent before the call is given up.
+    fn patience(&self) -> http::Patience {
+        http::Patience::default()
+    }
+    /// The body is whole, and in `reply`. As [`Engine::read`], less what was given out before.
     fn end(self: Box<Self>, reply: &http::Reply) -> Reading;
 }
 
