@@ -122,6 +122,10 @@ pub trait Engine: Send + Sync + 'static {
     fn reader(&self, _question: &Bytes) -> Option<Box<dyn Reader>> {
         None
     }
+    /// What it means that no reply came to a question, or not whole; nothing where it means what it usually does.
+    fn unanswered(&self, _question: &Bytes) -> Option<Reading> {
+        None
+    }
     /// Where questions are sent; nothing for an engine that answers here. It may hold what is secret.
     fn address(&self) -> Option<&str> {
         None

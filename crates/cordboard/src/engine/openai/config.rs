@@ -307,7 +307,10 @@ impl Config {
             return wrong("temperature", "it lies between 0 and 2");
         }
         if self.deliver == Deliver::Paragraphs && !self.stream {
-            return wrong("deliver", "\"paragraphs\" are known early only in a stream; set `stream = true`, or \"whole\"");
+            return wrong(
+                "deliver",
+                "\"paragraphs\" are known early only in a stream; set `stream = true`, or \"whole\"",
+            );
         }
         if self.opening.as_ref().is_some_and(|opening| opening.trim().is_empty()) {
             return wrong("opening", "it is empty; say what the model shall do first, or leave it out");
@@ -372,10 +375,12 @@ impl Config {
             value.set_sensitive(true);
             headers.push((http::header::AUTHORIZATION, value));
         }
-        let names = [("organization", &self.organization, "openai-organization"), ("project", &self.project, "openai-project")];
+        let names =
+            [("organization", &self.organization, "openai-organization"), ("project", &self.project, "openai-project")];
         for (key, name, header) in names {
             let Some(name) = name else { continue };
-            let fine = !name.is_empty() && name.len() <= NAME_MAX_CHARS && name.bytes().all(|byte| byte.is_ascii_graphic());
+            let fine =
+                !name.is_empty() && name.len() <= NAME_MAX_CHARS && name.bytes().all(|byte| byte.is_ascii_graphic());
             match HeaderValue::try_from(name.as_str()) {
                 Ok(value) if fine => headers.push((HeaderName::from_static(header), value)),
                 _ => return wrong(key, "it is visible ASCII characters without spaces"),

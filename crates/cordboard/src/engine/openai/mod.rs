@@ -138,9 +138,14 @@ impl Engine for OpenAi {
     }
 
     fn reader(&self, question: &Bytes) -> Option<Box<dyn Reader>> {
-        let question = Question::read(question).filter(|question| self.gives_out(&question.header))?;
-        let stream = Stream::new(self.config.api);
-        Some(Box::new(Paragraphs { engine: self.0.clone(), question, stream }))
+        let read = Question::read(question).filter(|question| self.streams(&question.header))?;
+        let paragraphs = (self.config.deliver == Deliver::Paragraphs).then(|| Stream::new(self.config.api));
+        Some(Box::new(Listening { engine: self.0.clone(), stored: question.clone(), question: read, paragraphs }))
+    }
+
+    fn unanswered(&self, question: &Bytes) -> Option<Reading> {
+        let question = Question::read(question).filter(|question| question.header.summing_up.is_some())?;
+        Some(self.after_summary(Some(&question), None, None))
     }
 
     fn address(&self) -> Option<&str> {
@@ -148,17 +153,19 @@ impl Engine for OpenAi {
     }
 }
 
-/// Gives out each paragraph of a stream when it is finished.
-struct Paragraphs {
+/// Reads a stream while it comes: only to notice when it stops, or to give out each paragraph when it is finished.
+struct Listening {
     engine: Arc<Inner>,
+    stored: Bytes,
     question: Question,
-    stream: Stream,
+    paragraphs: Option<Stream>,
 }
 
-impl Reader for Paragraphs {
+impl Reader for Listening {
     fn more(&mut self, bytes: &[u8]) -> Vec<Answer> {
-        self.stream.more(bytes);
-        let items: Vec<Item> = self.stream.paragraphs().into_iter().map(Item::Markdown).collect();
+        let Some(stream) = &mut self.paragraphs else { return Vec::new() };
+        stream.more(bytes);
+        let items: Vec<Item> = stream.paragraphs().into_iter().map(Item::Markdown).collect();
         if items.is_empty() {
             return Vec::new();
         }
@@ -166,10 +173,21 @@ impl Reader for Paragraphs {
         vec![self.engine.config.limits.fit(answer)]
     }
 
-    fn end(self: Box<Self>, _reply: &calls::Reply) -> Reading {
-        let (completion, given_out) = self.stream.end();
-        let mut header = self.question.header.clone();
-        header.given_out |= given_out;
-        self.engine.read_completion(Some(&self.question), header, completion)
+    fn patience(&self) -> calls::Patience {
+        let Config { first_token_timeout_ms, idle_timeout_ms, .. } = self.engine.config;
+        calls::Patience { first_byte_timeout_ms: first_token_timeout_ms, idle_timeout_ms }
+    }
+
+    fn end(self: Box<Self>, reply: &calls::Reply) -> Reading {
+        match self.paragraphs {
+            // A server that knows no streams answers whole.
+            Some(stream) if read::is_stream(&reply.body) => {
+                let (completion, given_out) = stream.end();
+                let mut header = self.question.header.clone();
+                header.given_out |= given_out;
+                self.engine.read_completion(Some(&self.question), header, completion)
+            }
+            _ => self.engine.read(&self.stored, reply),
+        }
     }
 }

@@ -37,7 +37,9 @@ pub enum Error {
     #[error("it is empty; say what the bot is and what it does")]
     Empty,
     /// It is too long.
-    #[error("it has {bytes} bytes, and a prompt has at most {PROMPT_MAX_BYTES}; shorten it, it goes out with every question")]
+    #[error(
+        "it has {bytes} bytes, and a prompt has at most {PROMPT_MAX_BYTES}; shorten it, it goes out with every question"
+    )]
     TooLong {
         /// How long it is.
         bytes: usize,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Inner;
-use super::config::{Api, Deliver};
+use super::config::Api;
 use super::overrides::Overrides;
 use super::window::{Memory, Window};
 use super::wire::{self, Member, Members, Message, Role, ToolCall};
@@ -113,7 +113,13 @@ impl Question {
     }
 
     /// The question that follows a summary, made or not.
-    pub(super) fn after_summary(&self, summary: Option<&str>, usage: Option<Usage>, state_max_bytes: usize, api: Api) -> Option<Bytes> {
+    pub(super) fn after_summary(
+        &self,
+        summary: Option<&str>,
+        usage: Option<Usage>,
+        state_max_bytes: usize,
+        api: Api,
+    ) -> Option<Bytes> {
         let summing_up = self.header.summing_up.as_ref()?;
         let mut body: Value = serde_json::from_slice(self.then.as_ref()?).ok()?;
         let mut header = Header { summing_up: None, ..self.header.clone() };
@@ -143,7 +149,14 @@ impl Question {
     }
 
     /// The question that tells the model what came of the tools it used.
-    pub(super) fn go_on(&self, header: &Header, round: &Round, results: &[(ToolCall, &'static str)], last: bool, api: Api) -> Option<Bytes> {
+    pub(super) fn go_on(
+        &self,
+        header: &Header,
+        round: &Round,
+        results: &[(ToolCall, &'static str)],
+        last: bool,
+        api: Api,
+    ) -> Option<Bytes> {
         let mut body: Value = serde_json::from_slice(&self.body).ok()?;
         let said = match api {
             Api::ChatCompletions => body.get_mut("messages")?.as_array_mut()?,
@@ -191,8 +204,12 @@ impl Inner {
         let until = memory.as_ref().map(|memory| memory.until);
         let window = Window::of(history, until, config.history_max_tokens);
         let before = memory.and_then(|memory| memory.summary);
-        let mut header =
-            Header { v: VERSION, bot: ask.bot.0.clone(), passed_over: overrides.passed_over, ..Header::default() };
+        let mut header = Header {
+            v: VERSION,
+            bot: ask.bot.as_str().to_owned(),
+            passed_over: overrides.passed_over,
+            ..Header::default()
+        };
         let mut instructions = self.prompt(ask, overrides.prompt);
         let mut summary_of = None;
         match window.fell_out.last() {
@@ -202,7 +219,8 @@ impl Inner {
             }
             last => {
                 if let Some(last) = last {
-                    header.memory = Some(Memory::new(last.number, before.as_deref(), config.limits.engine_state_max_bytes));
+                    header.memory =
+                        Some(Memory::new(last.number, before.as_deref(), config.limits.engine_state_max_bytes));
                 }
                 if last.is_some() || until.is_some() {
                     instructions.push_str(EARLIER);
@@ -216,8 +234,7 @@ impl Inner {
             Some(fell_out) => {
                 let transcript = transcript(before.as_deref(), fell_out);
                 let said = vec![Message { role: Role::User, content: transcript.into() }];
-                let overrides =
-                    Overrides { max_output_tokens: Some(SUMMARY_MAX_TOKENS), ..overrides };
+                let overrides = Overrides { max_output_tokens: Some(SUMMARY_MAX_TOKENS), ..overrides };
                 let sums_up = self.body(SUMMARISE, said, &overrides, false);
                 Question::written(&header, &sums_up, Some(&body))
             }
@@ -245,7 +262,13 @@ impl Inner {
     }
 
     /// The body of a request. `answers` is whether it may use tools.
-    fn body(&self, instructions: &str, mut said: Vec<Message<'_>>, overrides: &Overrides<'_>, answers: bool) -> Vec<u8> {
+    fn body<'a>(
+        &self,
+        instructions: &'a str,
+        mut said: Vec<Message<'a>>,
+        overrides: &Overrides<'_>,
+        answers: bool,
+    ) -> Vec<u8> {
         let config = &self.config;
         let stream = config.stream && answers;
         let mut ours = vec![("model", Member::Text(overrides.model.unwrap_or(&config.model)))];
@@ -280,11 +303,6 @@ impl Inner {
     /// Whether the reply to a question comes as a stream.
     pub(super) fn streams(&self, header: &Header) -> bool {
         self.config.stream && header.summing_up.is_none()
-    }
-
-    /// Whether paragraphs of it are given out early.
-    pub(super) fn gives_out(&self, header: &Header) -> bool {
-        self.streams(header) && self.config.deliver == Deliver::Paragraphs
     }
 }
 

@@ -58,13 +58,19 @@ impl Inner {
             _ => None,
         };
         let usage = completion.as_ref().and_then(|completion| completion.usage);
-        let summary = completion.filter(|completion| completion.refusal.is_none() && completion.end == Some(End::Finished));
+        let summary =
+            completion.filter(|completion| completion.refusal.is_none() && completion.end == Some(End::Finished));
         let summary = summary.map(|completion| completion.texts.join("\n\n")).filter(|text| !text.trim().is_empty());
         self.after_summary(question.as_ref(), summary.as_deref(), usage)
     }
 
     /// Goes on with the question behind a summary.
-    pub(super) fn after_summary(&self, question: Option<&Question>, summary: Option<&str>, usage: Option<Usage>) -> Reading {
+    pub(super) fn after_summary(
+        &self,
+        question: Option<&Question>,
+        summary: Option<&str>,
+        usage: Option<Usage>,
+    ) -> Reading {
         let max_bytes = self.config.limits.engine_state_max_bytes;
         let next = question.and_then(|question| question.after_summary(summary, usage, max_bytes, self.config.api));
         match next {
@@ -182,7 +188,7 @@ fn with_ids(mut calls: Vec<ToolCall>) -> Vec<ToolCall> {
 }
 
 /// Whether a body is a stream of events, whatever its header says: one of the two begins with a brace.
-fn is_stream(body: &[u8]) -> bool {
+pub(super) fn is_stream(body: &[u8]) -> bool {
     let body = body.trim_ascii_start();
     [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| body.starts_with(field))
 }

@@ -45,12 +45,20 @@ const fn description(tool: Tool) -> &'static str {
             "Give the conversation to a human agent: when the customer asks for a person, or when you cannot help. Say \
              something to the customer in the same answer."
         }
-        Tool::End => "End your part of the conversation, once the customer needs nothing more. Say goodbye in the same answer.",
-        Tool::SetAttributes => "Note facts for the contact centre and its agents, such as an order number. The customer does not see them.",
-        Tool::OfferChoices => "Ask a question with short answers to tap, when there are a few clear ones. The customer may still type.",
+        Tool::End => {
+            "End your part of the conversation, once the customer needs nothing more. Say goodbye in the same answer."
+        }
+        Tool::SetAttributes => {
+            "Note facts for the contact centre and its agents, such as an order number. The customer does not see them."
+        }
+        Tool::OfferChoices => {
+            "Ask a question with short answers to tap, when there are a few clear ones. The customer may still type."
+        }
         Tool::ShowCard => "Show a card: a title with a text, a picture or buttons.",
         Tool::ShowCarousel => "Show several cards side by side, to choose from.",
-        Tool::ReportIntent => "Report what the customer wants, and the details found, in the words of your instructions.",
+        Tool::ReportIntent => {
+            "Report what the customer wants, and the details found, in the words of your instructions."
+        }
     }
 }
 

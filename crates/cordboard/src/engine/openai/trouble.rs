@@ -25,7 +25,9 @@ impl Mend {
             Self::Key => "the key is wrong, or may not use this model: see `api_key`, `organization` and `project`",
             Self::Quota => "the account has no quota left: see its plan and billing",
             Self::Address => "there is no such model, or nothing at this address: see `model` and `base_url`",
-            Self::Length => "the question is longer than the model reads: lower `history_max_tokens`, or shorten the prompt",
+            Self::Length => {
+                "the question is longer than the model reads: lower `history_max_tokens`, or shorten the prompt"
+            }
             Self::Request => "the server does not take the request: see `code` and `param`, and the keys of the engine",
         }
     }
@@ -51,7 +53,14 @@ impl Troubles {
         }
         let (code, param) = (error.code.as_deref().or(error.kind.as_deref()), error.param.as_deref());
         let why = mend.why();
-        tracing::error!(bot, status, code, param, why, "the model refuses every question until somebody mends the set-up");
+        tracing::error!(
+            bot,
+            status,
+            code,
+            param,
+            why,
+            "the model refuses every question until somebody mends the set-up"
+        );
     }
 
     /// What a status other than 200 means.

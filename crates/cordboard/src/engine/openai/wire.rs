@@ -107,9 +107,7 @@ pub(super) fn usage(input: Option<&Value>, output: Option<&Value>) -> Option<Usa
     let count = |value: Option<&Value>| value.and_then(Value::as_u64);
     match (count(input), count(output)) {
         (None, None) => None,
-        (input, output) => {
-            Some(Usage { input_tokens: input.unwrap_or(0), output_tokens: output.unwrap_or(0) })
-        }
+        (input, output) => Some(Usage { input_tokens: input.unwrap_or(0), output_tokens: output.unwrap_or(0) }),
     }
 }
 

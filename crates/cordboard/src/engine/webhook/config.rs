@@ -171,6 +171,8 @@ fn secrets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SecretStrin
 }
 
 /// A secret that may be left out.
-pub(in crate::engine) fn optional_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+pub(in crate::engine) fn optional_secret<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
     Secret::deserialize(deserializer).map(|secret| Some(secret.0))
 }

@@ -117,8 +117,9 @@ fn take_response(value: Value, completion: &mut Completion) -> Result<(), Unread
         _ => Some(End::Finished),
     };
     let counts = read.usage.as_ref();
-    completion.usage =
-        counts.and_then(|counts| usage(counts.input_tokens.as_ref(), counts.output_tokens.as_ref())).or(completion.usage);
+    completion.usage = counts
+        .and_then(|counts| usage(counts.input_tokens.as_ref(), counts.output_tokens.as_ref()))
+        .or(completion.usage);
     Ok(())
 }
 
