@@ -39,6 +39,7 @@ pub struct BotConfig {
     pub(super) texts: WrittenTexts,
     pub(super) places: Places,
     pub(super) engine_at: usize,
+    pub(super) engine_places: Places,
 }
 
 impl BotConfig {
@@ -55,10 +56,13 @@ impl BotConfig {
             WrittenTexts::read(reader, &name, texts, true)
         });
         let engine_at = places.of("engine");
+        let mut engine_places = Places::default();
         let engine = match table.take("engine") {
             Some(engine) => {
                 let name = format!("bots.{key}.engine");
-                reader.table(&name, engine).and_then(|engine| read_engine(reader, engine))
+                let engine = reader.table(&name, engine);
+                engine_places = engine.as_ref().map(|engine| engine.places.clone()).unwrap_or_default();
+                engine.and_then(|engine| read_engine(reader, engine))
             }
             None => {
                 reader.problem(places.start, format!("bots.{key} has no engine: write [bots.{key}.engine]"));
@@ -79,7 +83,7 @@ impl BotConfig {
         };
         let opening = policy.opening.map(Into::into);
         let (policy, texts) = (policy.into_policy(&notify), texts.unwrap_or_default());
-        Some(Self { face, engine, policy, opening, texts, places, engine_at })
+        Some(Self { face, engine, policy, opening, texts, places, engine_at, engine_places })
     }
 }
 

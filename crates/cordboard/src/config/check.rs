@@ -111,7 +111,11 @@ impl Written {
                 Ok(engine) => {
                     engines.insert(BotKey::from(key.as_str()), engine);
                 }
-                Err(error) => reader.problem(config.engine_at, format!("bots.{key}.engine: {error}")),
+                Err(error) => {
+                    let error = error.to_string();
+                    let named = error.split(':').next().and_then(|key| config.engine_places.get(key));
+                    reader.problem(named.unwrap_or(config.engine_at), format!("bots.{key}.engine: {error}"));
+                }
             }
         }
         engines
@@ -139,9 +143,12 @@ impl Written {
             let key_of_bot = BotKey::from(key.as_str());
             let can_open = engines.get(&key_of_bot).is_none_or(|engine| engine.traits().opens);
             if bot.opening == Some(Opening::Engine) && !can_open {
+                let kind = bot.engine.kind();
                 let message = format!(
-                    "bots.{key}: `opening` is \"engine\", but the script has no [opening]; write one there, or choose \
-                     \"greeting\" or \"silent\""
+                    "bots.{key}: `opening` is \"engine\", but the {} has no {}; write one there, or choose \
+                     \"greeting\" or \"silent\"",
+                    if kind == "script" { "script" } else { "engine" },
+                    if kind == "script" { "[opening]" } else { "`opening`" },
                 );
                 reader.problem(bot.places.of("opening"), message);
             }

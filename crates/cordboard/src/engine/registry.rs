@@ -49,6 +49,16 @@ impl EngineConfig {
         })
     }
 
+    /// The files that the configuration names, each with its key. What is in them belongs to the configuration.
+    #[must_use]
+    pub fn files(&self) -> Vec<(String, &Path)> {
+        match self {
+            Self::Script(config) => vec![("file".to_owned(), &config.file)],
+            Self::Webhook(_) => Vec::new(),
+            Self::OpenAi(config) => config.files(),
+        }
+    }
+
     /// The word for this kind of engine: what `type` says.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

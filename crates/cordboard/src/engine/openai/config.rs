@@ -276,14 +276,13 @@ pub(super) struct Prompts {
 }
 
 impl Config {
-    /// Every file that the configuration names, with the key that names it.
-    pub fn files(&self) -> impl Iterator<Item = (String, &PathBuf)> {
-        let below = |table: &'static str, files: &'_ BTreeMap<String, PathBuf>| {
-            files.keys().map(|name| format!("{table}.{name}")).collect::<Vec<_>>()
-        };
-        let keys = below("prompts", &self.prompts).into_iter().chain(below("variants", &self.variants));
-        let others = keys.zip(self.prompts.values().chain(self.variants.values()));
-        std::iter::once(("prompt".to_owned(), &self.prompt)).chain(others)
+    /// Every file that it names, with the key that names it.
+    pub(in crate::engine) fn files(&self) -> Vec<(String, &Path)> {
+        let mut files = vec![("prompt".to_owned(), self.prompt.as_path())];
+        for (table, named) in [("prompts", &self.prompts), ("variants", &self.variants)] {
+            files.extend(named.iter().map(|(name, file)| (format!("{table}.{name}"), file.as_path())));
+        }
+        files
     }
 
     /// Compares the values with their ranges and with each other.
