@@ -31,3 +31,4 @@ pub mod store;
 pub mod stored;
 pub mod systemd;
 mod timer;
+mod window;

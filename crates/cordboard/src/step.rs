@@ -13,7 +13,6 @@ use model::{
 use prometheus_client::metrics::counter::Counter;
 
 use crate::connector::{LegView, SealedReply};
-use crate::engine::History;
 use crate::gateway::Shared;
 use crate::observe::metrics::{EngineOutcome, RequestOutcome};
 use crate::observe::trace::{Begun, Trace};
@@ -85,7 +84,7 @@ impl Shared {
     fn draft(&self, slot: &Slot, held: Held, batch: &[Queued], events: &[Event]) -> Option<(Step, After)> {
         let roster = self.roster();
         let now = self.runtime.now().max(held.state.now);
-        let Held { version, state, next_seq, sealed, trace } = held;
+        let Held { version, state, next_seq, sealed, trace, window } = held;
         let within = batch.iter().find_map(|queued| queued.trace).or(trace);
         let span = self.begin(within);
         let trace = span.as_ref().map(|span| span.trace).or(within);
@@ -99,7 +98,7 @@ impl Shared {
             step: Step::empty(slot.id, slot.key, self.replica, version, now),
             roster,
             after: After {
-                held: Held { version: version + 1, state: Conversation::new(now), next_seq, sealed, trace },
+                held: Held { version: version + 1, state: Conversation::new(now), next_seq, sealed, trace, window },
                 seals: Vec::new(),
                 refused: Vec::new(),
                 rows: Vec::new(),
@@ -115,8 +114,15 @@ impl Shared {
         draft.step.journal.policy_revision = draft.roster.policies.revision;
         draft.step.journal.trace = trace.map(Trace::id_bytes);
         draft.take_in(batch, events);
+        if let Some(window) = &mut draft.after.held.window {
+            window.begin_row(version + 1, events, &effects);
+        }
         for effect in &effects {
             draft.effect(effect);
+            // After the question: what is asked is not yet part of what was said before.
+            if let Some(window) = &mut draft.after.held.window {
+                window.add(effect);
+            }
         }
         draft.redrive(batch);
         draft.count_turns(events);
@@ -224,7 +230,9 @@ impl Draft<'_> {
             self.step.new_legs.push(self.shared.engine_session_key(ask.engine_session));
         }
         let id = turn_id(self.slot.id, ask.seat, ask.turn);
-        let body = engine.ask(ask, &History::default(), &id);
+        let window = self.after.held.window.as_ref().filter(|_| engine.traits().history);
+        let history = window.map(|window| window.history(ask.seat)).unwrap_or_default();
+        let body = engine.ask(ask, &history, &id);
         let kind =
             Kind::Ask { seat: ask.seat, bot: ask.bot.clone(), turn: ask.turn, id, hard_deadline: ask.hard_deadline };
         self.add_row(Item { kind, body, trace: self.after.held.trace }, self.now);

@@ -328,6 +328,8 @@ impl Told<'_> {
             }
             Fact::TurnLimit => self.tell("limit", "the conversation has as many turns as it may have"),
             Fact::HoldingLimit => self.tell("limit", "the customer was asked to wait as often as allowed"),
+            // Its words stand where they leave.
+            Fact::PolicySaid { .. } => {}
             Fact::Cut { seat, cuts } => {
                 let cuts: Vec<&str> = cuts.iter().map(|cut| cut_in_words(*cut)).collect();
                 self.tell("cut", format!("{}: {}", names.bot(*seat), cuts.join(", ")));

@@ -33,6 +33,8 @@ pub enum Speaker {
     Customer,
     /// This bot.
     Bot,
-    /// The gateway in the bot's place: a greeting, a fallback.
+    /// A bot that had the conversation before, or has it besides.
+    OtherBot,
+    /// The gateway in a bot's place: a greeting, a fallback.
     Gateway,
 }

@@ -417,6 +417,7 @@ fn facts() -> Vec<Fact> {
         Fact::TakenAsDelivered { leg },
         Fact::TurnLimit,
         Fact::HoldingLimit,
+        Fact::PolicySaid { seat, text: "One moment.".into() },
         Fact::Cut { seat, cuts: CUTS.into() },
         Fact::Redriven,
         Fact::RedriveRefused { reason: Undelivered::SessionEnded },
