@@ -313,7 +313,7 @@ fn messages<'a>(kept: &'a [Utterance], now: Cow<'a, str>) -> Vec<Message<'a>> {
     let said = kept.iter().map(|utterance| {
         let role = match utterance.by {
             Speaker::Customer => Role::User,
-            Speaker::Bot | Speaker::Gateway => Role::Assistant,
+            Speaker::Bot | Speaker::Gateway | Speaker::OtherBot => Role::Assistant,
         };
         Message { role, content: Cow::from(&utterance.text) }
     });
@@ -346,7 +346,7 @@ fn transcript(before: Option<&str>, fell_out: &[Utterance]) -> String {
     for utterance in fell_out {
         text.push_str(match utterance.by {
             Speaker::Customer => "Customer: ",
-            Speaker::Bot | Speaker::Gateway => "Assistant: ",
+            Speaker::Bot | Speaker::Gateway | Speaker::OtherBot => "Assistant: ",
         });
         text.push_str(&utterance.text);
         text.push('\n');
