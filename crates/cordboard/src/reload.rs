@@ -16,6 +16,7 @@ use crate::connector::registry::Integration;
 use crate::doors::Doors;
 use crate::gateway::Shared;
 use crate::outbox::{OrgAccess, PushAccess};
+use crate::registration::drift;
 use crate::roster::Roster;
 use crate::store;
 use crate::systemd;
@@ -137,7 +138,8 @@ impl Reloading {
         let file = self.file.clone().ok_or(Refused::NoFile)?;
         // Secrets and scripts are files too, perhaps on a slow disk.
         let loaded = tokio::task::spawn_blocking(move || Config::load(&file)).await;
-        let config = loaded.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
+        let mut config = loaded.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
+        config.warnings.extend(drift::warnings(self.shared.store().as_ref(), &config.connectors).await);
         let (changes, server) = {
             let mut running = self.running();
             for warning in config.warnings.iter().filter(|warning| !running.warnings.contains(warning)) {

@@ -27,6 +27,7 @@ use crate::http::tls::{self, Tls, TlsListener};
 use crate::http::{self, Transport};
 use crate::observe::{Metrics, Observe, otlp, page};
 use crate::outbox::{OrgAccess, PushAccess};
+use crate::registration::drift;
 use crate::reload::{Reloading, Running};
 use crate::roster::Roster;
 use crate::runtime::{Points, Runtime, Tasks};
@@ -161,6 +162,11 @@ impl Gateway {
             traces,
         };
         let shared = Shared::start(parts).await?;
+        let mut warnings = warnings;
+        for drift in drift::warnings(shared.store().as_ref(), &connectors).await {
+            tracing::warn!("{drift}");
+            warnings.push(drift);
+        }
         let integrations: Vec<Integration> = connectors.into_values().collect();
         let doors = Doors::new(shared.clone(), &integrations, &server.limits_of_doors());
         let admin = Admin::bind(shared.clone(), &server.data_dir).inspect_err(|_| shared.stop())?;

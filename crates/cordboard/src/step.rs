@@ -12,14 +12,14 @@ use model::{
 };
 use prometheus_client::metrics::counter::Counter;
 
-use crate::connector::{LegView, SealedReply};
+use crate::connector::{Connector, LegView, SealedReply, shadow};
 use crate::gateway::Shared;
 use crate::observe::metrics::{EngineOutcome, RequestOutcome};
 use crate::observe::trace::{Begun, Trace};
 use crate::outbox::{Item, Kind, LaneRow};
 use crate::roster::Roster;
 use crate::runner::{Held, Queued, Slot};
-use crate::store::{Blob, Claim, Letter, OutboxRow, OutboxSeq, Seal, SealedAs, Settle, Step};
+use crate::store::{Blob, Claim, Letter, OutboxRow, OutboxSeq, Seal, SealedAs, Settle, ShadowNote, Step};
 use crate::stored;
 
 /// A step that is ready to be committed.
@@ -227,7 +227,8 @@ impl Draft<'_> {
         };
         if ask.is_first {
             // A callback of the engine finds the conversation by the engine's own session.
-            self.step.new_legs.push(self.shared.engine_session_key(ask.engine_session));
+            let session = engine.session(ask.engine_session, ask.visit);
+            self.step.new_legs.push(self.shared.engine_session_key(session));
         }
         let id = turn_id(self.slot.id, ask.seat, ask.turn);
         let window = self.after.held.window.as_ref().filter(|_| engine.traits().history);
@@ -319,14 +320,32 @@ impl Draft<'_> {
             channel,
         };
         let rendered = connector.render(reply, view);
+        let shadows = self.shadows(reply, &rendered.reply, connector.as_ref(), view);
         let outcome = match reply {
             Reply::Parts(parts) if !parts.is_empty() => RequestOutcome::Answered,
             Reply::Failed { .. } => RequestOutcome::Failed,
             _ => RequestOutcome::Acknowledged,
         };
         self.after.counted.push(self.shared.metrics.connector(&found.name.connector).request(outcome).clone());
+        self.after.counted.extend(shadows.iter().map(|note| self.shared.metrics.shadow(&note.connector, &note.kind)));
+        self.step.shadows.extend(shadows);
         self.remember(leg, rendered.memory, rendered.corrections);
         self.seal_bytes(request, rendered.reply);
+    }
+
+    /// What the shadow of a connector says of an answer; nothing without one.
+    fn shadows(&self, reply: &Reply, here: &SealedReply, door: &dyn Connector, leg: LegView<'_>) -> Vec<ShadowNote> {
+        let Some(other) = door.shadow().and_then(|key| self.roster.connectors.get(key)) else { return Vec::new() };
+        let found = shadow::compare(reply, here, other.as_ref(), leg).into_iter();
+        let (connector, bot) = (door.key(), leg.bot);
+        found
+            .map(|found| ShadowNote {
+                connector: connector.clone(),
+                bot: bot.clone(),
+                kind: found.word().into(),
+                item: found.item(),
+            })
+            .collect()
     }
 
     fn seal_bytes(&mut self, request: RequestId, reply: SealedReply) {

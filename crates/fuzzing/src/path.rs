@@ -14,7 +14,7 @@ use cordboard::engine::webhook::signature::{ID, Key, SIGNATURE, TIMESTAMP, sign,
 use cordboard::engine::{Asking, Engine, History, Limits, Reading, Unreadable};
 use cordboard::http::Reply as HttpReply;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use model::{Answer, Ask, Effect, Event, Next, Opaque, RequestId, Said, SeatId, Timestamp, TurnNumber};
+use model::{Answer, Ask, Effect, Event, Next, Opaque, RequestId, Said, SeatId, Sensitive, Timestamp, TurnNumber};
 use serde_json::Value;
 
 use crate::stored::is_kept;
@@ -98,7 +98,7 @@ fn heard(door: &dyn Connector, message: Message) -> &'static str {
 }
 
 fn said(door: &dyn Connector, message: Message) -> Said {
-    message.said(door, Some(RequestId(1)), NOW + WAIT_MS, 7)
+    message.said(door, &Sensitive::ALL, Some(RequestId(1)), NOW + WAIT_MS, 7)
 }
 
 fn asked(effects: &[Effect]) -> Option<&Ask> {
@@ -158,7 +158,7 @@ pub fn webhook_reply(data: &[u8]) -> &'static str {
 }
 
 /// What a bot says is within its limits, and reaches the customer by either door, in time and late.
-fn shown(answer: &Answer) -> &'static str {
+pub(crate) fn shown(answer: &Answer) -> &'static str {
     assert_eq!(Limits::default().fit(answer.clone()), *answer, "an answer within its limits stays as it is");
     for door in [&*PARTS.v2, &*PARTS.v1] {
         let (state, effects) = step(Conversation::new(NOW), Event::Said(Box::new(a_greeting(door))));

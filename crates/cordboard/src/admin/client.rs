@@ -19,8 +19,8 @@ use super::files;
 use super::look::{self, Hops, Wanted};
 use super::query::encoded;
 use super::view::{
-    AuditPage, BotPage, CallPage, CountsView, EndView, ErrorView, LetterPage, LetterView, ReloadView, RetryView,
-    ServiceView,
+    AuditPage, BotPage, CallPage, CountsView, EndView, ErrorView, LetterPage, LetterView, ManifestPage, ReloadView,
+    RetryView, SentView, ServiceView, ShadowPage,
 };
 
 /// A page of letters is far smaller.
@@ -247,6 +247,14 @@ impl Client {
         self.call(Method::GET, "/v1/bots").await
     }
 
+    /// What shadows found.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn shadows(&self) -> Result<ShadowPage, Error> {
+        self.call(Method::GET, "/v1/shadows").await
+    }
+
     /// Takes a bot out of service.
     ///
     /// # Errors
@@ -268,6 +276,24 @@ impl Client {
     /// See [`Error`]; 404 when there is no such bot.
     pub async fn enable(&self, bot: &str) -> Result<ServiceView, Error> {
         self.call(Method::POST, &format!("/v1/bots/{}/enable", encoded(bot))).await
+    }
+
+    /// What platforms know of the bots.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn manifests(&self) -> Result<ManifestPage, Error> {
+        self.call(Method::GET, "/v1/manifests").await
+    }
+
+    /// Tells what a platform was sent through a connector.
+    ///
+    /// # Errors
+    /// See [`Error`]; 403 in the role read.
+    pub async fn sent(&self, connector: &str, sent: &SentView) -> Result<RetryView, Error> {
+        let body = serde_json::to_string(sent).map_err(|_| Error::Unreadable)?;
+        let path = format!("/v1/connectors/{}/sent", encoded(connector));
+        self.call_with(Method::POST, &path, body, CALL_TIMEOUT).await
     }
 
     async fn call<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T, Error> {

@@ -19,6 +19,9 @@
 //! | `GET /v1/bots` | the bots, and which are out of service |
 //! | `POST /v1/bots/{name}/disable` | takes one out of service: new turns go to humans, with `now` open conversations too |
 //! | `POST /v1/bots/{name}/enable` | puts one in service again |
+//! | `GET /v1/manifests` | what platforms know of the bots, by version |
+//! | `POST /v1/connectors/{key}/sent` | notes the list of bots that a platform was sent |
+//! | `GET /v1/shadows` | what shadows found: by connector, bot and kind |
 //! | `POST /v1/reload` | reads the configuration again |
 //!
 //! Two roles. Whoever shows the token of `admin.token` operates. Whoever shows that of `read.token` may look at everything
@@ -33,7 +36,9 @@ pub mod client;
 mod conversations;
 mod files;
 pub mod look;
+mod manifests;
 mod query;
+mod shadows;
 pub mod timeline;
 pub mod view;
 
@@ -305,6 +310,9 @@ impl Operator {
             (&Method::GET, ["v1", "bots"]) => self.bots().await,
             (&Method::POST, ["v1", "bots", name, "disable"]) => self.disable(name, head, body).await,
             (&Method::POST, ["v1", "bots", name, "enable"]) => self.enable(name, head, body).await,
+            (&Method::GET, ["v1", "manifests"]) => self.manifests().await,
+            (&Method::GET, ["v1", "shadows"]) => self.shadows().await,
+            (&Method::POST, ["v1", "connectors", key, "sent"]) => self.sent(key, head, body).await,
             (&Method::POST, ["v1", "reload"]) => {
                 options::<NoOptions>(head, body).await?;
                 self.reload().await
@@ -313,7 +321,8 @@ impl Operator {
                 _,
                 [
                     "v1",
-                    "dead-letters" | "counts" | "metrics" | "conversations" | "journal" | "requests" | "audit" | "bots",
+                    "dead-letters" | "counts" | "metrics" | "conversations" | "journal" | "requests" | "audit" | "bots"
+                    | "manifests" | "shadows",
                 ]
                 | ["v1", "conversations", _]
                 | ["v1", "conversations", _, "journal"],
@@ -324,6 +333,7 @@ impl Operator {
                 ["v1", "dead-letters", _, "retry"]
                 | ["v1", "conversations", _, "end"]
                 | ["v1", "bots", _, "disable" | "enable"]
+                | ["v1", "connectors", _, "sent"]
                 | ["v1", "reload"],
             ) => Ok(body::not_allowed("POST")),
             _ => Ok(body::refused(StatusCode::NOT_FOUND, "path", "there is no such path")),
@@ -429,7 +439,11 @@ fn role_of(head: &Parts) -> Role {
 
 /// Options are an object, or nothing at all.
 async fn options<T: Default + DeserializeOwned>(head: &Parts, incoming: Incoming) -> Result<T, Ended> {
-    let bytes = body::read(head, incoming, CAP).await.map_err(|unread| Box::new(unread.answer()))?;
+    options_within(CAP, head, incoming).await
+}
+
+async fn options_within<T: Default + DeserializeOwned>(cap: Cap, head: &Parts, incoming: Incoming) -> Result<T, Ended> {
+    let bytes = body::read(head, incoming, cap).await.map_err(|unread| Box::new(unread.answer()))?;
     if bytes.is_empty() {
         return Ok(T::default());
     }

@@ -175,10 +175,15 @@ impl Told<'_> {
             model::Input::Text(_) | model::Input::Choice { .. } => vec![said.input.shown().to_owned()],
         };
         let LegName { connector, session } = &said.leg;
-        let text = format!(
+        let mut text = format!(
             "{request} by {connector}, session {session}, for {} ({}): the customer {how}",
             said.bot, said.language
         );
+        if !said.masked.is_empty() {
+            let kinds: Vec<String> =
+                said.masked.iter().map(|masked| format!("{} {}", masked.count, masked.kind.word())).collect();
+            text += &format!("; masked: {}", kinds.join(", "));
+        }
         self.tell_words("came in", text, words);
     }
 
@@ -398,14 +403,15 @@ const fn push_outcome(outcome: PushOutcome) -> &'static str {
 
 const fn cut_in_words(cut: Cut) -> &'static str {
     match cut {
-        Cut::Items => "items past the limit",
+        Cut::Items => "items or cards past the limit",
         Cut::Text => "a text was shortened",
-        Cut::Choices => "choices past the limit",
+        Cut::Choices => "choices or buttons past the limit",
         Cut::ControlCharacters => "control characters",
         Cut::Degraded => "an item became its fallback text",
         Cut::Dropped => "an item had nothing to show",
         Cut::Values => "a slot or attribute was shortened or left out",
         Cut::EngineState => "the engine's state was too large; the earlier one stays",
+        Cut::Addresses => "an address that nobody can open",
     }
 }
 

@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::Entry;
 use crate::config::Change;
+use crate::connector::declared::Declared;
 use crate::doors::calls::Call;
 use crate::gateway::Shared;
+use crate::registration::Known;
 use crate::reload::Reloaded;
-use crate::store::{Letter, OutOfService};
+use crate::store::{Letter, OutOfService, ShadowCount};
 
 /// A dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -307,6 +309,76 @@ impl ServiceView {
         let open_conversations = open.get(bot.as_str()).copied().unwrap_or(0);
         Self { outcome: outcome.to_owned(), open_conversations, handed_over: None }
     }
+}
+
+/// What shadows found, ascending by connector, bot and word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowPage {
+    /// It.
+    pub shadows: Vec<ShadowView>,
+}
+
+/// How often a shadow found something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowView {
+    /// The connector that gave the answers.
+    pub connector: String,
+    /// Whose answers.
+    pub bot: String,
+    /// The word: `compared`, or what differs.
+    pub found: String,
+    /// In how many answers.
+    pub answers: u64,
+    /// When for the first time.
+    pub first_ms: i64,
+    /// When for the last time.
+    pub latest_ms: i64,
+    /// In which conversation then.
+    pub conversation: String,
+    /// At which message of the answer then, from 1; 0 where it is about none.
+    pub item: u16,
+}
+
+impl From<&ShadowCount> for ShadowView {
+    fn from(count: &ShadowCount) -> Self {
+        Self {
+            connector: count.latest.connector.to_string(),
+            bot: count.latest.bot.to_string(),
+            found: count.latest.kind.to_string(),
+            answers: count.answers,
+            first_ms: count.first_at.0,
+            latest_ms: count.latest_at.0,
+            conversation: count.conversation.to_string(),
+            item: count.latest.item,
+        }
+    }
+}
+
+/// What platforms know of the bots, ascending by connector, bot and version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestPage {
+    /// It.
+    pub manifests: Vec<Known>,
+}
+
+/// A list of bots that was sent to a platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SentView {
+    /// Its bots.
+    pub bots: Vec<SentBot>,
+}
+
+/// A bot of such a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SentBot {
+    /// Its table key.
+    pub bot: String,
+    /// Its version.
+    pub version: String,
+    /// What it declared.
+    pub declared: Declared,
 }
 
 /// What operators did, ascending.

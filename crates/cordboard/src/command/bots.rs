@@ -2,6 +2,8 @@
 //!
 //! A running server is told through its admin socket; when none runs, the store is, and the next start goes by it.
 
+mod push;
+
 use std::io::Write;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -21,6 +23,8 @@ use crate::store::OutOfService;
 pub(super) enum Command {
     /// Lists the bots and which are out of service; with --door, what the platform has to know of them.
     List(List),
+    /// Registers the bots of a Bot Connector (v1) with Genesys, or says how the list there differs.
+    Push(push::Arguments),
     /// Takes a bot out of service: its new turns ask no engine and go to humans, until it is enabled again.
     Disable(Disable),
     /// Puts a bot in service again.
@@ -62,11 +66,11 @@ pub(super) struct Enable {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Genesys Cloud reads the manifest of a v2 integration by itself. The list of a v1 integration is sent
-to it by hand:
+to it by `cordboard bots push`; what is printed here can also be sent by other means, as the body of
+PUT /api/v2/integrations/botconnector/INTEGRATION_ID/bots, which replaces the whole list.
 
-  cordboard bots list --door v1 --config cordboard.toml > bots.json
-  curl -X PUT https://api.mypurecloud.de/api/v2/integrations/botconnector/INTEGRATION_ID/bots \\
-    -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d @bots.json")]
+Example:
+  cordboard bots list --door v1 --config cordboard.toml > bots.json")]
 pub(super) struct List {
     /// Prints what a platform has to know: the manifest (v2), or the body of the `PUT` (v1).
     #[arg(long, value_enum)]
@@ -92,6 +96,7 @@ pub(super) async fn run(command: &Command, out: &mut (dyn Write + Send)) -> Resu
             for_platform(*door, connector.as_deref(), &common.config, out)
         }
         Command::List(list) => list_all(&list.common, out).await,
+        Command::Push(arguments) => push::run(arguments, out).await,
         Command::Disable(disable) => take_out(disable, out).await,
         Command::Enable(enable) => put_in(enable, out).await,
     }

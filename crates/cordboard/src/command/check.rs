@@ -12,6 +12,7 @@ use crate::connector::registry::Integration;
 use crate::doctor::Report;
 use crate::http::Client;
 use crate::http::tls::Tls;
+use crate::registration::{drift, known_at};
 use crate::runtime::{Clock as _, SystemClock};
 
 /// What stands for the host when the configuration does not say.
@@ -43,7 +44,7 @@ struct Found<'a> {
     data_dir: Option<String>,
     connectors: Vec<Entry>,
     bots: Vec<BotFound>,
-    warnings: &'a [String],
+    warnings: Vec<&'a String>,
     /// What the world says, when it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     online: Option<&'a Report>,
@@ -78,6 +79,9 @@ struct Entry {
     headers: Vec<String>,
     /// Whether the platform has to be sent the list of bots; else it fetches it.
     bots_are_sent: bool,
+    /// Where to, when it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    integration_id: Option<String>,
 }
 
 impl Entry {
@@ -99,6 +103,10 @@ impl Entry {
             url: format!("{host}{path}"),
             headers: integration.credentials().header_names().map(str::to_owned).collect(),
             bots_are_sent: matches!(integration, Integration::BotConnector(_)),
+            integration_id: match integration {
+                Integration::BotConnector(connector) => connector.integration_id().map(str::to_owned),
+                Integration::DigitalBotConnector(_) => None,
+            },
         }
     }
 }
@@ -118,16 +126,17 @@ pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> 
         .map(|(key, integration)| Entry::of(key.as_str(), integration, host.unwrap_or(YOUR_HOST)))
         .collect();
     let unusable = look_at_files(&config).err();
+    let drifts = drifts(&config).await;
     let report = match (arguments.online, &unusable) {
         (true, None) => Some(doctor::online(&config).await),
         _ => None,
     };
     match arguments.json {
         true => {
-            let found = good(&config, entries, unusable.as_deref(), report.as_ref());
+            let found = good(&config, entries, unusable.as_deref(), &drifts, report.as_ref());
             writeln!(out, "{:#}", serde_json::json!(found))?;
         }
-        false => show(&config, &entries, host.is_some(), out)?,
+        false => show(&config, &entries, host.is_some(), &drifts, out)?,
     }
     if let Some(unusable) = unusable {
         return Err(Failed::Because(unusable));
@@ -153,7 +162,7 @@ fn bad(problems: &Problems) -> Found<'_> {
         data_dir: None,
         connectors: Vec::new(),
         bots: Vec::new(),
-        warnings: &[],
+        warnings: Vec::new(),
         online: None,
     }
 }
@@ -162,6 +171,7 @@ fn good<'a>(
     config: &'a Config,
     connectors: Vec<Entry>,
     unusable: Option<&'a str>,
+    drifts: &'a [String],
     online: Option<&'a Report>,
 ) -> Found<'a> {
     let problem = |message| ProblemFound { file: "", line: 0, column: 0, message };
@@ -176,7 +186,7 @@ fn good<'a>(
         data_dir: Some(data_dir(config).display().to_string()),
         connectors,
         bots: bots.collect(),
-        warnings: &config.warnings,
+        warnings: config.warnings.iter().chain(drifts).collect(),
         online,
     }
 }
@@ -186,7 +196,20 @@ fn data_dir(config: &Config) -> PathBuf {
     std::path::absolute(&config.server.data_dir).unwrap_or_else(|_| config.server.data_dir.clone())
 }
 
-fn show(config: &Config, entries: &[Entry], host_is_known: bool, out: &mut dyn Write) -> Result<(), Failed> {
+/// Bots that declare something else under their version than Genesys knows. What cannot be looked up, such as the folder of
+/// another user, is no fault of the configuration.
+async fn drifts(config: &Config) -> Vec<String> {
+    let known = known_at(&config.server.data_dir).await.ok().flatten().unwrap_or_default();
+    drift::told(&drift::examine(&config.connectors, &known))
+}
+
+fn show(
+    config: &Config,
+    entries: &[Entry],
+    host_is_known: bool,
+    drifts: &[String],
+    out: &mut dyn Write,
+) -> Result<(), Failed> {
     writeln!(out, "Enter in Genesys Cloud, under Admin > Integrations > the integration > Configuration:\n")?;
     for entry in entries {
         writeln!(out, "connectors.{}: a {} of orgs.{}", entry.key, entry.integration, entry.org)?;
@@ -198,10 +221,14 @@ fn show(config: &Config, entries: &[Entry], host_is_known: bool, out: &mut dyn W
         }
         if entry.bots_are_sent {
             let key = &entry.key;
-            writeln!(
-                out,
-                "  Bots         send what `cordboard bots list --door v1 --connector {key}` prints; see its --help"
-            )?;
+            let command = format!("cordboard bots push --connector {key}");
+            match &entry.integration_id {
+                Some(id) => writeln!(out, "  Bots         `{command}` sends them to the integration {id}")?,
+                None => writeln!(
+                    out,
+                    "  Bots         write the integration's id as `integration_id`; `{command}` sends them then"
+                )?,
+            }
         }
         writeln!(out)?;
     }
@@ -212,7 +239,7 @@ fn show(config: &Config, entries: &[Entry], host_is_known: bool, out: &mut dyn W
         writeln!(out, "bots.{}: {} (version {})", bot.key(), bot.name(), bot.version())?;
     }
     writeln!(out, "data folder: {}", data_dir(config).display())?;
-    for warning in &config.warnings {
+    for warning in config.warnings.iter().chain(drifts) {
         writeln!(out, "warning: {warning}")?;
     }
     Ok(())

@@ -16,6 +16,7 @@ mod doctor;
 mod healthcheck;
 mod log;
 mod metrics;
+mod migrate;
 mod reload;
 mod requests;
 mod serve;
@@ -102,6 +103,9 @@ enum Command {
     /// The bots: takes one out of service or puts it in again; what the platform has to know of them.
     #[command(subcommand)]
     Bots(bots::Command),
+    /// What changes when a bot moves to another door, for this configuration.
+    #[command(subcommand)]
+    Migrate(migrate::Command),
     /// Shows the running gateway's metrics.
     Metrics(metrics::Arguments),
     /// What could not be delivered or understood: shows it, tries it again, drops it.
@@ -222,6 +226,7 @@ async fn run(command: Command, log_format: Option<LogFormat>, out: &mut (dyn Wri
         Command::Requests(arguments) => requests::run(&arguments, out).await,
         Command::Audit(arguments) => audit::run(&arguments, out).await,
         Command::Bots(command) => bots::run(&command, out).await,
+        Command::Migrate(command) => migrate::run(&command, out).await,
         Command::Metrics(arguments) => metrics::run(&arguments, out).await,
         Command::DeadLetters(command) => dead_letters::run(&command, out).await,
         Command::Healthcheck(arguments) => healthcheck::run(&arguments, out).await,

@@ -37,9 +37,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "URL", value_parser = url)]
     v2_url: Option<String>,
     /// A v1 integration: the handle-utterance URL.
-    #[arg(long, value_name = "URL", value_parser = url, requires = "v1_bots")]
+    #[arg(long, value_name = "URL", value_parser = url)]
     v1_url: Option<String>,
-    /// The v1 integration's bots: what `cordboard bots list --door v1 --config FILE` printed.
+    /// The v1 integration's bots: what `cordboard bots list --door v1 --config FILE` printed. Without it, `cordboard bots
+    /// push` can send them, to the integration id `v1`.
     #[arg(long, value_name = "FILE")]
     v1_bots: Option<PathBuf>,
     /// A credential field, sent as a header on every call. May be repeated.
@@ -78,6 +79,7 @@ impl Arguments {
         };
         let v2 = self.v2_url.as_ref().map(|url| complete(Integration::v2(url).id("v2")));
         let v1 = match (&self.v1_url, &self.v1_bots) {
+            (Some(url), None) => Some(complete(Integration::v1(url).id("v1"))),
             (Some(url), Some(file)) => {
                 let cannot = |error: &dyn std::fmt::Display| {
                     let file = file.display();
@@ -92,9 +94,7 @@ impl Arguments {
             _ => None,
         };
         if v2.is_none() && v1.is_none() {
-            return Err(Failed::because(
-                "nothing to call: give --v2-url, --v1-url with --v1-bots, or both; --help has an example",
-            ));
+            return Err(Failed::because("nothing to call: give --v2-url, --v1-url, or both; --help has an example"));
         }
         Ok((v2, v1))
     }

@@ -7,11 +7,13 @@
 
 pub mod bot_connector;
 pub mod bots;
+pub mod declared;
 pub mod digital_bot_connector;
 mod ending;
 mod messages;
 pub mod registry;
 mod request;
+pub(crate) mod shadow;
 #[cfg(test)]
 mod tests;
 
@@ -19,11 +21,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{
-    Attributes, BotKey, Channel, ConnectorKey, Door, Input, LegName, Masked, Opaque, OrgKey, Part, Poll, PushOutcome,
-    Reply, RequestId, Said, Timestamp,
+    Attributes, BotKey, Channel, ConnectorKey, Door, Input, LegName, Opaque, OrgKey, Part, Poll, PushOutcome, Reply,
+    RequestId, Said, Sensitive, Timestamp,
 };
 
 use crate::http;
+use crate::masking;
 use crate::observe::trace::Trace;
 use crate::store::Blob;
 
@@ -43,6 +46,10 @@ pub trait Connector: Send + Sync + 'static {
     fn parse(&self, body: &[u8]) -> Parsed;
     /// Renders the answer to a request. Pure; `memory` is what this connector returned for the leg last time.
     fn render(&self, reply: &Reply, leg: LegView<'_>) -> Rendered;
+    /// The connector that is the shadow of this one: its answers are compared, and not sent.
+    fn shadow(&self) -> Option<&ConnectorKey> {
+        None
+    }
     /// Renders a push, on doors that can.
     fn render_push(&self, parts: &[Part], leg: LegView<'_>) -> Option<RenderedPush>;
     /// The constant refusal: sent when the store cannot decide in time, or when we are full.
@@ -116,20 +123,31 @@ pub struct Message {
     pub channel: Option<Channel>,
     /// Who the customer is, in the words of the flow.
     pub customer: Option<String>,
-    /// What was masked in it, after it was read.
-    pub masked: Vec<Masked>,
 }
 
 impl Message {
-    /// What the core is told: that this was said at this door.
+    /// What the core is told: that this was said at this door. Words of the kinds in `mask` end here: nothing behind
+    /// this, the store included, ever sees them. What the flow says in session variables, and what a bot put on a button
+    /// itself, is left as it is.
     #[must_use]
     pub fn said(
-        self,
+        mut self,
         door: &dyn Connector,
+        mask: &[Sensitive],
         request: Option<RequestId>,
         wait_until: Timestamp,
         fresh_session: u128,
     ) -> Said {
+        let cleaned = match &self.input {
+            Input::Text(text) => masking::mask(text, mask),
+            Input::Choice { .. } | Input::Start => None,
+        };
+        let masked = cleaned.map(|cleaned| {
+            // The hash of what was really sent would tell, to whoever tries all numbers, which one it was.
+            self.body_hash = request::body_hash(cleaned.text.as_bytes());
+            self.input = Input::Text(cleaned.text);
+            cleaned.masked
+        });
         Said {
             request,
             wait_until,
@@ -146,7 +164,7 @@ impl Message {
             poll: self.poll,
             channel: self.channel,
             customer: self.customer,
-            masked: self.masked,
+            masked: masked.unwrap_or_default(),
         }
     }
 }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::bot_connector::{self, BotConnector};
 use super::bots::Bots;
+use super::declared::Declaration;
 use super::digital_bot_connector::{self, DigitalBotConnector};
 use super::{Connector, Misconfigured};
 use crate::http::Credentials;
@@ -80,6 +81,15 @@ impl Integration {
         match self {
             Self::DigitalBotConnector(connector) => connector.credentials(),
             Self::BotConnector(connector) => connector.credentials(),
+        }
+    }
+
+    /// What its bots declare to flow authors, each under its version.
+    #[must_use]
+    pub fn declarations(&self) -> Vec<Declaration> {
+        match self {
+            Self::DigitalBotConnector(connector) => connector.declarations(),
+            Self::BotConnector(connector) => connector.declarations(),
         }
     }
 

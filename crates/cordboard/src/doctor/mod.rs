@@ -5,8 +5,10 @@
 //! a secret; of an address only scheme, host and port are shown, since a path may hold one.
 
 mod address;
+mod bot_list;
 mod engine;
 mod listener;
+mod manifest;
 mod org;
 mod public;
 mod report;
@@ -56,6 +58,9 @@ pub async fn examine(config: &Config, scope: Scope, clock: Arc<dyn Clock>) -> Re
         true => store::examine(&config.server.data_dir).await,
         false => (Vec::new(), None),
     };
+    if scope.store {
+        checks.extend(manifest::examine(config, scope.org.as_ref()).await);
+    }
     checks.extend(listener::address(&config.server, is_running).await);
     checks.extend(listener::certificate(&config.server, clock.now()));
     match Client::for_calls(&config.outgoing) {

@@ -5,7 +5,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::{Addresses, CALL_TIMEOUT_MS, Check, Doctor, Origin, REPLY_MAX_BYTES};
+use super::{Addresses, CALL_TIMEOUT_MS, Check, Doctor, Origin, REPLY_MAX_BYTES, bot_list};
 use crate::connector::registry::Integration;
 use crate::http::{Call, Reply};
 use crate::org::token;
@@ -134,16 +134,24 @@ async fn permissions(
     let mut checks = Vec::new();
     if kinds.iter().any(|integration| matches!(integration, Integration::DigitalBotConnector(_))) {
         checks.push(if addresses.answers(org.api_base()) {
-            send_permission(doctor, org, subject, bearer).await
+            send_permission(doctor, org, subject, bearer.clone()).await
         } else {
             Check::skipped("permission", subject, format!("{SEND}: the API host does not answer"))
         });
     }
-    if kinds.iter().any(|integration| matches!(integration, Integration::BotConnector(_))) {
-        let found = "integration:botconnector:edit is needed by whoever sends the list of bots (v1), which the gateway does \
-                     not; it cannot be asked without changing the list: see the roles of that OAuth client in Admin > \
-                     Integrations > OAuth";
+    let v1 = kinds.into_iter().filter_map(|integration| match integration {
+        Integration::BotConnector(connector) => Some(connector),
+        Integration::DigitalBotConnector(_) => None,
+    });
+    let v1: Vec<_> = v1.collect();
+    if !v1.is_empty() {
+        let found = "integration:botconnector:edit is needed by `cordboard bots push` (v1), and by the gateway for nothing; it \
+                     cannot be asked without changing the list: see the roles of the OAuth client in Admin > Integrations > \
+                     OAuth";
         checks.push(Check::skipped("permission", subject, found));
+    }
+    for connector in v1 {
+        checks.push(bot_list::examine(doctor, org, connector, addresses, &bearer).await);
     }
     checks
 }

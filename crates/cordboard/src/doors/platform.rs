@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use model::{ConnectorKey, RequestId, Timestamp};
 use serde::Serialize;
 
+use crate::connector::declared::Declaration;
 use crate::connector::registry::Integration;
 use crate::connector::{Arrival, Connector, Parsed, SealedReply};
 use crate::dead_letter;
@@ -27,6 +28,7 @@ use crate::http::signature::correlation;
 use crate::http::{ClientAddress, Credentials};
 use crate::observe::metrics::{OfConnector, RequestOutcome};
 use crate::observe::trace::{Hop, Trace};
+use crate::registration;
 use crate::store::{Blob, Letter};
 
 /// What an operator is told of the constant refusal.
@@ -48,7 +50,15 @@ pub(super) struct Mount {
 /// What the platform reads of a v2 integration before anybody says anything.
 struct Pages {
     manifest: Bytes,
-    bots: BTreeMap<String, Bytes>,
+    bots: BTreeMap<String, Page>,
+}
+
+/// What it reads of one bot.
+struct Page {
+    body: Bytes,
+    declaration: Declaration,
+    /// Whether it is known to the store that it was read.
+    noted: Arc<AtomicBool>,
 }
 
 /// What a path beneath a mount names.
@@ -71,7 +81,11 @@ impl Mount {
     pub(super) fn new(integration: &Integration, shared: Arc<Shared>, cap: Cap) -> Self {
         let (base, pages) = match integration {
             Integration::DigitalBotConnector(connector) => {
-                let bots = connector.bots().iter().filter_map(|bot| Some((bot.id().into(), connector.bot(bot.id())?)));
+                let bots = connector.declarations().into_iter().filter_map(|declaration| {
+                    let id = declaration.bot.as_str();
+                    let (id, body) = (id.to_owned(), connector.bot(id)?);
+                    Some((id, Page { body, declaration, noted: Arc::default() }))
+                });
                 let pages = Pages { manifest: connector.manifest(), bots: bots.collect() };
                 (connector.path(), Some(pages))
             }
@@ -183,17 +197,42 @@ impl Mount {
     }
 
     fn page(&self, place: &Place<'_>, method: &Method) -> Option<Response<Answer>> {
-        let page = match (place, &self.pages) {
-            (Place::Manifest, Some(pages)) => Some(&pages.manifest),
-            (Place::Bot(id), Some(pages)) => pages.bots.get(id.as_ref()),
-            _ => None,
+        let (page, bots) = match (place, &self.pages) {
+            (Place::Manifest, Some(pages)) => (Some(&pages.manifest), pages.bots.values().collect()),
+            (Place::Bot(id), Some(pages)) => {
+                let bot = pages.bots.get(id.as_ref());
+                (bot.map(|bot| &bot.body), Vec::from_iter(bot))
+            }
+            _ => (None, Vec::new()),
         };
         Some(match (page, place) {
-            (Some(page), _) if *method == Method::GET => body::json(StatusCode::OK, page.clone()),
+            (Some(page), _) if *method == Method::GET => {
+                self.note(&bots);
+                body::json(StatusCode::OK, page.clone())
+            }
             (Some(_), _) => body::not_allowed("GET"),
             (None, Place::Bot(_)) => body::refused(StatusCode::NOT_FOUND, "bot.unknown", "there is no bot of this id"),
             (None, _) => return None,
         })
+    }
+
+    /// Notes behind the answer's back what was read, once for each bot: a flow may hold it from now on.
+    fn note(&self, bots: &[&Page]) {
+        let new: Vec<&Page> = bots.iter().filter(|bot| !bot.noted.swap(true, Ordering::Relaxed)).copied().collect();
+        if new.is_empty() {
+            return;
+        }
+        let now = self.shared.runtime().now();
+        let key = self.key().clone();
+        let notes = new.iter().map(|page| registration::note(&key, &page.declaration, now)).collect();
+        let noted: Vec<Arc<AtomicBool>> = new.iter().map(|page| page.noted.clone()).collect();
+        let store = self.shared.store().clone();
+        self.shared.runtime().spawn(async move {
+            if let Err(error) = store.note_manifests(notes).await {
+                noted.iter().for_each(|noted| noted.store(false, Ordering::Relaxed));
+                tracing::debug!(connector = %key, %error, "that the platform read the manifest is not noted; it will be with the next time");
+            }
+        });
     }
 
     /// Says to an authentic call which paths there are.
@@ -276,7 +315,7 @@ fn request_id(head: &Parts) -> String {
 }
 
 /// A segment of a path as it was meant; what decodes to no text is taken as it is, and names no bot then.
-fn percent_decoded(segment: &str) -> Cow<'_, str> {
+pub(super) fn percent_decoded(segment: &str) -> Cow<'_, str> {
     if !segment.contains('%') {
         return Cow::Borrowed(segment);
     }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use model::{
-    Answer, Ask, BotKey, Choices, Cut, Failure, HandOver, Input, Item, News, Next, Notice, Opaque, SeatId, SlotValue,
-    Timestamp, TurnNumber,
+    Answer, Ask, BotKey, Card, Carousel, Choices, Cut, Failure, HandOver, Input, Item, News, Next, Notice, Opaque,
+    SeatId, SlotValue, Tap, Timestamp, TurnNumber,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::connector::{self, Endpoint};
 use super::script::Script;
 use super::webhook::{Config, Webhook};
 use super::{Asking, Engine, History, Limits, Reading, Replay};
@@ -25,8 +26,8 @@ struct Subject {
     make: fn(Limits) -> Arc<dyn Engine>,
     /// What its platform answers over HTTP; engines that answer inside the process find the situation in the input.
     platform: fn(Situation) -> calls::Reply,
-    /// Whether its first answer carries a state.
-    gives_state: bool,
+    /// Whether it gives us a state to keep.
+    keeps_state: bool,
 }
 
 /// What the bot behind the engine does. The customer says its name.
@@ -73,7 +74,7 @@ fn script() -> Subject {
     Subject {
         make: |limits| Arc::new(Script::parse(SCRIPT, limits).unwrap()),
         platform: |_| unreachable!("a script answers itself"),
-        gives_state: true,
+        keeps_state: true,
     }
 }
 
@@ -112,7 +113,7 @@ fn webhook() -> Subject {
             Situation::Refuses => reply(400, r#"{"title": "no"}"#),
             Situation::Nonsense => reply(200, "<html>"),
         },
-        gives_state: true,
+        keeps_state: true,
     }
 }
 
@@ -144,7 +145,7 @@ fn chat_completions() -> Subject {
                 Situation::Nonsense => reply(200, "<html>"),
             }
         },
-        gives_state: false,
+        keeps_state: false,
     }
 }
 
@@ -175,7 +176,7 @@ fn responses() -> Subject {
                 Situation::Nonsense => reply(200, "<html>"),
             }
         },
-        gives_state: false,
+        keeps_state: false,
     }
 }
 
@@ -186,6 +187,78 @@ fn openai(api: &str, limits: Limits) -> Arc<dyn Engine> {
     let mut config: super::openai::Config = toml::from_str(&config).unwrap();
     config.limits = limits;
     Arc::new(super::openai::OpenAi::load(&config, folder.path()).unwrap())
+}
+
+fn endpoint(speaks: &str, more: &str, limits: Limits) -> Arc<dyn Engine> {
+    let config = format!(
+        "speaks = '{speaks}'\nurl = 'https://bot.example.org/genesys'\nheaders = {{ x-key = 'token-of-some-length' }}\n{more}"
+    );
+    let mut config: connector::Config = toml::from_str(&config).unwrap();
+    config.limits = limits;
+    Arc::new(Endpoint::new(&config).unwrap())
+}
+
+fn connector_v1() -> Subject {
+    Subject {
+        make: |limits| endpoint("v1", "", limits),
+        platform: |situation| match situation {
+            Situation::Hello => {
+                reply(200, said("replymessages", &["Hello"], "'botState': 'MOREDATA', 'intent': 'None'"))
+            }
+            Situation::Babble => {
+                let long = format!("\\u0007{}", "a".repeat(100));
+                reply(200, said("replymessages", &[&long, "1", "2", "3"], "'botState': 'moredata'"))
+            }
+            Situation::Ends => reply(
+                200,
+                said(
+                    "replymessages",
+                    &["Bye"],
+                    "'botState': 'COMPLETE', 'intent': 'Done', 'slotValues': {'number': 42}",
+                ),
+            ),
+            Situation::HandsOver => reply(200, said("replymessages", &["Wait"], HANDS_OVER)),
+            Situation::Busy => reply(503, ""),
+            Situation::Refuses => reply(403, r#"{"error": "forbidden"}"#),
+            Situation::Nonsense => reply(200, said("replymessages", &["Hm"], "'botState': 'THINKING'")),
+        },
+        keeps_state: false,
+    }
+}
+
+fn connector_v2() -> Subject {
+    Subject {
+        make: |limits| {
+            let callbacks = "callbacks = { client_id = 'bot', client_secret = 'token-of-the-client' }";
+            endpoint("v2", callbacks, limits)
+        },
+        platform: |situation| match situation {
+            Situation::Hello => reply(200, said("replyMessages", &["Hello"], "'botState': 'MoreData'")),
+            Situation::Babble => {
+                let long = format!("\\u0007{}", "a".repeat(100));
+                reply(200, said("replyMessages", &[&long, "1", "2", "3"], "'botState': 'MoreData'"))
+            }
+            Situation::Ends => {
+                let number = "'entities': [{'name': 'number', 'type': 'Integer', 'value': '42'}]";
+                let ends = format!("'botState': 'Complete', 'intent': 'Done', {number}");
+                reply(200, said("replyMessages", &["Bye"], &ends))
+            }
+            Situation::HandsOver => reply(200, said("replyMessages", &["Wait"], HANDS_OVER)),
+            Situation::Busy => reply(503, ""),
+            Situation::Refuses => reply(404, ""),
+            Situation::Nonsense => reply(200, said("replyMessages", &["Hm"], "'botState': 'Thinking'")),
+        },
+        keeps_state: false,
+    }
+}
+
+const HANDS_OVER: &str =
+    "'botState': 'Complete', 'intent': 'human', 'parameters': {'handOverReason': 'asked', 'handOverNote': 'be kind'}";
+
+/// An answer of the platform's contracts, with texts under this key.
+fn said(key: &str, texts: &[&str], rest: &str) -> String {
+    let texts: Vec<String> = texts.iter().map(|text| format!("{{'type': 'Text', 'text': '{text}'}}")).collect();
+    format!("{{'{key}': [{}], {rest}}}", texts.join(", ")).replace('\'', "\"")
 }
 
 macro_rules! every_engine {
@@ -206,7 +279,7 @@ macro_rules! suite {
         ];)* }
     };
 }
-suite!(script, webhook, chat_completions, responses);
+suite!(script, webhook, connector_v1, connector_v2, chat_completions, responses);
 
 fn reply(status: u16, body: impl Into<Bytes>) -> calls::Reply {
     calls::Reply { status, headers: HeaderMap::new(), body: body.into() }
@@ -218,7 +291,7 @@ fn holds(whole: &[u8], part: &[u8]) -> bool {
 }
 
 /// What a customer reads where nothing but text can be shown.
-fn said(answer: &Answer) -> Vec<&str> {
+fn words(answer: &Answer) -> Vec<&str> {
     let texts = answer.items.iter().map(|item| match item {
         Item::Text(text) | Item::Markdown(text) => text.as_str(),
         other => panic!("{other:?}"),
@@ -299,7 +372,7 @@ fn questions_and_calls_are_the_same_every_time(subject: &Subject) {
 fn traits_are_honest(subject: &Subject) {
     let engine = subject.engine();
     let traits = engine.traits();
-    assert_eq!(traits.callbacks, engine.callbacks().is_some());
+    assert_eq!(traits.callbacks, engine.callbacks().is_some() || engine.stand_in().is_some());
     for news in NEWS {
         let rendered = engine.notice(&notice(news), "n-1");
         assert_eq!(rendered, engine.notice(&notice(news), "n-1"));
@@ -318,16 +391,16 @@ fn traits_are_honest(subject: &Subject) {
 fn answers_and_signals_are_read(subject: &Subject) {
     let engine = subject.engine();
     let hello = subject.answer(&*engine, Situation::Hello);
-    assert_eq!((said(&hello), &hello.next, &hello.cuts), (vec!["Hello"], &Next::Await, &vec![]));
+    assert_eq!((words(&hello), &hello.next, &hello.cuts), (vec!["Hello"], &Next::Await, &vec![]));
 
     let ends = subject.answer(&*engine, Situation::Ends);
-    assert_eq!((said(&ends), &ends.next), (vec!["Bye"], &Next::End));
+    assert_eq!((words(&ends), &ends.next), (vec!["Bye"], &Next::End));
     assert_eq!(ends.intent.unwrap().name, "Done");
     assert_eq!(ends.slots, [("number".into(), SlotValue::One("42".into()))].into());
 
     let hands_over = subject.answer(&*engine, Situation::HandsOver);
     let expected = HandOver { reason: "asked".into(), note: Some("be kind".into()) };
-    assert_eq!((said(&hands_over), &hands_over.next), (vec!["Wait"], &Next::HandOver(expected)));
+    assert_eq!((words(&hands_over), &hands_over.next), (vec!["Wait"], &Next::HandOver(expected)));
 }
 
 fn failures_say_whether_to_ask_again(subject: &Subject) {
@@ -346,11 +419,10 @@ fn limits_hold_and_are_reported(subject: &Subject) {
     let limits = Limits { text_max_chars: 10, items_max: 3, ..Limits::default() };
     let answer = subject.answer(&*(subject.make)(limits), Situation::Babble);
     assert_eq!(answer.cuts, [Cut::Items, Cut::Text, Cut::ControlCharacters]);
-    assert_eq!(said(&answer), ["aaaaaaaaa…", "1", "2"]);
-    if !subject.gives_state {
+    assert_eq!(words(&answer), ["aaaaaaaaa…", "1", "2"]);
+    if !subject.keeps_state {
         return;
     }
-
     let limits = Limits { engine_state_max_bytes: 1, ..Limits::default() };
     let answer = subject.answer(&*(subject.make)(limits), Situation::Hello);
     assert_eq!((answer.engine_state, answer.cuts), (None, vec![Cut::EngineState]));
@@ -359,10 +431,9 @@ fn limits_hold_and_are_reported(subject: &Subject) {
 /// What the engine gave comes back to it byte for byte: the question carries it.
 fn state_comes_back(subject: &Subject) {
     let engine = subject.engine();
-    if !subject.gives_state {
-        return;
-    }
-    let state = subject.answer(&*engine, Situation::Hello).engine_state.expect("a state");
+    let state = subject.answer(&*engine, Situation::Hello).engine_state;
+    assert_eq!(state.is_some(), subject.keeps_state);
+    let Some(state) = state else { return };
     let with = Ask { engine_state: Some(state.clone()), ..ask(Input::Text("hi".into())) };
     let question = engine.ask(&with, &History::default(), "t-1");
     assert!(holds(&question, &state.0), "{}", String::from_utf8_lossy(&question));
@@ -371,6 +442,7 @@ fn state_comes_back(subject: &Subject) {
 /// Replies made to harm, and whether they can be anything but nonsense.
 fn hostile() -> Vec<(&'static str, Bytes, bool)> {
     let deep = |open: &str, close: &str| format!("{}{}", open.repeat(100_000), close.repeat(100_000));
+    let held = |depth: usize| format!("{}1{}", r#"{"value":"#.repeat(depth), "}".repeat(depth));
     let nonsense: Vec<(&'static str, Vec<u8>)> = vec![
         ("empty", vec![]),
         ("blank", b" \n\t ".to_vec()),
@@ -391,11 +463,12 @@ fn hostile() -> Vec<(&'static str, Bytes, bool)> {
         ("deep objects", format!("{}1{}", r#"{"a":"#.repeat(40_000), "}".repeat(40_000)).into()),
         ("deep items", format!(r#"{{"items": {}}}"#, deep("[", "]")).into()),
         ("a deep next", format!(r#"{{"next": {{"kind": "end", "x": {}}}}}"#, deep("[", "]")).into()),
-        ("a deep slot", format!(r#"{{"nlu": {{"slots": {{"a": {}}}}}}}"#, deep("[", "]")).into()),
         ("a deep attribute", format!(r#"{{"set_attributes": {{"a": {}}}}}"#, deep("[", "]")).into()),
         ("items of no kind", br#"{"items": [1, null, "a"]}"#.to_vec()),
         ("items as a text", br#"{"items": "hello"}"#.to_vec()),
         ("a text as a number", br#"{"items": [{"kind": "text", "text": 5}]}"#.to_vec()),
+        ("cards as a text", br#"{"items": [{"kind": "carousel", "cards": "a"}]}"#.to_vec()),
+        ("deep cards", format!(r#"{{"items": [{{"kind": "list", "items": {}}}]}}"#, deep("[", "]")).into()),
         ("choices as a text", br#"{"items": [{"kind": "choices", "prompt": "?", "options": "a"}]}"#.to_vec()),
         ("an unknown next", br#"{"text": "a", "next": {"kind": "hand_over"}}"#.to_vec()),
         ("a next of no kind", br#"{"text": "a", "next": "end"}"#.to_vec()),
@@ -412,7 +485,19 @@ fn hostile() -> Vec<(&'static str, Bytes, bool)> {
         ("control characters", br#"{"text": "\u0000\u001b[31mred\u007f"}"#.to_vec()),
         ("deep, where nobody looks", format!(r#"{{"text": "a", "trace": {}}}"#, deep("[", "]")).into()),
         ("a deep state", format!(r#"{{"text": "a", "engine_state": {}}}"#, deep("[", "]")).into()),
+        ("cards without end", {
+            let card = r#"{"title": "\u0007t", "image": "javascript:alert(1)", "actions": [{"kind": "postback", "label": "A"}]}"#;
+            let cards = vec![card; 1000].join(",");
+            format!(r#"{{"items": [{{"kind": "carousel", "cards": [{cards}]}}]}}"#).into()
+        }),
+        ("a card of buttons", {
+            let buttons = vec![r#"{"kind": "open_url", "label": "A", "value": "https://a b"}"#; 1000].join(",");
+            format!(r#"{{"items": [{{"kind": "card", "title": "", "actions": [{buttons}]}}]}}"#).into()
+        }),
+        ("a file from nowhere", br#"{"items": [{"kind": "media", "url": "file:///etc/passwd"}]}"#.to_vec()),
         ("a confidence in percent", br#"{"nlu": {"intent": {"name": "i", "confidence": 93}}}"#.to_vec()),
+        ("deep in a slot", format!(r#"{{"nlu": {{"slots": {{"a": {}}}}}}}"#, deep("[", "]")).into()),
+        ("deep in the value of a slot", format!(r#"{{"nlu": {{"slots": {{"a": {}}}}}}}"#, held(20_000)).into()),
         ("a long intent", format!(r#"{{"nlu": {{"intent": {{"name": "{}"}}}}}}"#, "i".repeat(5000)).into()),
         ("values of wrong types", br#"{"set_attributes": {"a": {}, "b": [1], "c": null, "": "x"}}"#.to_vec()),
     ];
@@ -433,6 +518,9 @@ fn hostile_replies_are_read_without_harm(subject: &Subject) {
         }
         if let Some(callbacks) = engine.callbacks() {
             assert_eq!(callbacks.read_callback(&body).is_err(), is_nonsense, "{name}");
+        }
+        if let Some(stand_in) = engine.stand_in() {
+            assert!(stand_in.read_message(&BotKey::from("bot"), &body).is_err(), "{name}");
         }
         for status in [0, 100, 201, 206, 302, 404, 500, 999] {
             assert!(
@@ -466,6 +554,14 @@ fn any_reply_is_read_without_harm(subject: &Subject) {
         "\"items\":[",
         "\"choices\"",
         "\"options\":[",
+        "\"card\"",
+        "\"carousel\"",
+        "\"cards\":[",
+        "\"title\":",
+        "\"actions\":[",
+        "\"media\"",
+        "\"url\":",
+        "\"http://a\"",
         "\"label\":",
         "\"next\":{",
         "\"handoff\"",
@@ -505,22 +601,60 @@ fn any_reply_is_read_without_harm(subject: &Subject) {
     });
 }
 
+fn short(text: &str, max: usize) {
+    assert!(text.chars().count() <= max, "{} characters, at most {max}", text.chars().count());
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'), "{text:?}");
+}
+
+fn assert_address_within(limits: &Limits, address: &str) {
+    short(address, limits.url_max_chars);
+    assert!(!address.contains(char::is_whitespace), "{address:?}");
+    let scheme = address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    assert!(matches!(scheme.as_deref(), Some("http" | "https")), "{address:?}");
+}
+
+fn assert_card_within(limits: &Limits, card: &Card) {
+    assert!(!card.title.trim().is_empty());
+    short(&card.title, limits.title_max_chars);
+    short(card.description.as_deref().unwrap_or(""), limits.description_max_chars);
+    short(card.fallback.as_deref().unwrap_or(""), limits.text_max_chars);
+    card.image.iter().chain(&card.video).for_each(|address| assert_address_within(limits, address));
+    assert!(card.buttons.len() <= limits.buttons_max);
+    card.buttons.iter().for_each(|button| short(&button.label, limits.label_max_chars));
+    for tap in card.buttons.iter().map(|button| &button.tap).chain(&card.tap) {
+        match tap {
+            Tap::Link(url) => assert_address_within(limits, url),
+            Tap::Postback(payload) => short(payload, limits.payload_max_chars),
+        }
+    }
+}
+
 fn assert_within(limits: &Limits, answer: &Answer) {
-    let short = |text: &str, max: usize| {
-        assert!(text.chars().count() <= max, "{} characters, at most {max}", text.chars().count());
-        assert!(!text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'), "{text:?}");
-    };
     assert!(answer.items.len() <= limits.items_max);
     for item in &answer.items {
         match item {
             Item::Text(text) | Item::Markdown(text) => short(text, limits.text_max_chars),
-            rich @ (Item::Card(_) | Item::Carousel(_) | Item::Media(_)) => short(&rich.plain(), usize::MAX),
+            Item::Card(card) => assert_card_within(limits, card),
+            Item::Carousel(Carousel { prompt, cards, fallback }) => {
+                short(prompt.as_deref().unwrap_or(""), limits.prompt_max_chars);
+                short(fallback.as_deref().unwrap_or(""), limits.text_max_chars);
+                assert!((1..=limits.cards_max).contains(&cards.len()));
+                cards.iter().for_each(|card| assert_card_within(limits, card));
+            }
+            Item::Media(media) => {
+                assert_address_within(limits, &media.url);
+                short(media.name.as_deref().unwrap_or(""), limits.name_max_chars);
+                short(media.mime.as_deref().unwrap_or(""), limits.name_max_chars);
+                short(media.caption.as_deref().unwrap_or(""), limits.text_max_chars);
+                short(media.fallback.as_deref().unwrap_or(""), limits.text_max_chars);
+            }
             Item::Choices(Choices { prompt, options }) => {
                 short(prompt, limits.prompt_max_chars);
                 assert!((1..=limits.choices_max).contains(&options.len()));
                 for option in options {
                     short(&option.label, limits.label_max_chars);
                     short(&option.value, limits.payload_max_chars);
+                    option.image.iter().for_each(|image| assert_address_within(limits, image));
                 }
             }
         }

@@ -9,9 +9,11 @@ use model::{Answer, Ask, Failure, Notice, Timestamp};
 
 use crate::http;
 
+mod address;
 pub mod callback;
 #[cfg(test)]
 mod conformance;
+pub mod connector;
 pub mod history;
 pub mod limits;
 pub mod openai;
@@ -19,7 +21,7 @@ mod registry;
 pub mod script;
 pub mod webhook;
 
-pub use callback::{Callback, Callbacks, Rejected, Unreadable};
+pub use callback::{Callback, Callbacks, Grant, LateMessage, NotTaken, Rejected, StandIn, Unreadable};
 pub use history::{History, Speaker, Utterance};
 pub use limits::Limits;
 pub use registry::{EngineConfig, Error};
@@ -133,5 +135,13 @@ pub trait Engine: Send + Sync + 'static {
     /// The door for callbacks, where there is one.
     fn callbacks(&self) -> Option<&dyn Callbacks> {
         None
+    }
+    /// The platform's own doors for late answers, where the engine was written for them.
+    fn stand_in(&self) -> Option<&dyn StandIn> {
+        None
+    }
+    /// What the engine is told as its session, and names when it answers later. Each visit may have its own.
+    fn session(&self, engine_session: u128, _visit: u32) -> u128 {
+        engine_session
     }
 }

@@ -172,6 +172,7 @@ pub struct Metrics {
     pushes: Counters,
     push_delay: Histograms,
     rate_wait: Histograms,
+    shadows: Counters,
     reload_done: Gauge,
     reload_at: Decimal,
     spans: Counters,
@@ -258,6 +259,12 @@ impl Metrics {
             ),
             seconds,
         );
+        let shadows = book.counters(About(
+            "cordboard_shadow_answers",
+            None,
+            &["connector", "found"],
+            "Answers of a connector with a `shadow`, by what differs at the other door; `compared` is all of them.",
+        ));
         let store = StoreMetrics {
             commit: book.histogram(
                 About(
@@ -301,6 +308,7 @@ impl Metrics {
             pushes,
             push_delay,
             rate_wait,
+            shadows,
             reload_done,
             reload_at,
             spans,
@@ -331,6 +339,12 @@ impl Metrics {
                 reply: self.reply.get_or_create_owned(&labels(&[label])),
             }
         })
+    }
+
+    /// The counter of answers of a connector of which its shadow found this.
+    #[must_use]
+    pub fn shadow(&self, connector: &ConnectorKey, found: &str) -> Counter {
+        self.shadows.get_or_create_owned(&labels(&[("connector", connector.as_str()), ("found", found)]))
     }
 
     /// The metrics of a bot.

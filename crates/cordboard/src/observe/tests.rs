@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Metrics;
 use super::metrics::{EngineOutcome, Entry, Exported, Fetched, HandOver, Pushed, RequestOutcome};
+use crate::connector::shadow::Found;
 use crate::org::TokenHealth;
 
 fn docs(file: &str) -> PathBuf {
@@ -52,6 +53,7 @@ words below. A histogram `X` has the samples `X_bucket`, `X_sum` and `X_count`.
     words("`cordboard_hand_overs_total`", "reason", HandOver::ALL.iter().map(|word| word.word()).collect());
     words("`cordboard_pushes_total`", "outcome", Pushed::ALL.iter().map(|word| word.word()).collect());
     words("`cordboard_token_fetches_total`", "outcome", Fetched::ALL.iter().map(|word| word.word()).collect());
+    words("`cordboard_shadow_answers_total`", "found", Found::WORDS.to_vec());
     words("`cordboard_spans_total`", "outcome", Exported::ALL.iter().map(|word| word.word()).collect());
     page
 }

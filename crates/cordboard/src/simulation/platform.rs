@@ -516,7 +516,6 @@ pub(super) fn request(
         poll,
         channel: None,
         customer: None,
-        masked: Vec::new(),
     }
 }
 

@@ -13,8 +13,8 @@ use model::{BotKey, ConversationId, Timestamp};
 
 use self::tables::Tables;
 use super::{
-    Accept, Accepted, Blob, Claim, Error, JournalRow, Letter, LetterQuery, Loaded, LogRow, Out, OutOfService,
-    OutboxSeq, RecentPage, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
+    Accept, Accepted, Blob, Claim, Error, JournalRow, Letter, LetterQuery, Loaded, LogRow, Manifest, ManifestNote, Out,
+    OutOfService, OutboxSeq, RecentPage, Replica, Reply, Request, ShadowCount, Started, Step, Store, Sweep, Swept,
 };
 
 /// Called once before and once after each verb touches the tables. Ready at once by default.
@@ -68,6 +68,8 @@ pub enum Write {
     Disable,
     /// [`Store::enable`].
     Enable,
+    /// [`Store::note_manifests`].
+    NoteManifests,
 }
 
 /// How a write ends.
@@ -284,6 +286,21 @@ impl Store for Memory {
 
     fn out_of_service(&self) -> Reply<'_, Vec<OutOfService>> {
         self.read(Read::Other, Tables::out_of_service)
+    }
+
+    fn note_manifests(&self, notes: Vec<ManifestNote>) -> Reply<'_, ()> {
+        self.write(Write::NoteManifests, move |tables| {
+            notes.into_iter().for_each(|note| tables.note_manifest(note));
+            Ok(())
+        })
+    }
+
+    fn manifests(&self) -> Reply<'_, Vec<Manifest>> {
+        self.read(Read::Other, Tables::manifests)
+    }
+
+    fn shadows(&self) -> Reply<'_, Vec<ShadowCount>> {
+        self.read(Read::Other, Tables::shadows)
     }
 
     fn unfinished(&self, after: ConversationId, limit: u32) -> Reply<'_, Vec<ConversationId>> {

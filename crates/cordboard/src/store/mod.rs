@@ -25,6 +25,9 @@
 //! | `recent`, `read_log` | the journal's row ids ascend in the order of commits, so activity needs no index of its own | by (at, id), a little behind now, since sequences are not ordered by commit |
 //! | `enact`, `policies` | compare with the newest row of `policies`, insert when it differs | the same, under a lock on the newest row |
 //! | `disable`, `enable`, `out_of_service` | plain rows | the same |
+//! | `note_manifests` | insert, or replace the latest where it differs; then the versions past the bound go, in the same transaction | the same, with `unnest`, under a lock on the bot's rows |
+//! | `manifests` | plain rows, ascending | the same |
+//! | `shadows` | plain rows, ascending; counted by the steps that made them | the same |
 //! | `unfinished` | range read on `conversation.id` | the same |
 //! | `read_journal` | range read on (conversation, seq); `seq` is given by the step | the same; `seq` comes from the conversation's row lock, since sequences are not ordered by commit |
 
@@ -32,7 +35,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use model::{BotKey, ConversationId, RequestId, Timestamp};
+use model::{BotKey, ConnectorKey, ConversationId, RequestId, Timestamp};
 
 #[cfg(test)]
 mod conformance;
@@ -281,6 +284,8 @@ pub struct Step {
     pub letters: Vec<Letter>,
     /// Dead letters that are redriven by this step, and so gone.
     pub letters_redriven: Vec<u64>,
+    /// What a shadow found of the answers that this step seals.
+    pub shadows: Vec<ShadowNote>,
     /// The journal row; its `seq` is `expected_version + 1`.
     pub journal: JournalRow,
 }
@@ -308,6 +313,7 @@ impl Step {
             out: Vec::new(),
             letters: Vec::new(),
             letters_redriven: Vec::new(),
+            shadows: Vec::new(),
             journal: JournalRow {
                 seq: expected_version + 1,
                 cause_seq: None,
@@ -485,6 +491,64 @@ pub struct OutOfService {
     pub who: String,
 }
 
+/// What a bot declared under a version when its platform read it, or was sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestNote {
+    /// Through which connector.
+    pub connector: ConnectorKey,
+    /// Which bot.
+    pub bot: BotKey,
+    /// Under which version.
+    pub version: Arc<str>,
+    /// When.
+    pub at: Timestamp,
+    /// What it declared, in a form that is equal when the declaration is.
+    pub declared: Blob,
+}
+
+/// What is known of a version of a bot at a platform. A flow that was published holds what was current then, which is
+/// one of the two, or something between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// The first note: its time stays.
+    pub first: ManifestNote,
+    /// When the latest declaration that differs from the one before it was noted.
+    pub latest_at: Timestamp,
+    /// That declaration.
+    pub latest: Blob,
+}
+
+/// So many versions are known of each bot at each connector; the one that was noted the longest ago goes.
+const MANIFEST_VERSIONS_KEPT: u32 = 50;
+
+/// One thing that a shadow found of one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowNote {
+    /// The connector that gave the answer.
+    pub connector: ConnectorKey,
+    /// Whose answer.
+    pub bot: BotKey,
+    /// What was found, in a word.
+    pub kind: Arc<str>,
+    /// At which message of the answer, from 1; 0 where it is about no message.
+    pub item: u16,
+}
+
+/// How often a shadow found something, and where last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowCount {
+    /// The latest of the notes.
+    pub latest: ShadowNote,
+    /// In how many answers.
+    pub answers: u64,
+    /// When for the first time.
+    pub first_at: Timestamp,
+    /// When for the last time.
+    pub latest_at: Timestamp,
+    /// In which conversation then.
+    pub conversation: ConversationId,
+}
+
 /// How full a store is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Measures {
@@ -573,6 +637,13 @@ pub trait Store: Send + Sync + 'static {
     fn enable(&self, bot: BotKey) -> Reply<'_, bool>;
     /// The bots that are out of service, ascending by key.
     fn out_of_service(&self) -> Reply<'_, Vec<OutOfService>>;
+    /// Keeps what bots declared to their platforms. What is known already, in the same form, stays as it is with its time.
+    /// Nobody's answer waits for this, so it may wait for another write to share its commit.
+    fn note_manifests(&self, notes: Vec<ManifestNote>) -> Reply<'_, ()>;
+    /// What bots declared, ascending by connector, bot and version.
+    fn manifests(&self) -> Reply<'_, Vec<Manifest>>;
+    /// What shadows found, ascending by connector, bot and kind.
+    fn shadows(&self) -> Reply<'_, Vec<ShadowCount>>;
     /// Conversations that are not finished, with ids greater than `after`, ascending, at most `limit`.
     fn unfinished(&self, after: ConversationId, limit: u32) -> Reply<'_, Vec<ConversationId>>;
     /// Why nothing is written any more, when an I/O error has stopped the store. Only a new start helps then: a second

@@ -31,13 +31,14 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::oneshot;
 
 use self::checkpoint::Checkpointer;
-pub use self::look::{Found, Resting, look};
+pub use self::look::{Found, Resting, look, manifests_at_rest};
 use self::reserve::Reserve;
 use self::rows::{Failure, Rows, words};
 use self::writer::{Change, Job, Urgency, Writer};
 use super::{
-    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, Measures, Out,
-    OutOfService, OutboxSeq, RecentPage, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
+    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, Manifest, ManifestNote,
+    Measures, Out, OutOfService, OutboxSeq, RecentPage, Replica, Reply, Request, ShadowCount, Started, Step, Store,
+    Sweep, Swept,
 };
 use crate::observe::metrics::StoreMetrics;
 
@@ -522,6 +523,18 @@ impl Store for Sqlite {
 
     fn out_of_service(&self) -> Reply<'_, Vec<OutOfService>> {
         self.read(|connection| reads::out_of_service(connection))
+    }
+
+    fn note_manifests(&self, notes: Vec<ManifestNote>) -> Reply<'_, ()> {
+        self.write_as(Urgency::InCompany, move |rows| notes.iter().try_for_each(|note| rows.note_manifest(note)))
+    }
+
+    fn manifests(&self) -> Reply<'_, Vec<Manifest>> {
+        self.read(|connection| reads::manifests(connection))
+    }
+
+    fn shadows(&self) -> Reply<'_, Vec<ShadowCount>> {
+        self.read(|connection| reads::shadows(connection))
     }
 
     fn unfinished(&self, after: ConversationId, limit: u32) -> Reply<'_, Vec<ConversationId>> {

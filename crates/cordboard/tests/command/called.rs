@@ -43,11 +43,17 @@ impl Served {
     pub(crate) async fn start(folder: &Path, config: &str) -> Self {
         let ready = folder.join("ready");
         drop(std::fs::remove_file(&ready));
-        let mut child = cordboard(&["serve", "--config", config, "--ready-file", &ready.display().to_string()])
+        let child = cordboard(&["serve", "--config", config, "--ready-file", &ready.display().to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        Self::of(child, folder).await
+    }
+
+    /// One that was started, once it is ready.
+    pub(crate) async fn of(mut child: Child, folder: &Path) -> Self {
+        let ready = folder.join("ready");
         let address = tokio::time::timeout(Duration::from_secs(30), async {
             loop {
                 if let Ok(address) = std::fs::read_to_string(&ready) {

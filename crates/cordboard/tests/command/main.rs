@@ -5,6 +5,8 @@ mod called;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod drift;
+#[cfg(test)]
 mod first_hour;
 #[cfg(test)]
 mod letters;
@@ -12,6 +14,8 @@ mod letters;
 mod operator;
 #[cfg(test)]
 mod packaging;
+#[cfg(test)]
+mod pushing;
 #[cfg(test)]
 mod reloading;
 #[cfg(test)]

@@ -18,6 +18,8 @@ mod kills;
 #[cfg(test)]
 mod listener;
 #[cfg(test)]
+mod masking;
+#[cfg(test)]
 mod network;
 #[cfg(test)]
 mod observe;
@@ -41,5 +43,7 @@ mod samples;
 mod service;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod values;
 #[cfg(test)]
 mod world;

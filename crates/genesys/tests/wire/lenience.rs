@@ -177,3 +177,15 @@ fn error_info_is_read_in_both_spellings_and_written_in_one() {
         assert_eq!(serde_json::to_string(&info).unwrap(), r#"{"errorCode":"e.1","errorMessage":"m"}"#);
     }
 }
+
+#[test]
+fn the_list_of_messages_is_found_in_every_case_and_a_slot_without_a_value_is_no_slot() {
+    for key in ["replymessages", "replyMessages", "ReplyMessages", "REPLYMESSAGES"] {
+        let body = json!({
+            key: [{"type": "text", "text": "hi"}], "botState": "moredata", "slotValues": {"a": null, "b": 2, "c": {}},
+        });
+        let answer: UtteranceResponse<'_> = read(body.to_string().as_bytes()).unwrap();
+        assert_eq!(answer.reply_messages.len(), 1, "{key}");
+        assert_eq!(answer.slot_values.into_keys().collect::<Vec<_>>(), ["b"], "{key}");
+    }
+}

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use super::Input;
 use super::line::{After, Line, Turn};
 use crate::call::{self, Outcome};
-use crate::check::content::Rules;
 use crate::check::{Findings, answer, answer_v1};
 use crate::fault::Point;
 use crate::flow::ParametersSent;
@@ -119,7 +118,7 @@ impl Line {
     }
 
     fn read(&self, session: &str, bytes: &[u8]) -> After {
-        let rules = Rules { door: self.door(), attachments: self.integration.integration.attachments };
+        let rules = self.rules();
         let answer = match serde_json::from_slice::<Value>(bytes) {
             Ok(body) if self.door() == Door::V2 => answer::read(&body, &self.version, rules, &[]),
             Ok(body) => answer_v1::read(&body, &self.version, rules),
@@ -239,9 +238,13 @@ impl Line {
         }
         match poll_id {
             Some(poll_id) => body["parameters"] = json!({"pollId": poll_id}),
-            None if self.flow.parameters.is_empty() => {}
             None if self.flow.parameters_sent == ParametersSent::FirstTurn && !turn.is_first => {}
-            None => body["parameters"] = json!(self.flow.parameters),
+            None => {
+                let parameters = self.flow.session_variables();
+                if !parameters.is_empty() {
+                    body["parameters"] = json!(parameters);
+                }
+            }
         }
         if self.strikes(Point::UnknownMembers, |faults| faults.unknown_members) {
             self.add(Event::Fault { name: "unknown_members" });

@@ -2,7 +2,7 @@
 //!
 //! The HTTP layer hands the body of a `POST` to exactly the configured path to [`Connector::parse`]; see
 //! [`crate::connector`] for who calls the rest. Nothing can be pushed here: a late answer is held until a poll fetches it.
-//! The bots on offer are not pulled, so an operator's command sends [`BotConnector::bot_list`] to the platform.
+//! The bots on offer are not pulled, so an operator's command registers them ([`crate::registration`]).
 //!
 //! Any answer other than 200 kills the conversation, so every fault of ours is a valid answer that hands the customer to a
 //! human (section 0, number 11).
@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use genesys::cloud::bot_connector::{
-    BotIntent, BotList, BotState, BotVersion, ChatBot, SlotValue, UtteranceRequest, UtteranceResponse,
+    BotIntent, BotList, BotState, BotVersion, ChatBot, SlotValue, UtteranceRequest, UtteranceResponse, bots_path,
 };
 use genesys::cloud::entity::EntityType;
 use genesys::cloud::{Unreadable, read};
@@ -28,6 +28,7 @@ use model::{Attributes, ConnectorKey, Door, Input, Opaque, OrgKey, Part, Poll, P
 pub use self::config::{Config, LateAnswers};
 use self::rotation::{Rotation, STAMP_SLOT, TURN_INTENTS};
 use super::bots::{Bot, Bots, HAND_OVER_INTENT};
+use super::declared::{Declaration, Declared};
 use super::ending::{Ending, NOTE_PARAMETER, REASON_PARAMETER, Slot};
 use super::messages::Messages;
 use super::request::{
@@ -58,11 +59,13 @@ pub struct BotConnector {
     path: String,
     credentials: Credentials,
     bots: Bots,
+    integration_id: Option<String>,
     budget_ms: u64,
     poll_text: String,
     start_text: String,
     reserved: Reserved,
     session_lifetime_default_ms: u64,
+    shadow: Option<ConnectorKey>,
     door: Door,
 }
 
@@ -90,16 +93,24 @@ impl BotConnector {
                 "{owner}: `start_text` and `poll_text` are the same; a flow could not say which it means"
             )));
         }
+        if config.integration_id.as_deref().is_some_and(|id| bots_path(id).is_none()) {
+            return Err(Misconfigured(format!(
+                "{owner}: `integration_id` is made of letters, digits, hyphens and underscores, as it stands in the address \
+                 bar of the integration"
+            )));
+        }
         let connector = Self {
             org: org.key().clone(),
             path: config.path.clone(),
             credentials: Credentials::new(&owner, &config.credentials)?,
             bots: bots.select(&owner, config.bots.as_deref())?,
+            integration_id: config.integration_id.clone(),
             budget_ms: config.budget_ms,
             poll_text: config.poll_text.trim().to_owned(),
             start_text: config.start_text.trim().to_owned(),
             reserved: Reserved::new(&config.channel_parameter, &config.customer_parameter),
             session_lifetime_default_ms: lifetime_ms,
+            shadow: config.shadow.as_deref().map(ConnectorKey::from),
             door: Door {
                 late: config.late_answers.into(),
                 join_identical_ms: config.join_identical_ms,
@@ -159,7 +170,30 @@ impl BotConnector {
         json(&self.wire_bot_list()).unwrap_or_default()
     }
 
-    fn wire_bot_list(&self) -> BotList {
+    /// What the list declares of each bot, the intents of open answers among it.
+    #[must_use]
+    pub fn declarations(&self) -> Vec<Declaration> {
+        let of_bot = |bot: &Bot| {
+            let intents = wire_intents(bot).map(|intent| {
+                (intent.name, intent.slots.into_iter().map(|(name, slot)| (name, slot.slot_type)).collect())
+            });
+            Declaration {
+                bot: bot.key().clone(),
+                version: bot.version().into(),
+                declared: Declared::new(bot.languages().iter().cloned(), intents),
+            }
+        };
+        self.bots.iter().map(of_bot).collect()
+    }
+
+    /// The id of its integration on the platform, where that is configured: the list is sent to it.
+    #[must_use]
+    pub fn integration_id(&self) -> Option<&str> {
+        self.integration_id.as_deref()
+    }
+
+    /// The list of bots, typed.
+    pub(crate) fn wire_bot_list(&self) -> BotList {
         BotList { chat_bots: self.bots.iter().map(wire_bot).collect() }
     }
 
@@ -193,9 +227,6 @@ impl BotConnector {
 }
 
 fn wire_bot(bot: &Bot) -> ChatBot {
-    let stamp = || [(STAMP_SLOT.to_owned(), EntityType::Integer)];
-    let turns = TURN_INTENTS.iter().map(|name| BotIntent::new(*name, stamp()));
-    let own = bot.intents().iter().map(|intent| BotIntent::new(intent.name.as_str(), intent.slots.clone()));
     ChatBot {
         id: bot.id().to_owned(),
         name: bot.name().to_owned(),
@@ -203,9 +234,23 @@ fn wire_bot(bot: &Bot) -> ChatBot {
         versions: vec![BotVersion {
             version: bot.version().to_owned(),
             supported_languages: bot.languages().to_vec(),
-            intents: turns.chain([BotIntent::new(PENDING_INTENT, [])]).chain(own).collect(),
+            intents: wire_intents(bot).collect(),
         }],
     }
+}
+
+/// Whether an intent is declared for the sake of this door, whatever the bot's author wrote.
+#[must_use]
+pub fn is_of_the_connector(intent: &str) -> bool {
+    TURN_INTENTS.contains(&intent) || intent == PENDING_INTENT
+}
+
+/// Every intent that an answer may carry.
+fn wire_intents(bot: &Bot) -> impl Iterator<Item = BotIntent> {
+    let stamp = || [(STAMP_SLOT.to_owned(), EntityType::Integer)];
+    let turns = TURN_INTENTS.iter().map(move |name| BotIntent::new(*name, stamp()));
+    let own = bot.intents().iter().map(|intent| BotIntent::new(intent.name.as_str(), intent.slots.clone()));
+    turns.chain([BotIntent::new(PENDING_INTENT, [])]).chain(own)
 }
 
 impl Connector for BotConnector {
@@ -264,7 +309,6 @@ impl Connector for BotConnector {
             address: Opaque::default(),
             body_hash: body_hash(body),
             poll,
-            masked: Vec::new(),
         }))
     }
 
@@ -303,6 +347,10 @@ impl Connector for BotConnector {
             Reply::Failed { code } => Rendered { reply: fault(code), memory: None, corrections: 0 },
             Reply::Refused => Rendered { reply: self.refusal(), memory: None, corrections: 0 },
         }
+    }
+
+    fn shadow(&self) -> Option<&ConnectorKey> {
+        self.shadow.as_ref()
     }
 
     fn render_push(&self, _: &[Part], _: LegView<'_>) -> Option<RenderedPush> {

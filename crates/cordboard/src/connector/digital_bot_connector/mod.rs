@@ -29,6 +29,7 @@ use model::{ConnectorKey, Door, Late, OrgKey, Part, PushOutcome, Reply};
 use self::address::Address;
 pub use self::config::{Config, OnUnknownSend};
 use super::bots::{Bot, Bots};
+use super::declared::{Declaration, Declared};
 use super::ending::{Ending, NOTE_PARAMETER, REASON_PARAMETER, Slot};
 use super::messages::Messages;
 use super::request::{
@@ -146,6 +147,20 @@ impl DigitalBotConnector {
         json(&self.wire_bot(self.bots.get(&id.into())?))
     }
 
+    /// What the manifest declares of each bot.
+    #[must_use]
+    pub fn declarations(&self) -> Vec<Declaration> {
+        let of_bot = |bot: &Bot| {
+            let intents = bot.intents().iter().map(|intent| (intent.name.clone(), intent.slots.clone()));
+            Declaration {
+                bot: bot.key().clone(),
+                version: bot.version().into(),
+                declared: Declared::new(bot.languages().iter().cloned(), intents),
+            }
+        };
+        self.bots.iter().map(of_bot).collect()
+    }
+
     fn wire_manifest(&self) -> Manifest {
         Manifest { entities: self.bots.iter().map(|bot| self.wire_bot(bot)).collect() }
     }
@@ -251,7 +266,6 @@ impl Connector for DigitalBotConnector {
             session_lifetime_ms: lifetime_ms(request.bot_session_timeout_minutes, SESSION_DEFAULT_MS),
             body_hash: body_hash(body),
             poll: None,
-            masked: Vec::new(),
         }))
     }
 

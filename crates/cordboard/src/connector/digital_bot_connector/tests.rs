@@ -29,7 +29,6 @@ fn a_message_is_read_with_all_it_says() {
         poll: None,
         channel: None,
         customer: None,
-        masked: Vec::new(),
     };
     assert_eq!(typed, expected);
 

@@ -4,11 +4,11 @@
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use model::BotKey;
+use model::{BotKey, ConnectorKey};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use super::super::{Error, LetterQuery, Out, OutMark, OutOfService, Sweep};
+use super::super::{Error, LetterQuery, ManifestNote, Out, OutMark, OutOfService, ShadowNote, Sweep};
 use super::*;
 
 const CONVERSATIONS: u64 = 6;
@@ -43,6 +43,9 @@ enum Verb {
     Disable(OutOfService),
     Enable(BotKey),
     OutOfService,
+    NoteManifests(Vec<ManifestNote>),
+    Manifests,
+    Shadows,
     Unfinished(ConversationId, u32),
 }
 
@@ -130,6 +133,20 @@ fn ask(store: &dyn Store, verb: Verb) -> BoxFuture<'_, String> {
         Verb::Disable(bot) => store.disable(bot).map(words).boxed(),
         Verb::Enable(bot) => store.enable(bot).map(words).boxed(),
         Verb::OutOfService => store.out_of_service().map(words).boxed(),
+        Verb::NoteManifests(notes) => store.note_manifests(notes).map(words).boxed(),
+        Verb::Manifests => store
+            .manifests()
+            .map(|answer| {
+                let declared: String = answer
+                    .iter()
+                    .flatten()
+                    .flat_map(|known| [&known.first.declared, &known.latest])
+                    .map(shown)
+                    .collect();
+                words(answer) + &declared
+            })
+            .boxed(),
+        Verb::Shadows => store.shadows().map(words).boxed(),
         Verb::Unfinished(after, limit) => store.unfinished(after, limit).map(words).boxed(),
     }
 }
@@ -256,9 +273,30 @@ impl Dice {
                 _ => {}
             }
         }
+        step.shadows = (0..self.below(8) / 6).map(|_| self.shadow_note()).collect();
         step.letters = (0..self.below(8) / 7).map(|_| self.letter()).collect();
         step.letters_redriven = (0..self.below(8) / 7).map(|_| 1 + self.below(LETTERS)).collect();
         step
+    }
+
+    /// More versions of one bot than are kept.
+    fn manifest_note(&mut self) -> ManifestNote {
+        ManifestNote {
+            connector: ConnectorKey::from("web"),
+            bot: BotKey::from(format!("bot {}", self.below(5) / 4)),
+            version: format!("{}", self.below(70)).into(),
+            at: self.time(),
+            declared: blob(&format!("declared {}", self.below(3))),
+        }
+    }
+
+    fn shadow_note(&mut self) -> ShadowNote {
+        ShadowNote {
+            connector: ConnectorKey::from("sms"),
+            bot: self.bot(),
+            kind: if self.one_in(2) { "late" } else { "messages" }.into(),
+            item: u16::try_from(self.below(3)).unwrap(),
+        }
     }
 
     async fn write(&mut self, memory: &dyn Store) -> Verb {
@@ -285,6 +323,10 @@ impl Dice {
                 Verb::Disable(OutOfService { bot: self.bot(), since: self.time(), reason, who })
             }
             11 if self.one_in(4) => Verb::Enable(self.bot()),
+            11 if self.one_in(2) => {
+                let notes = 1 + self.below(30);
+                Verb::NoteManifests((0..notes).map(|_| self.manifest_note()).collect())
+            }
             11 if self.one_in(3) => {
                 let limit = u32::try_from(self.below(4)).unwrap();
                 let past = at(self.now.saturating_sub(40));
@@ -296,8 +338,10 @@ impl Dice {
 
     fn read(&mut self) -> Verb {
         let limit = u32::try_from(self.below(6)).unwrap();
-        match self.below(15) {
+        match self.below(16) {
+            15 => Verb::Manifests,
             12 => Verb::Unfinished(self.conversation(), limit),
+            13 if self.one_in(2) => Verb::Shadows,
             13 => Verb::OutOfService,
             14 => Verb::Policies(limit),
             0 => Verb::Find(self.key()),

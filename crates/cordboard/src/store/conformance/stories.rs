@@ -1,7 +1,8 @@
 //! The contract of each verb, told on both stores.
 
 use super::super::{
-    Accepted, Error, LetterQuery, Loaded, LogRow, Out, OutOfService, RecentPage, Request, Started, Sweep, Swept,
+    Accepted, Error, LetterQuery, Loaded, LogRow, Manifest, ManifestNote, Out, OutOfService, RecentPage, Request,
+    ShadowCount, ShadowNote, Started, Sweep, Swept,
 };
 use super::*;
 
@@ -48,6 +49,8 @@ on_every_store!(
     a_failing_step_is_skipped_alone,
     equal_policies_have_one_revision,
     bots_out_of_service_are_kept_until_they_are_enabled,
+    the_first_and_the_latest_manifest_of_a_version_are_kept,
+    what_shadows_found_is_counted_with_the_step,
     unfinished_conversations_are_listed_in_pieces,
     everything_is_there_after_a_restart,
 );
@@ -554,6 +557,66 @@ async fn bots_out_of_service_are_kept_until_they_are_enabled(mut subject: Subjec
     assert_eq!(store.enable("orders".into()).await, Ok(true));
     assert_eq!(store.enable("orders".into()).await, Ok(false));
     assert_eq!(store.out_of_service().await, Ok(vec![bot("bookings", "it lies")]));
+}
+
+async fn the_first_and_the_latest_manifest_of_a_version_are_kept(mut subject: Subject) {
+    subject.start().await;
+    let note = |bot: &str, version: &str, ms: u64, declared: &str| ManifestNote {
+        connector: "web".into(),
+        bot: bot.into(),
+        version: version.into(),
+        at: at(ms),
+        declared: blob(declared),
+    };
+    let unchanged = |note: ManifestNote| Manifest { latest_at: note.at, latest: note.declared.clone(), first: note };
+    for (ms, declared) in [(1, "A"), (2, "A"), (3, "B"), (4, "C"), (5, "C")] {
+        let notes = vec![note("orders", "1", ms, declared), note("bookings", "1", ms, "same")];
+        subject.store().note_manifests(notes).await.unwrap();
+    }
+    subject.reopen();
+    let changed = Manifest { first: note("orders", "1", 1, "A"), latest_at: at(4), latest: blob("C") };
+    assert_eq!(
+        subject.store().manifests().await,
+        Ok(vec![unchanged(note("bookings", "1", 1, "same")), changed.clone()])
+    );
+
+    // Past the bound the version goes that was noted the longest ago; other bots keep theirs.
+    let many = (100..149).map(|n| note("orders", &n.to_string(), n, "A")).collect();
+    subject.store().note_manifests(many).await.unwrap();
+    assert_eq!(subject.store().manifests().await.unwrap().len(), 51);
+    subject.store().note_manifests(vec![note("orders", "2", 200, "A")]).await.unwrap();
+    let left = subject.store().manifests().await.unwrap();
+    assert_eq!((left.len(), left.contains(&changed)), (51, false));
+    assert_eq!(left.first(), Some(&unchanged(note("bookings", "1", 1, "same"))));
+}
+
+async fn what_shadows_found_is_counted_with_the_step(mut subject: Subject) {
+    let us = subject.start().await;
+    let note =
+        |kind: &str, item: u16| ShadowNote { connector: "sms".into(), bot: "orders".into(), kind: kind.into(), item };
+    let count = |latest: ShadowNote, answers: u64, first: u64, at_version: u64| ShadowCount {
+        latest,
+        answers,
+        first_at: at(first),
+        latest_at: at(at_version),
+        conversation: ConversationId(1),
+    };
+    for version in 0..3 {
+        let mut step = step(us, 1, version);
+        step.journal.at = at(version);
+        step.shadows = vec![note("compared", 0)];
+        if version > 0 {
+            step.shadows.push(note("messages", u16::try_from(version).unwrap()));
+        }
+        subject.store().commit(step).await.unwrap();
+    }
+    // What is not committed is not counted.
+    let mut late = step(us, 1, 0);
+    late.shadows = vec![note("compared", 0)];
+    assert_eq!(subject.store().commit(late).await, Err(Error::Conflict));
+    subject.reopen();
+    let expected = vec![count(note("compared", 0), 3, 0, 2), count(note("messages", 2), 2, 1, 2)];
+    assert_eq!(subject.store().shadows().await, Ok(expected));
 }
 
 async fn unfinished_conversations_are_listed_in_pieces(subject: Subject) {

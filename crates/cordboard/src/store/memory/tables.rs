@@ -3,15 +3,17 @@
 //!
 //! A change checks everything before it touches anything, so a refused change leaves no trace.
 
+use std::collections::btree_map::Entry as BTreeEntry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::Arc;
 
-use model::{BotKey, ConversationId, RequestId, Timestamp};
+use model::{BotKey, ConnectorKey, ConversationId, RequestId, Timestamp};
 
 use super::super::{
-    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, OpenEntry, Out,
-    OutOfService, OutboxRow, OutboxSeq, POLICIES_KEPT, RECENT_ROWS_MAX, Recent, RecentPage, Replica, Request, Step,
-    Sweep, Swept, letter_limit, well_formed,
+    Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, MANIFEST_VERSIONS_KEPT,
+    Manifest, ManifestNote, OpenEntry, Out, OutOfService, OutboxRow, OutboxSeq, POLICIES_KEPT, RECENT_ROWS_MAX, Recent,
+    RecentPage, Replica, Request, ShadowCount, ShadowNote, Step, Sweep, Swept, letter_limit, well_formed,
 };
 
 struct Conversation {
@@ -53,6 +55,8 @@ pub(super) struct Tables {
     letters: BTreeMap<u64, Letter>,
     policies: BTreeMap<u32, Blob>,
     out_of_service: BTreeMap<BotKey, OutOfService>,
+    manifests: BTreeMap<(ConnectorKey, BotKey, Arc<str>), Manifest>,
+    shadows: BTreeMap<(ConnectorKey, BotKey, Arc<str>), ShadowCount>,
 }
 
 impl Tables {
@@ -254,6 +258,9 @@ impl Tables {
         }
         for letter in &step.letters {
             self.bury(letter.clone());
+        }
+        for note in &step.shadows {
+            self.note_shadow(note, step.conversation, step.journal.at);
         }
         for redriven in &step.letters_redriven {
             self.letters.remove(redriven);
@@ -490,6 +497,47 @@ impl Tables {
 
     pub(super) fn out_of_service(&self) -> Vec<OutOfService> {
         self.out_of_service.values().cloned().collect()
+    }
+
+    pub(super) fn note_manifest(&mut self, note: ManifestNote) {
+        let (connector, bot) = (note.connector.clone(), note.bot.clone());
+        match self.manifests.entry((connector.clone(), bot.clone(), note.version.clone())) {
+            BTreeEntry::Vacant(place) => {
+                place.insert(Manifest { latest_at: note.at, latest: note.declared.clone(), first: note });
+            }
+            BTreeEntry::Occupied(mut known) if known.get().latest != note.declared => {
+                known.get_mut().latest_at = note.at;
+                known.get_mut().latest = note.declared;
+            }
+            BTreeEntry::Occupied(_) => {}
+        }
+        let mut of_the_bot: Vec<_> = self
+            .manifests
+            .iter()
+            .filter(|((of_connector, of_bot, _), _)| *of_connector == connector && *of_bot == bot)
+            .map(|(place, known)| (known.latest_at, place.clone()))
+            .collect();
+        of_the_bot.sort();
+        let surplus = of_the_bot.len().saturating_sub(MANIFEST_VERSIONS_KEPT as usize);
+        for (_, place) in of_the_bot.into_iter().take(surplus) {
+            self.manifests.remove(&place);
+        }
+    }
+
+    pub(super) fn manifests(&self) -> Vec<Manifest> {
+        self.manifests.values().cloned().collect()
+    }
+
+    fn note_shadow(&mut self, note: &ShadowNote, conversation: ConversationId, at: Timestamp) {
+        let place = (note.connector.clone(), note.bot.clone(), note.kind.clone());
+        let earlier = self.shadows.get(&place).map_or((0, at), |count| (count.answers, count.first_at));
+        let latest = note.clone();
+        let count = ShadowCount { latest, answers: earlier.0 + 1, first_at: earlier.1, latest_at: at, conversation };
+        self.shadows.insert(place, count);
+    }
+
+    pub(super) fn shadows(&self) -> Vec<ShadowCount> {
+        self.shadows.values().cloned().collect()
     }
 
     pub(super) fn unfinished(&self, after: ConversationId, limit: u32) -> Vec<ConversationId> {

@@ -4,12 +4,12 @@
 use std::iter::Peekable;
 
 use bytes::Bytes;
-use model::{BotKey, ConversationId, RequestId, Timestamp};
+use model::{BotKey, ConnectorKey, ConversationId, RequestId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::{
-    Blob, Claim, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, OpenEntry, OutOfService, OutboxRow, OutboxSeq,
-    RECENT_ROWS_MAX, Recent, RecentPage, Replica, Request, letter_limit,
+    Blob, Claim, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, Manifest, ManifestNote, OpenEntry, OutOfService,
+    OutboxRow, OutboxSeq, RECENT_ROWS_MAX, Recent, RecentPage, Replica, Request, ShadowCount, ShadowNote, letter_limit,
 };
 use super::rows::{number, place};
 
@@ -225,6 +225,49 @@ pub(super) fn out_of_service(connection: &Connection) -> Found<Vec<OutOfService>
     let read = |row: &Row<'_>| {
         let (bot, since, reason, who) = (row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         Ok(OutOfService { bot: BotKey::from(bot), since: Timestamp(since), reason, who })
+    };
+    statement.query_map([], read)?.collect()
+}
+
+pub(super) fn manifests(connection: &Connection) -> Found<Vec<Manifest>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT connector, bot, version, first_ms, first, latest_ms, latest FROM manifest
+         ORDER BY connector, bot, version",
+    )?;
+    let read = |row: &Row<'_>| {
+        let names = (row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?);
+        let first = ManifestNote {
+            connector: ConnectorKey::from(names.0),
+            bot: BotKey::from(names.1),
+            version: names.2.into(),
+            at: Timestamp(row.get(3)?),
+            declared: blob(row, 4)?,
+        };
+        Ok(Manifest { first, latest_at: Timestamp(row.get(5)?), latest: blob(row, 6)? })
+    };
+    statement.query_map([], read)?.collect()
+}
+
+pub(super) fn shadows(connection: &Connection) -> Found<Vec<ShadowCount>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT connector, bot, kind, item, answers, first_ms, latest_ms, conversation FROM shadow
+         ORDER BY connector, bot, kind",
+    )?;
+    let read = |row: &Row<'_>| {
+        let names = (row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?);
+        let latest = ShadowNote {
+            connector: ConnectorKey::from(names.0),
+            bot: BotKey::from(names.1),
+            kind: names.2.into(),
+            item: row.get(3)?,
+        };
+        Ok(ShadowCount {
+            latest,
+            answers: number(row, 4)?,
+            first_at: Timestamp(row.get(5)?),
+            latest_at: Timestamp(row.get(6)?),
+            conversation: ConversationId(number(row, 7)?),
+        })
     };
     statement.query_map([], read)?.collect()
 }

@@ -10,8 +10,8 @@ use model::{BotKey, ConversationId, RequestId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, params};
 
 use super::super::{
-    Accept, Accepted, Blob, Claim, Error, Key, Letter, Out, OutOfService, OutboxRow, OutboxSeq, POLICIES_KEPT, Replica,
-    Started, Step, Sweep, Swept, well_formed,
+    Accept, Accepted, Blob, Claim, Error, Key, Letter, MANIFEST_VERSIONS_KEPT, ManifestNote, Out, OutOfService,
+    OutboxRow, OutboxSeq, POLICIES_KEPT, Replica, ShadowNote, Started, Step, Sweep, Swept, well_formed,
 };
 
 /// Why a verb failed inside a batch.
@@ -149,6 +149,7 @@ impl Rows<'_, '_> {
         self.write_outbox(step)?;
         self.write_seals(step)?;
         self.write_letters(step)?;
+        self.write_shadows(step)?;
         self.write_journal(step)?;
         Ok(())
     }
@@ -282,6 +283,20 @@ impl Rows<'_, '_> {
             self.execute(
                 "UPDATE request SET out = 1 WHERE id = ?1 AND conversation = ?2 AND out = 0",
                 params![out.0.cast_signed(), conversation],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_shadows(&self, step: &Step) -> Outcome<()> {
+        for ShadowNote { connector, bot, kind, item } in &step.shadows {
+            let (at, conversation) = (step.journal.at.0, place(step.conversation));
+            self.execute(
+                "INSERT INTO shadow (connector, bot, kind, answers, first_ms, latest_ms, conversation, item)
+                 VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5, ?6)
+                 ON CONFLICT (connector, bot, kind) DO UPDATE
+                 SET answers = answers + 1, latest_ms = ?4, conversation = ?5, item = ?6",
+                params![connector.as_str(), bot.as_str(), &**kind, at, conversation, item],
             )?;
         }
         Ok(())
@@ -500,6 +515,25 @@ impl Rows<'_, '_> {
 
     pub(super) fn enable(&self, bot: &BotKey) -> Outcome<bool> {
         Ok(self.execute("DELETE FROM out_of_service WHERE bot = ?1", [bot.as_str()])? == 1)
+    }
+
+    pub(super) fn note_manifest(&self, note: &ManifestNote) -> Outcome<()> {
+        let (connector, bot) = (note.connector.as_str(), note.bot.as_str());
+        let changed = self.execute(
+            "INSERT INTO manifest (connector, bot, version, first_ms, latest_ms, first, latest)
+             VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?5)
+             ON CONFLICT (connector, bot, version) DO UPDATE SET latest_ms = ?4, latest = ?5 WHERE latest <> ?5",
+            params![connector, bot, &*note.version, note.at.0, bytes(&note.declared)],
+        )?;
+        if changed > 0 {
+            self.execute(
+                "DELETE FROM manifest WHERE connector = ?1 AND bot = ?2 AND version IN (
+                     SELECT version FROM manifest WHERE connector = ?1 AND bot = ?2
+                     ORDER BY latest_ms DESC, version DESC LIMIT -1 OFFSET ?3)",
+                params![connector, bot, MANIFEST_VERSIONS_KEPT],
+            )?;
+        }
+        Ok(())
     }
 
     pub(super) fn drop_letter(&self, id: u64) -> Outcome<bool> {
