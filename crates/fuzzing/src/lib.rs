@@ -9,6 +9,7 @@ mod apply;
 mod bytes;
 mod files;
 mod headers;
+mod language_model;
 mod masking;
 mod path;
 mod platform;
@@ -18,6 +19,7 @@ mod words;
 pub use apply::apply;
 pub use files::{configuration, conversation_file, script};
 pub use headers::headers;
+pub use language_model::model_reply;
 pub use masking::masking;
 pub use path::{callback, v1_body, v2_body, webhook_reply, webhook_signature};
 pub use platform::{bot_list, push_reply};
@@ -40,6 +42,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "v2_body", run: v2_body, words: &["not JSON", "not understood", "asked", "nothing to ask"] },
     Target { name: "v1_body", run: v1_body, words: &["not JSON", "not understood", "asked", "nothing to ask"] },
     Target { name: "webhook_reply", run: webhook_reply, words: &["nonsense", "said", "handed over", "ended", "more"] },
+    Target {
+        name: "model_reply",
+        run: model_reply,
+        words: &["nonsense", "said", "handed over", "ended", "refused", "later"],
+    },
     Target { name: "callback", run: callback, words: &["not JSON", "not a reply", "a reply", "of its own accord"] },
     Target { name: "webhook_signature", run: webhook_signature, words: &["refused", "signed"] },
     Target {

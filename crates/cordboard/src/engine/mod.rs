@@ -16,6 +16,7 @@ mod conformance;
 pub mod connector;
 pub mod history;
 pub mod limits;
+pub mod openai;
 mod registry;
 pub mod script;
 pub mod webhook;
@@ -121,6 +122,10 @@ pub trait Engine: Send + Sync + 'static {
     fn read(&self, question: &Bytes, reply: &http::Reply) -> Reading;
     /// Reads the reply to a question while it comes; nothing for an engine whose replies are read when they are whole.
     fn reader(&self, _question: &Bytes) -> Option<Box<dyn Reader>> {
+        None
+    }
+    /// What it means that no reply came to a question, or not whole; nothing where it means what it usually does.
+    fn unanswered(&self, _question: &Bytes) -> Option<Reading> {
         None
     }
     /// Where questions are sent; nothing for an engine that answers here. It may hold what is secret.

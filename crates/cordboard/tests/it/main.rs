@@ -28,6 +28,8 @@ mod network;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]
+mod openai;
+#[cfg(test)]
 mod operators;
 #[cfg(test)]
 mod platform;
