@@ -77,6 +77,21 @@ async fn content_on_voice() {
     shown_on("voice", &[Some(Channel::Voice)]).await;
 }
 
+/// Where no button is shown, its label is typed.
+#[tokio::test]
+async fn a_late_answer_is_fetched_without_a_button() {
+    let mut world = World::with(Wishes { classic: "budget_ms = 1000", ..Wishes::default() }).await;
+    let customer = world.v1_with("helper", on(Some(Channel::Sms))).await;
+    customer.says("hello");
+    let question = world.bot.asked().await;
+    customer.is_answered().await;
+    customer.says("OK");
+    let reply = json!({"items": [{"kind": "choices", "prompt": "More?", "options": [{"label": "Yes"}]}]});
+    question.replies(200, &reply.to_string());
+    customer.is_answered().await;
+    insta::assert_snapshot!(customer.story());
+}
+
 /// No channel loses a word of a long text, and none gets more at once than it takes.
 #[tokio::test]
 async fn a_long_text_arrives_whole_on_every_channel() {
