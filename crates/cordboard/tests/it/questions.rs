@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::gateway::{Gateway, Setup};
+use crate::gateway::{Gateway, Setup, V1, V2, message_v1, message_v2};
 use crate::world::PATIENCE;
 
 /// What the line says when it wants another call.
@@ -205,6 +205,26 @@ async fn a_paragraph_reaches_the_customer_before_the_answer_is_whole() {
 }
 
 #[tokio::test]
+async fn on_a_door_that_cannot_push_the_paragraphs_come_together() {
+    let (gateway, far) = line(|_, _| {}).await;
+    let talking = async {
+        let mut heard = far.hears().await;
+        heard.begins(200).await;
+        heard.says("First things first.\n").await;
+        // The part is applied before the end of the answer is said.
+        let asked = gateway.store().conversations(1).await.unwrap()[0];
+        while !gateway.shared.peek(asked).await.unwrap().unwrap().legs.iter().any(|leg| !leg.held.is_empty()) {
+            tokio::task::yield_now().await;
+        }
+        heard.says("And the last.").await;
+        heard.ends().await;
+    };
+    let message = message_v1("s1", "hello");
+    let (answer, ()) = tokio::join!(gateway.post(V1, message.as_bytes()), talking);
+    assert_eq!(texts(&answer.json()), ["First things first.", "And the last."]);
+}
+
+#[tokio::test]
 async fn half_an_answer_is_not_asked_for_again() {
     for listens in [true, false] {
         let (gateway, far) = line(|line, _| line.listens = listens).await;
@@ -337,8 +357,8 @@ async fn a_call_whose_answer_nobody_wants_is_ended() {
                 Way::HandOver => assert_eq!(gateway.shared.hand_over_all(&BotKey::from("claims"), "now").await, 1),
                 Way::Deadline => {}
                 Way::NewSession => {
-                    let body = crate::gateway::message_v2("s2", "m2", "hello again").replace("of s2", "of s1");
-                    let path = format!("{}/messages", crate::gateway::V2);
+                    let body = message_v2("s2", "m2", "hello again").replace("of s2", "of s1");
+                    let path = format!("{V2}/messages");
                     let (answer, asked) = tokio::join!(gateway.post(&path, body.as_bytes()), far.answers(200, "Hello"));
                     assert_eq!((texts(&answer.json()), asked), (vec!["Hello"], "hello again".to_owned()));
                 }
