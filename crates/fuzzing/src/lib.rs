@@ -7,6 +7,7 @@
 
 mod apply;
 mod bytes;
+mod endpoint;
 mod files;
 mod headers;
 mod path;
@@ -15,6 +16,7 @@ mod stored;
 mod words;
 
 pub use apply::apply;
+pub use endpoint::endpoint_reply;
 pub use files::{configuration, conversation_file, script};
 pub use headers::headers;
 pub use path::{callback, v1_body, v2_body, webhook_reply, webhook_signature};
@@ -39,6 +41,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "v1_body", run: v1_body, words: &["not JSON", "not understood", "asked", "nothing to ask"] },
     Target { name: "webhook_reply", run: webhook_reply, words: &["nonsense", "said", "handed over", "ended", "more"] },
     Target { name: "callback", run: callback, words: &["not JSON", "not a reply", "a reply", "of its own accord"] },
+    Target {
+        name: "endpoint_reply",
+        run: endpoint_reply,
+        words: &["nonsense", "said", "handed over", "ended", "later", "a late answer", "no late answer", "refused"],
+    },
     Target { name: "webhook_signature", run: webhook_signature, words: &["refused", "signed"] },
     Target {
         name: "push_reply",

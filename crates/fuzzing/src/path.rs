@@ -158,7 +158,7 @@ pub fn webhook_reply(data: &[u8]) -> &'static str {
 }
 
 /// What a bot says is within its limits, and reaches the customer by either door, in time and late.
-fn shown(answer: &Answer) -> &'static str {
+pub(crate) fn shown(answer: &Answer) -> &'static str {
     assert_eq!(Limits::default().fit(answer.clone()), *answer, "an answer within its limits stays as it is");
     for door in [&*PARTS.v2, &*PARTS.v1] {
         let (state, effects) = step(Conversation::new(NOW), Event::Said(Box::new(a_greeting(door))));
