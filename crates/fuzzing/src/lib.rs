@@ -7,6 +7,7 @@
 
 mod apply;
 mod bytes;
+mod endpoint;
 mod files;
 mod headers;
 mod language_model;
@@ -17,6 +18,7 @@ mod stored;
 mod words;
 
 pub use apply::apply;
+pub use endpoint::endpoint_reply;
 pub use files::{configuration, conversation_file, script};
 pub use headers::headers;
 pub use language_model::model_reply;
@@ -48,6 +50,11 @@ pub const TARGETS: &[Target] = &[
         words: &["nonsense", "said", "handed over", "ended", "refused", "later"],
     },
     Target { name: "callback", run: callback, words: &["not JSON", "not a reply", "a reply", "of its own accord"] },
+    Target {
+        name: "endpoint_reply",
+        run: endpoint_reply,
+        words: &["nonsense", "said", "handed over", "ended", "later", "a late answer", "no late answer", "refused"],
+    },
     Target { name: "webhook_signature", run: webhook_signature, words: &["refused", "signed"] },
     Target {
         name: "push_reply",

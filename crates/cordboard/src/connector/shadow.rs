@@ -112,7 +112,7 @@ fn messages(here: &Seen<'_>, there: &Seen<'_>) -> Vec<Found> {
     let number = |index: usize| u16::try_from(index + 1).unwrap_or(u16::MAX);
     let both = || here.messages.iter().zip(&there.messages);
     let (many, few) = (here.messages.len().max(there.messages.len()), here.messages.len().min(there.messages.len()));
-    let text = both().position(|(one, other)| one.text != other.text).or((many > few).then_some(few));
+    let text = both().position(|(one, other)| one.text != other.text).or_else(|| (many > few).then_some(few));
     let rich = both().position(|(one, other)| one.content != other.content);
     let found = [text.map(|index| Found::Message(number(index))), rich.map(|index| Found::Rich(number(index)))];
     found.into_iter().flatten().collect()

@@ -107,7 +107,7 @@ async fn what_a_shadow_found_is_shown_whether_a_server_runs_or_not() {
         customer.say(words);
         assert!(customer.next_bot_message(PATIENCE).await.is_some());
     }
-    let found = "\nShadow\n  2 answers compared\n  none differs\n";
+    let found = "\nShadow\n  2 answers compared; none differs in what it says\n";
     let running = report(&config).await;
     assert!(running.ends_with(found), "{running}");
     served.signal("-TERM").await;
