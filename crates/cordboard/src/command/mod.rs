@@ -16,6 +16,7 @@ mod doctor;
 mod healthcheck;
 mod log;
 mod metrics;
+mod rehearsal;
 mod reload;
 mod requests;
 mod serve;
