@@ -24,12 +24,28 @@ use crate::serve::Gateway;
 pub(super) struct Rehearsal {
     pub(super) simulator: Simulator,
     pub(super) gateway: Gateway,
-    doors: Doors,
+    doors: BTreeMap<String, Registration>,
     folder: TempDir,
 }
 
-/// The connectors of a configuration, with their integrations at the simulator.
-type Doors = BTreeMap<String, (registry::Integration, Arc<Registered>)>;
+/// A connector of the configuration, with its integration at the simulator.
+struct Registration {
+    config: ConnectorConfig,
+    integration: registry::Integration,
+    registered: Arc<Registered>,
+}
+
+/// A connector that has a wanted door and bot.
+#[derive(Clone, Copy)]
+pub(super) struct Offer<'a> {
+    /// Its table key.
+    pub(super) key: &'a str,
+    pub(super) registered: &'a Arc<Registered>,
+    /// The session variable in which flows say what the customer uses.
+    pub(super) channel_parameter: &'a str,
+    /// The text by which flows let the bot speak first.
+    pub(super) start_text: &'a str,
+}
 
 impl Rehearsal {
     pub(super) async fn start(mut written: Written) -> Result<Self, Failed> {
@@ -37,34 +53,37 @@ impl Rehearsal {
         let simulator = Simulator::start(settings).await.map_err(Failed::because)?;
         let folder = tempfile::tempdir()?;
         lay_over(&mut written, &simulator.url(), folder.path());
-        let credentials: BTreeMap<String, CredentialsConfig> =
-            written.connectors.iter().map(|(key, config)| (key.clone(), credentials(config).clone())).collect();
+        let mut configs = written.connectors.clone();
         let config = written.check()?;
         let connectors = config.connectors.clone();
         let gateway = Gateway::start(config).await.map_err(Failed::because)?;
         let mut doors = BTreeMap::new();
         for (key, integration) in connectors {
-            let headers = &credentials[key.as_str()];
-            let registered = simulator.register(set_up(&integration, headers, gateway.address()));
-            doors.insert(key.to_string(), (integration, registered));
+            let Some(config) = configs.remove(key.as_str()) else { continue };
+            let registered = simulator.register(set_up(&integration, credentials(&config), gateway.address()));
+            doors.insert(key.to_string(), Registration { config, integration, registered });
         }
         Ok(Self { simulator, gateway, doors, folder })
     }
 
     /// The connector that has a door and a bot: the one that is wanted, or the first by its key.
-    pub(super) fn choose(&self, door: Door, bot: &str, wanted: Option<&str>) -> Option<(&str, &Arc<Registered>)> {
+    pub(super) fn choose(&self, door: Door, bot: &str, wanted: Option<&str>) -> Option<Offer<'_>> {
         let fits = |key: &str, integration: &registry::Integration| {
             let (offered, bots) = offer(integration);
             wanted.is_none_or(|wanted| wanted == key) && offered == door && bots.get(&bot.into()).is_some()
         };
-        let found = self.doors.iter().find(|(key, (integration, _))| fits(key, integration));
-        found.map(|(key, (_, registered))| (key.as_str(), registered))
+        let (key, door) = self.doors.iter().find(|(key, door)| fits(key, &door.integration))?;
+        let (channel_parameter, start_text) = match &door.config {
+            ConnectorConfig::DigitalBotConnector(config) => (&config.channel_parameter, &config.start_text),
+            ConnectorConfig::BotConnector(config) => (&config.channel_parameter, &config.start_text),
+        };
+        Some(Offer { key, registered: &door.registered, channel_parameter, start_text })
     }
 
     /// What there is to choose from.
     pub(super) fn in_words(&self) -> String {
-        let words = self.doors.iter().map(|(key, (integration, _))| {
-            let (door, bots) = offer(integration);
+        let words = self.doors.iter().map(|(key, door)| {
+            let (door, bots) = offer(&door.integration);
             let bots: Vec<&str> = bots.iter().map(|bot| bot.key().as_str()).collect();
             format!("{key} ({}) with {}", word(door), bots.join(", "))
         });

@@ -70,7 +70,7 @@ pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> 
     let mut failed = 0;
     for (name, file) in &files {
         let wanted = arguments.connector.as_deref();
-        let Some((_, registered)) = rehearsal.choose(file.door, &file.bot, wanted) else {
+        let Some(offer) = rehearsal.choose(file.door, &file.bot, wanted) else {
             writeln!(
                 out,
                 "{name}: the file wants the bot '{}' on a connector of the door {}{}; there are: {}",
@@ -82,7 +82,7 @@ pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> 
             failed += 1;
             continue;
         };
-        let played = rehearsal.simulator.play(file, &target(file.door, registered), &NoHooks).await;
+        let played = rehearsal.simulator.play(file, &target(file.door, offer.registered), &NoHooks).await;
         show(&played, arguments.show, out)?;
         failed += usize::from(!played.passed);
     }
