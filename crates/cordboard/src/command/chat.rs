@@ -267,9 +267,13 @@ impl Chat<'_> {
             };
             let Some(line) = line else { return Ok(()) };
             self.screen.echo(&draw::harmless(&line))?;
-            match asked::read(&line, self.session.offered.len()) {
+            let offered = self.session.offered.len();
+            match asked::read(&line, offered) {
                 Asked::Quit => return Ok(()),
                 asked => self.follow(asked).await?,
+            }
+            if asked::is_number(&line, offered) {
+                self.note("said as words: nothing with this number is offered now")?;
             }
         }
     }
@@ -287,7 +291,7 @@ impl Chat<'_> {
                 let heard = self.session.tap(number);
                 self.unheard(heard)
             }
-            Asked::Open => self.open_first().await,
+            Asked::Open => self.open_first(),
             Asked::Trace(None) => {
                 let lines = self.session.trace(self.screen.columns()).await?;
                 Ok(self.screen.show(&lines)?)
@@ -346,7 +350,7 @@ impl Chat<'_> {
     }
 
     /// The flow calls the bot before the customer said anything, by the text that opens.
-    async fn open_first(&mut self) -> Result<(), Failed> {
+    fn open_first(&mut self) -> Result<(), Failed> {
         let offer = match offer(self.rehearsal, &self.bot, self.setting.door) {
             Ok(offer) => offer,
             Err(why) => return self.note(&why),
@@ -354,7 +358,7 @@ impl Chat<'_> {
         if offer.start_text.is_empty() {
             return self.note(&format!("connectors.{}: `start_text` is empty, so no flow can open", offer.key));
         }
-        let heard = self.session.say(offer.start_text).await;
+        let heard = self.session.open(offer.start_text);
         self.unheard(heard)
     }
 

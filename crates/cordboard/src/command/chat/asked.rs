@@ -69,6 +69,11 @@ pub(super) fn read(line: &str, offered: usize) -> Asked {
     }
 }
 
+/// Whether a line looks like a tap and is none.
+pub(super) fn is_number(line: &str, offered: usize) -> bool {
+    matches!(line.trim().parse::<usize>(), Ok(number) if number < 100 && !(1..=offered).contains(&number))
+}
+
 fn read_order(order: &str, rest: &str) -> Result<Asked, String> {
     let alone = |asked: Asked| {
         if rest.is_empty() { Ok(asked) } else { Err(format!("/{order} stands alone; `{rest}` has no meaning here")) }
@@ -103,7 +108,7 @@ fn read_order(order: &str, rest: &str) -> Result<Asked, String> {
         "save" => Ok(Asked::Save(rest.to_owned())),
         _ => {
             let known: Vec<&str> = ORDERS.iter().map(|(order, _)| order.split(' ').next().unwrap_or(order)).collect();
-            Err(unknown("command", &format!("/{order}"), &known) + "; words that begin with a slash begin with two")
+            Err(unknown("command", &format!("/{order}"), &known) + " (what a customer says begins with two slashes for one)")
         }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use simulator::{Choice, Door, Message, Path};
 
 use super::super::rehearsal::word;
+use crate::connector::bot_connector::STAMP_SLOT;
 
 /// The player's own patience.
 const PATIENCE_MS: u64 = 10_000;
@@ -21,6 +22,10 @@ pub(super) enum Happened {
         text: String,
         /// Said while the bot worked.
         hasty: bool,
+    },
+    /// The flow let the bot speak first.
+    Opened {
+        text: String,
     },
     Tapped {
         choice: Choice,
@@ -71,6 +76,24 @@ impl Conversation {
         self.happened.iter().all(|happened| matches!(happened, Happened::Set { .. }))
     }
 
+    /// The flow left the bot. Session variables come back unchanged on some doors, and v1's stamp only tells one turn
+    /// from the next (`reference/bot-connector-v1.md`): neither is anything to expect.
+    pub(super) fn left(
+        &mut self,
+        path: Path,
+        mut parameters: BTreeMap<String, String>,
+        mut slots: BTreeMap<String, Value>,
+    ) {
+        let set = self.happened.iter().filter_map(|happened| match happened {
+            Happened::Set { name, value } => Some((name, value)),
+            _ => None,
+        });
+        let given: BTreeMap<&String, &String> = self.parameters.iter().chain(set).collect();
+        parameters.retain(|name, value| given.get(name) != Some(&&*value));
+        slots.remove(STAMP_SLOT);
+        self.happened.push(Happened::Path { path, parameters, slots });
+    }
+
     /// The conversation file.
     pub(super) fn to_file(&self) -> String {
         let mut file = String::from("# Saved from `cordboard chat`. Play it: cordboard test FILE --config cordboard.toml\n");
@@ -97,7 +120,7 @@ impl Conversation {
 
     fn title(&self) -> String {
         let words = self.happened.iter().find_map(|happened| match happened {
-            Happened::Said { text, .. } => Some(text.as_str()),
+            Happened::Said { text, .. } | Happened::Tapped { choice: Choice { label: text, .. }, .. } => Some(text.as_str()),
             _ => None,
         });
         let words = words.and_then(|words| words.lines().next()).unwrap_or("A conversation");
@@ -112,6 +135,7 @@ fn step(file: &mut String, happened: &Happened) {
     file.push_str("\n[[step]]\n");
     match happened {
         Happened::Said { text, .. } => put(file, "say", &text.as_str().into()),
+        Happened::Opened { text } => put(file, "say", &text.as_str().into()),
         Happened::Tapped { choice, ambiguous } => {
             put(file, "tap", &choice.label.as_str().into());
             if *ambiguous {

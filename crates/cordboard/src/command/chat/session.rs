@@ -58,7 +58,9 @@ pub(super) struct Session {
     /// Whether the engine says the same each time.
     fixed: bool,
     saved: saved::Conversation,
+    /// When the customer last put something in, and last saw something.
     touched: Timestamp,
+    seen: Timestamp,
 }
 
 impl Session {
@@ -86,6 +88,7 @@ impl Session {
             fixed,
             saved,
             touched,
+            seen: touched,
         }
     }
 
@@ -97,10 +100,19 @@ impl Session {
     /// The customer types. False when no bot listens.
     pub(super) async fn say(&mut self, text: &str) -> bool {
         let hasty = !self.conversation.settled(Duration::ZERO).await;
+        self.put_in(text, Happened::Said { text: text.to_owned(), hasty })
+    }
+
+    /// The flow lets the bot speak first, by this text. False when no bot listens.
+    pub(super) fn open(&mut self, text: &str) -> bool {
+        self.put_in(text, Happened::Opened { text: text.to_owned() })
+    }
+
+    fn put_in(&mut self, text: &str, happened: Happened) -> bool {
         self.begin();
         let heard = self.conversation.say(text);
         if heard {
-            self.saved.happened.push(Happened::Said { text: text.to_owned(), hasty });
+            self.saved.happened.push(happened);
         }
         heard
     }
@@ -139,7 +151,7 @@ impl Session {
         let now = self.shared.runtime().now();
         // On v1 a late answer is fetched by asking: whoever asks earlier finds nothing.
         if self.saved.door == Door::V1 && self.teller.is_put_off() {
-            let ms = u64::try_from(now.0 - self.touched.0).unwrap_or_default();
+            let ms = u64::try_from(now.0 - self.seen.0).unwrap_or_default();
             self.saved.happened.push(Happened::Waited { ms: (ms / 100 + 2) * 100 });
         }
         (self.before, self.touched, self.answered) = ((self.row, self.calls()), now, true);
@@ -248,8 +260,8 @@ impl Session {
 
     /// The customer sees a message.
     fn see(&mut self, seen: Seen, by_policy: &[String], columns: usize) -> Vec<Line> {
-        let now = self.shared.runtime().now();
-        let waited_ms = u64::try_from(now.0 - self.touched.0).unwrap_or_default();
+        self.seen = self.shared.runtime().now();
+        let waited_ms = u64::try_from(self.seen.0 - self.touched.0).unwrap_or_default();
         self.saved.longest_ms = self.saved.longest_ms.max(waited_ms);
         if self.answered {
             // Quick replies are gone once the customer did something else; buttons stay on their cards.
@@ -312,11 +324,12 @@ impl Session {
         });
         let told = told.chain(parameters.iter().map(|(name, value)| format!("variable {name} = {value}")));
         lines.extend(told.flat_map(|told| draw::note(&told, screen.columns())));
-        lines.push(Line::new(Tone::Dim, "      /reset begins anew, /return gives the conversation back, /save FILE keeps it as a test"));
+        let next = "/reset begins anew, /return gives the conversation back, /save FILE keeps it as a test";
+        lines.extend(draw::note(next, screen.columns()));
         screen.show(&lines)?;
         self.offered.clear();
         if path != Path::CustomerLeft {
-            self.saved.happened.push(Happened::Path { path, parameters, slots });
+            self.saved.left(path, parameters, slots);
         }
         Ok(true)
     }
