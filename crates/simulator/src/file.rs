@@ -6,6 +6,7 @@
 //! bot = "parcels"
 //! seed = 7                       # decides the faults
 //! customer = "patient"           # hasty, silent, double_sending
+//! channel = "sms"                # decides what the customer sees; everything when absent
 //! expect_timeout_ms = 10000
 //!
 //! [flow]                         # see FlowSettings
@@ -38,7 +39,7 @@ use serde_json::Value;
 use toml::Spanned;
 
 use crate::customer::Manner;
-use crate::{Door, Faults, FlowSettings};
+use crate::{Channel, Door, Faults, FlowSettings};
 
 /// A conversation to be played.
 #[derive(Debug, Clone)]
@@ -134,6 +135,7 @@ struct Raw {
     seed: Option<u64>,
     #[serde(default)]
     customer: Manner,
+    channel: Option<Channel>,
     #[serde(default = "default_expect_timeout_ms")]
     expect_timeout_ms: u64,
     #[serde(default)]
@@ -196,7 +198,7 @@ impl ConversationFile {
             bot: raw.bot,
             customer: raw.customer,
             expect_timeout_ms: raw.expect_timeout_ms,
-            flow: FlowSettings { seed: raw.seed, faults: raw.faults, ..raw.flow },
+            flow: FlowSettings { channel: raw.channel, seed: raw.seed, faults: raw.faults, ..raw.flow },
             steps,
         })
     }

@@ -394,16 +394,18 @@ const fn push_outcome(outcome: PushOutcome) -> &'static str {
     }
 }
 
-const fn cut_in_words(cut: Cut) -> &'static str {
+/// What an engine's limits cut, in words.
+pub(crate) const fn cut_in_words(cut: Cut) -> &'static str {
     match cut {
-        Cut::Items => "items past the limit",
+        Cut::Items => "items or cards past the limit",
         Cut::Text => "a text was shortened",
-        Cut::Choices => "choices past the limit",
+        Cut::Choices => "choices or buttons past the limit",
         Cut::ControlCharacters => "control characters",
         Cut::Degraded => "an item became its fallback text",
         Cut::Dropped => "an item had nothing to show",
         Cut::Values => "a slot or attribute was shortened or left out",
         Cut::EngineState => "the engine's state was too large; the earlier one stays",
+        Cut::Addresses => "an address that nobody can open",
     }
 }
 

@@ -197,11 +197,16 @@ async fn open(rehearsal: &Rehearsal, bot: &Bot, setting: &Setting) -> Result<Ses
             let why = "`channel_parameter` is empty, so no flow can say what the customer uses";
             return Err(Failed::because(format!("connectors.{}: {why}", offer.key)));
         }
-        parameters.insert(offer.channel_parameter.to_owned(), channel.word().to_owned());
+        // A flow of the simulator says it as `channel`, where the connector is not told to read another variable.
+        if offer.channel_parameter != "channel" {
+            parameters.insert(offer.channel_parameter.to_owned(), channel.word().to_owned());
+        }
     }
+    let channel = setting.channel.map(seen);
     let flow = FlowSettings {
         language: setting.language.clone(),
         parameters: parameters.clone(),
+        channel,
         ..FlowSettings::default()
     };
     let conversation = rehearsal.simulator.conversation(offer.registered, &bot.key, flow).await;
@@ -211,11 +216,27 @@ async fn open(rehearsal: &Rehearsal, bot: &Bot, setting: &Setting) -> Result<Ses
         door: setting.door,
         bot: bot.key.clone(),
         language: setting.language.clone(),
+        channel,
         parameters,
         happened: Vec::new(),
         longest_ms: 0,
     };
     Ok(Session::new(rehearsal.gateway.shared().clone(), conversation, Teller::new(cast), bot.fixed, saved))
+}
+
+/// The simulator's word for a channel: it shares no type with the product.
+const fn seen(channel: Channel) -> simulator::Channel {
+    match channel {
+        Channel::WebMessaging => simulator::Channel::WebMessaging,
+        Channel::Sms => simulator::Channel::Sms,
+        Channel::WhatsApp => simulator::Channel::WhatsApp,
+        Channel::Messenger => simulator::Channel::Messenger,
+        Channel::Apple => simulator::Channel::Apple,
+        Channel::Instagram => simulator::Channel::Instagram,
+        Channel::Line => simulator::Channel::Line,
+        Channel::Open => simulator::Channel::Open,
+        Channel::Voice => simulator::Channel::Voice,
+    }
 }
 
 fn offer<'a>(rehearsal: &'a Rehearsal, bot: &Bot, door: Door) -> Result<Offer<'a>, String> {

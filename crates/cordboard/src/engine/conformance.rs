@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use model::{
-    Answer, Ask, BotKey, Choices, Cut, Failure, HandOver, Input, Item, News, Next, Notice, Opaque, SeatId, SlotValue,
-    Timestamp, TurnNumber,
+    Answer, Ask, BotKey, Card, Carousel, Choices, Cut, Failure, HandOver, Input, Item, News, Next, Notice, Opaque,
+    SeatId, SlotValue, Tap, Timestamp, TurnNumber,
 };
 use proptest::prelude::*;
 
@@ -275,6 +275,7 @@ fn state_comes_back(subject: &Subject) {
 /// Replies made to harm, and whether they can be anything but nonsense.
 fn hostile() -> Vec<(&'static str, Bytes, bool)> {
     let deep = |open: &str, close: &str| format!("{}{}", open.repeat(100_000), close.repeat(100_000));
+    let held = |depth: usize| format!("{}1{}", r#"{"value":"#.repeat(depth), "}".repeat(depth));
     let nonsense: Vec<(&'static str, Vec<u8>)> = vec![
         ("empty", vec![]),
         ("blank", b" \n\t ".to_vec()),
@@ -295,11 +296,12 @@ fn hostile() -> Vec<(&'static str, Bytes, bool)> {
         ("deep objects", format!("{}1{}", r#"{"a":"#.repeat(40_000), "}".repeat(40_000)).into()),
         ("deep items", format!(r#"{{"items": {}}}"#, deep("[", "]")).into()),
         ("a deep next", format!(r#"{{"next": {{"kind": "end", "x": {}}}}}"#, deep("[", "]")).into()),
-        ("a deep slot", format!(r#"{{"nlu": {{"slots": {{"a": {}}}}}}}"#, deep("[", "]")).into()),
         ("a deep attribute", format!(r#"{{"set_attributes": {{"a": {}}}}}"#, deep("[", "]")).into()),
         ("items of no kind", br#"{"items": [1, null, "a"]}"#.to_vec()),
         ("items as a text", br#"{"items": "hello"}"#.to_vec()),
         ("a text as a number", br#"{"items": [{"kind": "text", "text": 5}]}"#.to_vec()),
+        ("cards as a text", br#"{"items": [{"kind": "carousel", "cards": "a"}]}"#.to_vec()),
+        ("deep cards", format!(r#"{{"items": [{{"kind": "list", "items": {}}}]}}"#, deep("[", "]")).into()),
         ("choices as a text", br#"{"items": [{"kind": "choices", "prompt": "?", "options": "a"}]}"#.to_vec()),
         ("an unknown next", br#"{"text": "a", "next": {"kind": "hand_over"}}"#.to_vec()),
         ("a next of no kind", br#"{"text": "a", "next": "end"}"#.to_vec()),
@@ -316,7 +318,19 @@ fn hostile() -> Vec<(&'static str, Bytes, bool)> {
         ("control characters", br#"{"text": "\u0000\u001b[31mred\u007f"}"#.to_vec()),
         ("deep, where nobody looks", format!(r#"{{"text": "a", "trace": {}}}"#, deep("[", "]")).into()),
         ("a deep state", format!(r#"{{"text": "a", "engine_state": {}}}"#, deep("[", "]")).into()),
+        ("cards without end", {
+            let card = r#"{"title": "\u0007t", "image": "javascript:alert(1)", "actions": [{"kind": "postback", "label": "A"}]}"#;
+            let cards = vec![card; 1000].join(",");
+            format!(r#"{{"items": [{{"kind": "carousel", "cards": [{cards}]}}]}}"#).into()
+        }),
+        ("a card of buttons", {
+            let buttons = vec![r#"{"kind": "open_url", "label": "A", "value": "https://a b"}"#; 1000].join(",");
+            format!(r#"{{"items": [{{"kind": "card", "title": "", "actions": [{buttons}]}}]}}"#).into()
+        }),
+        ("a file from nowhere", br#"{"items": [{"kind": "media", "url": "file:///etc/passwd"}]}"#.to_vec()),
         ("a confidence in percent", br#"{"nlu": {"intent": {"name": "i", "confidence": 93}}}"#.to_vec()),
+        ("deep in a slot", format!(r#"{{"nlu": {{"slots": {{"a": {}}}}}}}"#, deep("[", "]")).into()),
+        ("deep in the value of a slot", format!(r#"{{"nlu": {{"slots": {{"a": {}}}}}}}"#, held(20_000)).into()),
         ("a long intent", format!(r#"{{"nlu": {{"intent": {{"name": "{}"}}}}}}"#, "i".repeat(5000)).into()),
         ("values of wrong types", br#"{"set_attributes": {"a": {}, "b": [1], "c": null, "": "x"}}"#.to_vec()),
     ];
@@ -370,6 +384,14 @@ fn any_reply_is_read_without_harm(subject: &Subject) {
         "\"items\":[",
         "\"choices\"",
         "\"options\":[",
+        "\"card\"",
+        "\"carousel\"",
+        "\"cards\":[",
+        "\"title\":",
+        "\"actions\":[",
+        "\"media\"",
+        "\"url\":",
+        "\"http://a\"",
         "\"label\":",
         "\"next\":{",
         "\"handoff\"",
@@ -409,22 +431,60 @@ fn any_reply_is_read_without_harm(subject: &Subject) {
     });
 }
 
+fn short(text: &str, max: usize) {
+    assert!(text.chars().count() <= max, "{} characters, at most {max}", text.chars().count());
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'), "{text:?}");
+}
+
+fn assert_address_within(limits: &Limits, address: &str) {
+    short(address, limits.url_max_chars);
+    assert!(!address.contains(char::is_whitespace), "{address:?}");
+    let scheme = address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    assert!(matches!(scheme.as_deref(), Some("http" | "https")), "{address:?}");
+}
+
+fn assert_card_within(limits: &Limits, card: &Card) {
+    assert!(!card.title.trim().is_empty());
+    short(&card.title, limits.title_max_chars);
+    short(card.description.as_deref().unwrap_or(""), limits.description_max_chars);
+    short(card.fallback.as_deref().unwrap_or(""), limits.text_max_chars);
+    card.image.iter().chain(&card.video).for_each(|address| assert_address_within(limits, address));
+    assert!(card.buttons.len() <= limits.buttons_max);
+    card.buttons.iter().for_each(|button| short(&button.label, limits.label_max_chars));
+    for tap in card.buttons.iter().map(|button| &button.tap).chain(&card.tap) {
+        match tap {
+            Tap::Link(url) => assert_address_within(limits, url),
+            Tap::Postback(payload) => short(payload, limits.payload_max_chars),
+        }
+    }
+}
+
 fn assert_within(limits: &Limits, answer: &Answer) {
-    let short = |text: &str, max: usize| {
-        assert!(text.chars().count() <= max, "{} characters, at most {max}", text.chars().count());
-        assert!(!text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'), "{text:?}");
-    };
     assert!(answer.items.len() <= limits.items_max);
     for item in &answer.items {
         match item {
             Item::Text(text) | Item::Markdown(text) => short(text, limits.text_max_chars),
-            rich @ (Item::Card(_) | Item::Carousel(_) | Item::Media(_)) => short(&rich.plain(), usize::MAX),
+            Item::Card(card) => assert_card_within(limits, card),
+            Item::Carousel(Carousel { prompt, cards, fallback }) => {
+                short(prompt.as_deref().unwrap_or(""), limits.prompt_max_chars);
+                short(fallback.as_deref().unwrap_or(""), limits.text_max_chars);
+                assert!((1..=limits.cards_max).contains(&cards.len()));
+                cards.iter().for_each(|card| assert_card_within(limits, card));
+            }
+            Item::Media(media) => {
+                assert_address_within(limits, &media.url);
+                short(media.name.as_deref().unwrap_or(""), limits.name_max_chars);
+                short(media.mime.as_deref().unwrap_or(""), limits.name_max_chars);
+                short(media.caption.as_deref().unwrap_or(""), limits.text_max_chars);
+                short(media.fallback.as_deref().unwrap_or(""), limits.text_max_chars);
+            }
             Item::Choices(Choices { prompt, options }) => {
                 short(prompt, limits.prompt_max_chars);
                 assert!((1..=limits.choices_max).contains(&options.len()));
                 for option in options {
                     short(&option.label, limits.label_max_chars);
                     short(&option.value, limits.payload_max_chars);
+                    option.image.iter().for_each(|image| assert_address_within(limits, image));
                 }
             }
         }

@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn engines_are_made_from_their_configuration() {
-        for script in ["bots/parcels.toml", "bots/clumsy.toml"] {
+        for script in ["bots/parcels.toml", "bots/clumsy.toml", "bots/showcase.toml"] {
             let engine = build(&format!("type = \"script\"\nfile = \"{script}\"\nlimits.items_max = 5")).unwrap();
             assert!(!engine.traits().callbacks, "{script}");
         }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Findings, kind};
 use crate::Door;
+use crate::channel::Screen;
 
 /// Something the customer can tap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,6 +33,9 @@ pub struct Card {
     /// Its description, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// How many buttons it has that send something.
+    #[serde(skip)]
+    pub buttons: usize,
     /// Labels and addresses of its links.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<(String, String)>,
@@ -48,6 +52,9 @@ pub struct Message {
     /// Cards, alone or in a carousel.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cards: Vec<Card>,
+    /// Whether the cards are side by side.
+    #[serde(skip)]
+    pub in_carousel: bool,
     /// File names and addresses of attachments.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<(String, String)>,
@@ -59,6 +66,8 @@ pub(crate) struct Rules {
     pub(crate) door: Door,
     /// Whether the integration has attachments to the customer switched on.
     pub(crate) attachments: bool,
+    /// What the customer looks at, where that is known.
+    pub(crate) screen: Option<Screen>,
 }
 
 /// Reads a list of reply messages strictly.
@@ -67,7 +76,11 @@ pub(crate) fn messages(findings: &mut Findings, rules: Rules, items: &[Value], a
     for (n, item) in items.iter().enumerate() {
         let at = format!("{at}[{n}]");
         if let Some(object) = findings.object(item, &at) {
-            messages.extend(message(findings, rules, object, &at));
+            let shown = message(findings, rules, object, &at);
+            messages.extend(match rules.screen {
+                Some(screen) => shown.and_then(|message| screen.show(findings, message, &at)),
+                None => shown,
+            });
         }
     }
     messages
@@ -147,6 +160,7 @@ fn content_element(
         "QuickReply" => quick_reply(findings, rules, body, &at, shown, pairs),
         "Card" => card(findings, body, &at, shown, pairs),
         "Carousel" => {
+            shown.in_carousel = true;
             let cards = findings.array(body, "cards", &at);
             if cards.len() > 10 {
                 findings.schema("carousel-at-most-10", format!("{at} has {} cards", cards.len()));
@@ -193,6 +207,7 @@ fn card(findings: &mut Findings, body: &Map<String, Value>, at: &str, shown: &mu
     findings.optional_text(body, "image", at);
     findings.optional_text(body, "video", at);
     let mut links = Vec::new();
+    let choices_before = shown.choices.len();
     if let Some(default) = body.get("defaultAction").filter(|value| !value.is_null()) {
         let at = format!("{at}.defaultAction");
         if let Some(default) = findings.object(default, &at) {
@@ -205,7 +220,8 @@ fn card(findings: &mut Findings, body: &Map<String, Value>, at: &str, shown: &mu
             action(findings, item, &at, false, &mut links, shown, pairs);
         }
     }
-    shown.cards.push(Card { title, description, links });
+    let buttons = shown.choices.len() - choices_before;
+    shown.cards.push(Card { title, description, buttons, links });
 }
 
 /// A `Link` needs `url`, and `text` when it is a button; a `Postback` needs `text` and `payload`.

@@ -13,7 +13,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Input, Seen};
+use crate::channel::Screen;
 use crate::check::answer::{Answer, BotState};
+use crate::check::content::Rules;
 use crate::check::manifest::{Bot, BotVersion};
 use crate::fault::{Dice, Point};
 use crate::org::{Org, Registered};
@@ -155,7 +157,7 @@ impl Line {
             state: Mutex::new(State::new(now)),
             changed: watch::Sender::new(0),
             opened: now,
-            parameters: Mutex::new(flow.parameters.clone()),
+            parameters: Mutex::new(flow.session_variables()),
             org,
             integration,
             flow,
@@ -164,6 +166,12 @@ impl Line {
 
     pub(crate) fn door(&self) -> Door {
         self.integration.door()
+    }
+
+    /// What the messages of the bot are read by.
+    pub(crate) fn rules(&self) -> Rules {
+        let screen = self.flow.channel.map(|channel| Screen { channel, told: self.flow.pass_channel });
+        Rules { door: self.door(), attachments: self.integration.integration.attachments, screen }
     }
 
     pub(crate) fn uuid(&self) -> String {
@@ -485,7 +493,7 @@ impl Line {
 
     /// The failure that an unusable answer leads to.
     fn unusable(&self, answer: &Answer) -> Path {
-        let rules: Vec<&str> = answer.findings.0.iter().filter(|v| v.is_error()).map(|v| v.rule).collect();
+        let rules: Vec<&str> = answer.findings.0.iter().filter(|v| v.breaks()).map(|v| v.rule).collect();
         let error_type = match self.door() {
             Door::V2 => "ServiceProviderInvalidResponse",
             Door::V1 if rules.iter().all(|rule| matches!(*rule, "intent-declared" | "complete-needs-intent")) => {

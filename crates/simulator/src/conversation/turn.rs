@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use super::Input;
 use super::line::{After, Line, Turn};
 use crate::call::{self, Outcome};
-use crate::check::content::Rules;
 use crate::check::{Findings, answer, answer_v1};
 use crate::fault::Point;
 use crate::flow::ParametersSent;
@@ -119,7 +118,7 @@ impl Line {
     }
 
     fn read(&self, session: &str, bytes: &[u8]) -> After {
-        let rules = Rules { door: self.door(), attachments: self.integration.integration.attachments };
+        let rules = self.rules();
         let answer = match serde_json::from_slice::<Value>(bytes) {
             Ok(body) if self.door() == Door::V2 => answer::read(&body, &self.version, rules, &[]),
             Ok(body) => answer_v1::read(&body, &self.version, rules),

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use simulator::file::ConversationFile;
 use simulator::{Hooks, NoHooks, Target};
 
@@ -19,7 +19,11 @@ fn errors_name_file_line_and_column() {
         ("title = \"t\"", "a.toml:1:1: missing field `door`"),
         (
             &format!("{HEAD}colour = 1"),
-            "a.toml:4:1: unknown field `colour`, expected one of `title`, `door`, `bot`, `seed`, `customer`, `expect_timeout_ms`, `flow`, `faults`, `step`",
+            "a.toml:4:1: unknown field `colour`, expected one of `title`, `door`, `bot`, `seed`, `customer`, `channel`, `expect_timeout_ms`, `flow`, `faults`, `step`",
+        ),
+        (
+            &format!("{HEAD}channel = \"fax\""),
+            "a.toml:4:11: unknown variant `fax`, expected one of `web_messaging`, `sms`",
         ),
         (&format!("{HEAD}[flow]\nretires = 1"), "a.toml:5:1: unknown field `retires`"),
         (&format!("{HEAD}[faults]\nblank_text = 2"), "a.toml:5:14: 2 is no probability from 0 to 1"),
@@ -167,4 +171,36 @@ async fn a_broken_rule_fails_a_file_although_its_expectations_hold() {
     let played = simulator.play(&file, &Target { v1: Some(integration), v2: None }, &NoHooks).await;
     assert_eq!((played.passed, played.differences.len()), (false, 0));
     assert_eq!(played.violations[0].to_string(), "violation value-form: slotValues.stamp: \"1\" is no Integer");
+}
+
+#[tokio::test]
+async fn a_channel_decides_what_is_seen_and_is_a_session_variable() {
+    // A bot that offers a button, and says which channel it was told.
+    let (simulator, _connector, integration) = v2_with(|request| {
+        let told = request.body.pointer("/parameters/channel").and_then(Value::as_str).unwrap_or("nothing");
+        let button = json!({"contentType": "QuickReply", "quickReply": {"text": "A", "payload": "a"}});
+        let message = json!({"type": "Structured", "text": format!("told {told}"), "content": [button]});
+        Reply::Json(json!({"botState": "MoreData", "replyMessages": [message]}))
+    })
+    .await;
+    let target = Target { v2: Some(integration), v1: None };
+    let mut told = String::new();
+    for (channel, flow) in [
+        ("", ""),
+        ("channel = \"web_messaging\"", ""),
+        ("channel = \"sms\"", ""),
+        ("channel = \"sms\"", "pass_channel = false"),
+        ("channel = \"sms\"", "parameters = { channel = \"text message\" }"),
+    ] {
+        let text = format!(
+            "title = \"t\"\ndoor = \"v2\"\nbot = \"parcels\"\n{channel}\n[flow]\n{flow}\n[[step]]\nsay = \"hi\"\n[[step]]\nexpect = \"told\""
+        );
+        let file = ConversationFile::parse(&text, "a.toml").unwrap();
+        let played = simulator.play(&file, &target, &NoHooks).await;
+        let seen = &played.transcript.last().unwrap().text;
+        let found: Vec<String> = played.violations.iter().map(ToString::to_string).collect();
+        told += &format!("{channel} {flow}: {seen}; passed: {}; {found:?}\n", played.passed);
+    }
+    insta::assert_snapshot!(told);
+    simulator.stop().await;
 }

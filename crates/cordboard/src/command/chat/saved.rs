@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
-use simulator::{Choice, Door, Message, Path};
+use simulator::{Channel, Choice, Door, Message, Path};
 
 use super::super::rehearsal::word;
 use crate::connector::bot_connector::STAMP_SLOT;
@@ -64,7 +64,8 @@ pub(super) struct Conversation {
     pub(super) door: Door,
     pub(super) bot: String,
     pub(super) language: String,
-    /// Session variables from the beginning on.
+    pub(super) channel: Option<Channel>,
+    /// Session variables from the beginning on, beside the channel.
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) happened: Vec<Happened>,
     /// The longest time between two things that happened.
@@ -89,7 +90,9 @@ impl Conversation {
             _ => None,
         });
         let given: BTreeMap<&String, &String> = self.parameters.iter().chain(set).collect();
+        let channel = self.channel.map(Channel::word);
         parameters.retain(|name, value| given.get(name) != Some(&&*value));
+        parameters.retain(|name, value| name != "channel" || Some(value.as_str()) != channel);
         slots.remove(STAMP_SLOT);
         self.happened.push(Happened::Path { path, parameters, slots });
     }
@@ -100,6 +103,9 @@ impl Conversation {
         put(&mut file, "title", &self.title().into());
         put(&mut file, "door", &word(self.door).into());
         put(&mut file, "bot", &self.bot.as_str().into());
+        if let Some(channel) = self.channel {
+            put(&mut file, "channel", &channel.word().into());
+        }
         if self.happened.iter().any(|happened| matches!(happened, Happened::Said { hasty: true, .. })) {
             put(&mut file, "customer", &"hasty".into());
         }
@@ -259,6 +265,7 @@ mod tests {
             door: Door::V1,
             bot: "parcels".to_owned(),
             language: "de".to_owned(),
+            channel: Some(Channel::Sms),
             parameters: parameters.clone(),
             happened,
             longest_ms: 7_001,
@@ -266,6 +273,7 @@ mod tests {
         let file = ConversationFile::parse(&conversation.to_file(), "saved.toml").unwrap();
         assert_eq!((file.door, file.bot.as_str(), file.expect_timeout_ms), (Door::V1, "parcels", 15_000));
         assert_eq!((file.flow.language.as_str(), file.flow.parameters), ("de", parameters.clone()));
+        assert_eq!(file.flow.channel, Some(Channel::Sms));
         let actions: Vec<&Action> = file.steps.iter().map(|step| &step.action).collect();
         let Action::Expect(seen) = actions[1] else { panic!("{actions:?}") };
         assert_eq!((seen.exactly.as_deref(), seen.choices.as_deref()), (Some(hostile), Some(&["Take it".to_owned()][..])));

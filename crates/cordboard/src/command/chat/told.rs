@@ -4,9 +4,10 @@
 //! that did not happen.
 
 use model::{
-    Cut, Effect, Event, Fact, Failure, HandOver, Outcome, Part, PushOutcome, Reply, Timestamp, Undelivered,
+    Effect, Event, Fact, Failure, HandOver, Outcome, Part, PushOutcome, Reply, Timestamp, Undelivered,
 };
 
+use crate::admin::timeline::cut_in_words;
 use crate::stored::Journal;
 
 /// Who takes part, in words.
@@ -249,18 +250,5 @@ const fn undelivered(reason: Undelivered) -> &'static str {
         Undelivered::FloorTaken => "a human has the floor",
         Undelivered::Superseded => "a new session of the platform took its place",
         Undelivered::TooMuchHeld => "more waited than a session may hold",
-    }
-}
-
-const fn cut_in_words(cut: Cut) -> &'static str {
-    match cut {
-        Cut::Items => "items past the limit were left out",
-        Cut::Text => "a text was shortened",
-        Cut::Choices => "choices past the limit were left out",
-        Cut::ControlCharacters => "control characters were removed",
-        Cut::Degraded => "an item became its fallback text",
-        Cut::Dropped => "an item had nothing to show and was left out",
-        Cut::Values => "a slot or attribute was shortened or left out",
-        Cut::EngineState => "the engine's state was too large; the earlier one stays",
     }
 }

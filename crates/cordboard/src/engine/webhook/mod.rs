@@ -6,8 +6,10 @@
 //! events (`text/event-stream`) is part of the contract but not read yet: it counts as nonsense.
 
 mod config;
+mod items;
 mod read;
 pub mod signature;
+mod slots;
 mod wire;
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ const PUSH_OUTCOMES: [PushOutcome; 5] = [
     PushOutcome::GaveUp,
     PushOutcome::OutcomeUnknown,
 ];
-const CUTS: [Cut; 8] = [
+const CUTS: [Cut; 9] = [
     Cut::Items,
     Cut::Text,
     Cut::Choices,
@@ -66,6 +66,7 @@ const CUTS: [Cut; 8] = [
     Cut::Dropped,
     Cut::Values,
     Cut::EngineState,
+    Cut::Addresses,
 ];
 
 pub(super) fn seat_1() -> SeatId {
