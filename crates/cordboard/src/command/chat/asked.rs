@@ -193,6 +193,6 @@ mod tests {
                 other => panic!("{line}: {other:?}"),
             })
             .collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"));
     }
 }

@@ -185,7 +185,7 @@ mod tests {
 
     fn card(title: &str, description: &str, links: &[(&str, &str)]) -> Card {
         let links = links.iter().map(|(label, url)| ((*label).to_owned(), (*url).to_owned())).collect();
-        Card { title: title.to_owned(), description: Some(description.to_owned()), links, ..Card::default() }
+        Card { title: title.to_owned(), description: Some(description.to_owned()), buttons: 0, links }
     }
 
     fn drawn(shown: &Message, columns: usize) -> String {
@@ -210,13 +210,14 @@ mod tests {
                 choice("None of them", None),
                 choice("Talk to a human", None),
             ],
+            in_carousel: true,
             attachments: vec![("sizes.pdf".to_owned(), "https://shop.example/sizes.pdf".to_owned())],
         };
-        insta::assert_snapshot!(drawn(&carousel, 100), @"");
-        insta::assert_snapshot!(drawn(&carousel, 46), @"");
+        insta::assert_snapshot!(drawn(&carousel, 100));
+        insta::assert_snapshot!(drawn(&carousel, 46));
         let text = Message { text: "No \u{1b}[31mred\u{202e} and\tno bell\u{7}.\nA second line.".to_owned(), ..Message::default() };
-        insta::assert_snapshot!(drawn(&text, 80), @"");
+        insta::assert_snapshot!(drawn(&text, 80));
         let narrow = Message { text: format!("https://example.com/{}", "a".repeat(40)), ..Message::default() };
-        insta::assert_snapshot!(drawn(&narrow, 30), @"");
+        insta::assert_snapshot!(drawn(&narrow, 30));
     }
 }

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use simulator::{Channel, Choice, Door, Message, Path};
 
 use super::super::rehearsal::word;
-use crate::connector::bot_connector::STAMP_SLOT;
 
 /// The player's own patience.
 const PATIENCE_MS: u64 = 10_000;
@@ -77,13 +76,12 @@ impl Conversation {
         self.happened.iter().all(|happened| matches!(happened, Happened::Set { .. }))
     }
 
-    /// The flow left the bot. Session variables come back unchanged on some doors, and v1's stamp only tells one turn
-    /// from the next (`reference/bot-connector-v1.md`): neither is anything to expect.
+    /// The flow left the bot. Session variables come back unchanged on some doors: nothing to expect.
     pub(super) fn left(
         &mut self,
         path: Path,
         mut parameters: BTreeMap<String, String>,
-        mut slots: BTreeMap<String, Value>,
+        slots: BTreeMap<String, Value>,
     ) {
         let set = self.happened.iter().filter_map(|happened| match happened {
             Happened::Set { name, value } => Some((name, value)),
@@ -93,7 +91,6 @@ impl Conversation {
         let channel = self.channel.map(Channel::word);
         parameters.retain(|name, value| given.get(name) != Some(&&*value));
         parameters.retain(|name, value| name != "channel" || Some(value.as_str()) != channel);
-        slots.remove(STAMP_SLOT);
         self.happened.push(Happened::Path { path, parameters, slots });
     }
 

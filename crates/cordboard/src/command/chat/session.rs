@@ -19,6 +19,7 @@ use super::terminal::Screen;
 use super::told::{Teller, seconds};
 use super::trace;
 use crate::admin::look;
+use crate::connector::bot_connector::STAMP_SLOT;
 use crate::gateway::Shared;
 use crate::stored::{self, Journal};
 
@@ -149,10 +150,10 @@ impl Session {
     /// An input begins: what is traced from here on is its doing.
     fn begin(&mut self) {
         let now = self.shared.runtime().now();
-        // On v1 a late answer is fetched by asking: whoever asks earlier finds nothing.
+        // On v1 a late answer is fetched by asking: whoever asks earlier finds nothing. So a repetition waits longer.
         if self.saved.door == Door::V1 && self.teller.is_put_off() {
             let ms = u64::try_from(now.0 - self.seen.0).unwrap_or_default();
-            self.saved.happened.push(Happened::Waited { ms: (ms / 100 + 2) * 100 });
+            self.saved.happened.push(Happened::Waited { ms: (ms + ms / 2) / 100 * 100 + 500 });
         }
         (self.before, self.touched, self.answered) = ((self.row, self.calls()), now, true);
         self.rows.clear();
@@ -317,7 +318,9 @@ impl Session {
             Path::CustomerLeft => "-- the customer has gone".to_owned(),
         };
         let mut lines = vec![Line::new(Tone::Strong, draw::harmless(&head))];
-        let (parameters, slots) = (self.conversation.parameters(), self.conversation.slots());
+        let (parameters, mut slots) = (self.conversation.parameters(), self.conversation.slots());
+        // It only tells one turn of v1 from the next.
+        slots.remove(STAMP_SLOT);
         let told = slots.iter().map(|(name, value)| {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             format!("slot {name} = {value}")

@@ -189,7 +189,7 @@ impl Teller {
         match (failure, &self.cast.address) {
             (Failure::Unreachable, Some(address)) if !self.address_told => {
                 self.address_told = true;
-                format!("the bot's engine cannot be reached at {address}; does it run?")
+                format!("the bot's engine cannot be reached at {address} (does it run?)")
             }
             (Failure::Unreachable, _) => "the bot's engine cannot be reached".to_owned(),
             (Failure::TimedOut, _) => {
