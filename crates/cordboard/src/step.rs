@@ -14,6 +14,7 @@ use prometheus_client::metrics::counter::Counter;
 
 use crate::connector::{LegView, SealedReply};
 use crate::engine::History;
+use crate::fit::Change;
 use crate::gateway::Shared;
 use crate::observe::metrics::{EngineOutcome, RequestOutcome};
 use crate::observe::trace::{Begun, Trace};
@@ -21,7 +22,7 @@ use crate::outbox::{Item, Kind, LaneRow};
 use crate::roster::Roster;
 use crate::runner::{Held, Queued, Slot};
 use crate::store::{Blob, Claim, Letter, OutboxRow, OutboxSeq, Seal, SealedAs, Settle, Step};
-use crate::stored;
+use crate::stored::{self, Changed};
 
 /// A step that is ready to be committed.
 pub(crate) struct Prepared {
@@ -63,6 +64,8 @@ struct Draft<'a> {
     next_seq: u64,
     step: Step,
     after: After,
+    /// What connectors changed in what is said.
+    changes: Vec<Changed>,
 }
 
 impl Shared {
@@ -110,6 +113,7 @@ impl Shared {
                 unaskable: Vec::new(),
                 unsendable: Vec::new(),
             },
+            changes: Vec::new(),
             state,
         };
         draft.step.journal.policy_revision = draft.roster.policies.revision;
@@ -251,13 +255,15 @@ impl Draft<'_> {
             self.after.unsendable.push((push.leg, push.number));
             return;
         };
-        self.remember(push.leg, rendered.memory, rendered.corrections);
+        self.remember(push.leg, rendered.memory, rendered.changes);
         let kind = Kind::Push { leg: push.leg, number: push.number, connector, expires: push.expires };
         self.add_row(Item { kind, body: rendered.body, trace: self.after.held.trace }, push.not_before);
     }
 
-    fn remember(&mut self, leg: LegId, memory: Option<model::Opaque>, corrections: u32) {
-        self.shared.counts.corrections.fetch_add(u64::from(corrections), Ordering::Relaxed);
+    fn remember(&mut self, leg: LegId, memory: Option<model::Opaque>, changes: Vec<Change>) {
+        let count = u64::try_from(changes.len()).unwrap_or(u64::MAX);
+        self.shared.counts.corrections.fetch_add(count, Ordering::Relaxed);
+        self.changes.extend(changes.into_iter().map(|change| Changed { leg, change }));
         if let (Some(memory), Some(leg)) = (memory, self.state.legs.iter_mut().find(|found| found.id == leg)) {
             leg.memory = memory;
         }
@@ -317,7 +323,7 @@ impl Draft<'_> {
             _ => RequestOutcome::Acknowledged,
         };
         self.after.counted.push(self.shared.metrics.connector(&found.name.connector).request(outcome).clone());
-        self.remember(leg, rendered.memory, rendered.corrections);
+        self.remember(leg, rendered.memory, rendered.changes);
         self.seal_bytes(request, rendered.reply);
     }
 
@@ -383,7 +389,7 @@ impl Draft<'_> {
         self.step.next_due = self.state.next_due();
         self.step.finished = self.state.is_finished();
         self.step.journal.schema_version = stored::VERSION;
-        self.step.journal.payload = Blob::clear_of(stored::encode_journal(events, effects));
+        self.step.journal.payload = Blob::clear_of(stored::encode_journal(events, effects, &self.changes));
         self.after.held.state = self.state;
         self.after.held.next_seq = self.next_seq;
         Some((self.step, self.after))

@@ -80,6 +80,9 @@ pub(super) fn hops(
     for effect in &journal.effects {
         told.effect(effect);
     }
+    for changed in &journal.changes {
+        told.tell("fitted", format!("for {}: {}", names.leg(changed.leg), changed.change));
+    }
     told.hops
 }
 

@@ -7,9 +7,10 @@
 
 pub mod bot_connector;
 pub mod bots;
+pub mod channels;
 pub mod digital_bot_connector;
 mod ending;
-mod messages;
+pub(crate) mod messages;
 pub mod registry;
 mod request;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use model::{
     Reply, RequestId, Said, Timestamp,
 };
 
+use crate::fit::Change;
 use crate::http;
 use crate::observe::trace::Trace;
 use crate::store::Blob;
@@ -158,8 +160,8 @@ pub struct Rendered {
     pub reply: SealedReply,
     /// The memory; absent when unchanged.
     pub memory: Option<Opaque>,
-    /// How often something had to be degraded or corrected (an undeclared end intent became `done`, a text was cut).
-    pub corrections: u32,
+    /// What had to be degraded or corrected (an undeclared end intent became `done`, a text was split).
+    pub changes: Vec<Change>,
 }
 
 /// A rendered push.
@@ -170,7 +172,7 @@ pub struct RenderedPush {
     /// As in [`Rendered`].
     pub memory: Option<Opaque>,
     /// As in [`Rendered`].
-    pub corrections: u32,
+    pub changes: Vec<Change>,
 }
 
 /// An HTTP answer whose bytes are decided once.

@@ -124,12 +124,12 @@ impl Connector for SimulatedConnector {
             model::Reply::Failed { code } => format!("[failed {code}]\n"),
             model::Reply::Refused => "[refused]\n".into(),
         };
-        Rendered { reply: sealed(body), memory: None, corrections: 0 }
+        Rendered { reply: sealed(body), memory: None, changes: Vec::new() }
     }
 
     fn render_push(&self, parts: &[Part], leg: LegView<'_>) -> Option<RenderedPush> {
         let body = format!("{}\n{}", leg.session, lines(parts)).into();
-        (self.late == Late::Push).then_some(RenderedPush { body, memory: None, corrections: 0 })
+        (self.late == Late::Push).then_some(RenderedPush { body, memory: None, changes: Vec::new() })
     }
 
     fn refusal(&self) -> SealedReply {
