@@ -459,7 +459,8 @@ fn assert_card_within(limits: &Limits, card: &Card) {
     }
 }
 
-fn assert_within(limits: &Limits, answer: &Answer) {
+/// Holds for whatever passed the limits.
+pub(super) fn assert_within(limits: &Limits, answer: &Answer) {
     assert!(answer.items.len() <= limits.items_max);
     for item in &answer.items {
         match item {

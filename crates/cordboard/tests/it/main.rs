@@ -40,4 +40,6 @@ mod service;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
+mod values;
+#[cfg(test)]
 mod world;

@@ -44,10 +44,11 @@ impl Seen {
         &self.message.text
     }
 
-    /// Whether the text, or a card, contains these words.
+    /// Whether the text, a card or the name of a file contains these words.
     #[must_use]
     pub fn contains(&self, words: &str) -> bool {
         self.message.text.contains(words)
+            || self.message.attachments.iter().any(|(name, _)| name.contains(words))
             || self.message.cards.iter().any(|card| {
                 card.title.contains(words) || card.description.as_deref().is_some_and(|text| text.contains(words))
             })

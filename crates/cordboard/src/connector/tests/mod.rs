@@ -1,6 +1,7 @@
 //! What every bot door is held to: both read whatever a network can bring, and every answer of theirs is one that the
 //! platform takes.
 
+mod buttons;
 mod hostile;
 mod replies;
 
