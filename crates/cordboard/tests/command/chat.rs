@@ -79,6 +79,23 @@ then.delay_ms = 2000
 then.say = "It is on the belt to the van."
 
 [[rules]]
+when.words = "sizes"
+[rules.then.show.carousel]
+prompt = "Two sizes:"
+cards = [
+  { title = "Small", text = "Up to 2 kg", buttons = [{ label = "Take it", value = "size:s" }] },
+  { title = "Large", text = "Up to 20 kg", buttons = [{ label = "Take it", value = "size:l" }] },
+]
+
+[[rules]]
+when.payload = "size:s"
+then.say = "A small one."
+
+[[rules]]
+when.payload = "size:l"
+then.say = "A large one."
+
+[[rules]]
 when.words = "human"
 then.say = "I will get you a colleague."
 then.hand_over = { reason = "customer_asked", note = "Last words: {input}" }
@@ -146,6 +163,19 @@ async fn on_the_older_door_a_late_answer_is_fetched_and_the_saved_file_waits_as_
     let saved = folder.path().join("saved.toml").display().to_string();
     let played = run(&["test", &saved, "--show", "--config", &config]).await;
     assert_eq!(played.status.code(), Some(0), "{}", text(&played.stdout));
+}
+
+#[tokio::test]
+async fn each_channel_shows_what_it_can_and_says_what_was_changed() {
+    let (folder, config) = desk();
+    let typed = "sizes\n2\n/save web.toml\n/channel sms\nsizes\n2\n/channel whatsapp\nsizes\n1\n";
+    let output = chat(folder.path(), &["--bot", "parcels", "--config", &config], typed).await;
+    insta::assert_snapshot!(shown(&output));
+    let saved = folder.path().join("web.toml").display().to_string();
+    let played = run(&["test", &saved, "--config", &config]).await;
+    assert_eq!(played.status.code(), Some(0), "{played:?}");
+    let text = std::fs::read_to_string(&saved).unwrap();
+    assert!(text.contains("tap = \"Take it\"\npayload = \"size:l\"\n"), "{text}");
 }
 
 #[tokio::test]

@@ -41,7 +41,9 @@ impl Line {
 pub(super) fn message(message: &Message, first: usize, columns: usize) -> Vec<Line> {
     let room = columns.saturating_sub(MARGIN).max(20);
     let mut lines = Vec::new();
-    if !message.text.is_empty() {
+    // The text of a message with cards stands in for them where they are not shown.
+    let stands_in = !message.cards.is_empty();
+    if !message.text.is_empty() && !stands_in {
         lines.extend(wrapped(&harmless(&message.text), room));
     }
     let numbered = |card: Option<usize>| -> Vec<String> {
@@ -55,7 +57,13 @@ pub(super) fn message(message: &Message, first: usize, columns: usize) -> Vec<Li
         lines.extend(wrapped(&harmless(&format!("({name}) {url}")), room));
     }
     let speaker = |n: usize| if n == 0 { "bot   " } else { "      " };
-    lines.iter().enumerate().map(|(n, line)| Line::new(Tone::Plain, format!("{}{line}", speaker(n)))).collect()
+    let mut drawn: Vec<Line> =
+        lines.iter().enumerate().map(|(n, line)| Line::new(Tone::Plain, format!("{}{line}", speaker(n)))).collect();
+    if stands_in && !message.text.is_empty() {
+        let words: Vec<&str> = message.text.lines().filter(|line| !line.trim().is_empty()).collect();
+        drawn.extend(note(&format!("without cards: {}", words.join(" / ")), columns));
+    }
+    drawn
 }
 
 /// What is said about what was seen.

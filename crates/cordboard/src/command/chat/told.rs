@@ -58,6 +58,7 @@ impl Teller {
         for effect in &journal.effects {
             self.effect(at, effect, &mut told);
         }
+        told.notes.extend(journal.changes.iter().map(|changed| format!("changed: {}", changed.change)));
         told
     }
 
