@@ -250,7 +250,9 @@ impl Chat<'_> {
     fn introduce(&mut self, lines: &Lines) -> Result<(), Failed> {
         let mut text = vec![format!("{} ({}), {}", self.bot.key, self.bot.engine, self.setting_in_words())];
         if lines.are_typed() {
-            text.push("You are the customer. /help shows what can be typed, /open lets the bot speak first.".to_owned());
+            text.push(
+                "You are the customer. /help shows what can be typed, /open lets the bot speak first.".to_owned(),
+            );
         }
         self.dim(&text)
     }
@@ -433,7 +435,9 @@ impl Chat<'_> {
         match std::fs::write(file, saved.to_file()) {
             Ok(()) => {
                 let file = file.display();
-                self.note(&format!("saved; `cordboard test {file} --config …` plays it, and fails when the bot changes"))
+                self.note(&format!(
+                    "saved; `cordboard test {file} --config …` plays it, and fails when the bot changes"
+                ))
             }
             Err(error) => self.note(&format!("not saved: {}: {error}; name another file", file.display())),
         }

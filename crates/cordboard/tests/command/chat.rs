@@ -156,8 +156,7 @@ async fn a_chat_explains_what_a_customer_sees_and_becomes_a_test() {
 async fn on_the_older_door_a_late_answer_is_fetched_and_the_saved_file_waits_as_long() {
     let (folder, config) = desk();
     let typed = "hello\nwarehouse\n1\n/set tier=gold\n1234\n/return\nhi\n";
-    let arguments =
-        ["--bot", "parcels", "--door", "v1", "--channel", "web", "--language", "de", "--config", &config];
+    let arguments = ["--bot", "parcels", "--door", "v1", "--channel", "web", "--language", "de", "--config", &config];
     let output = chat(folder.path(), &[&arguments[..], &["--save", "saved.toml"]].concat(), typed).await;
     insta::assert_snapshot!(shown(&output));
     let saved = folder.path().join("saved.toml").display().to_string();

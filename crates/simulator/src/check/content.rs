@@ -251,7 +251,12 @@ fn action(
             if !is_default {
                 pair(findings, pairs, label, payload, at);
                 let card = Some(shown.cards.len());
-                shown.choices.push(Choice { label: label.to_owned(), payload: payload.to_owned(), kind: "Button", card });
+                shown.choices.push(Choice {
+                    label: label.to_owned(),
+                    payload: payload.to_owned(),
+                    kind: "Button",
+                    card,
+                });
             }
         }
         Some(other) => findings.schema("action-type", format!("{at}.type '{other}' is neither Link nor Postback")),

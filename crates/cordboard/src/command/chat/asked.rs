@@ -69,9 +69,9 @@ pub(super) fn read(line: &str, offered: usize) -> Asked {
     }
 }
 
-/// Whether a line looks like a tap and is none.
+/// Whether a line looks like a tap and is none. A larger number is rather a size or a date.
 pub(super) fn is_number(line: &str, offered: usize) -> bool {
-    matches!(line.trim().parse::<usize>(), Ok(number) if number < 100 && !(1..=offered).contains(&number))
+    matches!(line.trim().parse::<usize>(), Ok(number) if number < 10 && !(1..=offered).contains(&number))
 }
 
 fn read_order(order: &str, rest: &str) -> Result<Asked, String> {
@@ -108,7 +108,8 @@ fn read_order(order: &str, rest: &str) -> Result<Asked, String> {
         "save" => Ok(Asked::Save(rest.to_owned())),
         _ => {
             let known: Vec<&str> = ORDERS.iter().map(|(order, _)| order.split(' ').next().unwrap_or(order)).collect();
-            Err(unknown("command", &format!("/{order}"), &known) + " (what a customer says begins with two slashes for one)")
+            Err(unknown("command", &format!("/{order}"), &known)
+                + " (what a customer says begins with two slashes for one)")
         }
     }
 }
@@ -185,7 +186,20 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_answered_with_what_to_write() {
-        let table = ["/rest", "/xyzzy", "/channel watsapp", "/channel pigeon", "/door v3", "/wait", "/wait 2d", "/set tier", "/trace of", "/save", "/quit now", "/language"];
+        let table = [
+            "/rest",
+            "/xyzzy",
+            "/channel watsapp",
+            "/channel pigeon",
+            "/door v3",
+            "/wait",
+            "/wait 2d",
+            "/set tier",
+            "/trace of",
+            "/save",
+            "/quit now",
+            "/language",
+        ];
         let told: Vec<String> = table
             .iter()
             .map(|line| match read(line, 0) {

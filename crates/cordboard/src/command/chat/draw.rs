@@ -223,7 +223,10 @@ mod tests {
         };
         insta::assert_snapshot!(drawn(&carousel, 100));
         insta::assert_snapshot!(drawn(&carousel, 46));
-        let text = Message { text: "No \u{1b}[31mred\u{202e} and\tno bell\u{7}.\nA second line.".to_owned(), ..Message::default() };
+        let text = Message {
+            text: "No \u{1b}[31mred\u{202e} and\tno bell\u{7}.\nA second line.".to_owned(),
+            ..Message::default()
+        };
         insta::assert_snapshot!(drawn(&text, 80));
         let narrow = Message { text: format!("https://example.com/{}", "a".repeat(40)), ..Message::default() };
         insta::assert_snapshot!(drawn(&narrow, 30));

@@ -96,7 +96,8 @@ impl Conversation {
 
     /// The conversation file.
     pub(super) fn to_file(&self) -> String {
-        let mut file = String::from("# Saved from `cordboard chat`. Play it: cordboard test FILE --config cordboard.toml\n");
+        let mut file =
+            String::from("# Saved from `cordboard chat`. Play it: cordboard test FILE --config cordboard.toml\n");
         put(&mut file, "title", &self.title().into());
         put(&mut file, "door", &word(self.door).into());
         put(&mut file, "bot", &self.bot.as_str().into());
@@ -123,7 +124,9 @@ impl Conversation {
 
     fn title(&self) -> String {
         let words = self.happened.iter().find_map(|happened| match happened {
-            Happened::Said { text, .. } | Happened::Tapped { choice: Choice { label: text, .. }, .. } => Some(text.as_str()),
+            Happened::Said { text, .. } | Happened::Tapped { choice: Choice { label: text, .. }, .. } => {
+                Some(text.as_str())
+            }
             _ => None,
         });
         let words = words.and_then(|words| words.lines().next()).unwrap_or("A conversation");
@@ -225,7 +228,6 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-
 #[cfg(test)]
 mod tests {
     use simulator::file::{Action, ConversationFile};
@@ -273,7 +275,10 @@ mod tests {
         assert_eq!(file.flow.channel, Some(Channel::Sms));
         let actions: Vec<&Action> = file.steps.iter().map(|step| &step.action).collect();
         let Action::Expect(seen) = actions[1] else { panic!("{actions:?}") };
-        assert_eq!((seen.exactly.as_deref(), seen.choices.as_deref()), (Some(hostile), Some(&["Take it".to_owned()][..])));
+        assert_eq!(
+            (seen.exactly.as_deref(), seen.choices.as_deref()),
+            (Some(hostile), Some(&["Take it".to_owned()][..]))
+        );
         let Action::Expect(seen) = actions[2] else { panic!("{actions:?}") };
         assert_eq!((seen.exactly.as_deref(), seen.contains.as_deref()), (None, Some(hostile)));
         let Action::Expect(ended) = actions[6] else { panic!("{actions:?}") };

@@ -344,31 +344,26 @@ impl Session {
         screen: &mut Screen<'_>,
         traced: bool,
     ) -> Result<(), Failed> {
-        let until = most.map(|most| tokio::time::Instant::now() + most);
+        let until = most.map(|most| self.at_the_end_of(most));
         loop {
             let quiet = self.is_quiet().await?;
             let told = self.tell(screen, traced).await?;
             if quiet && !told && self.more().await?.is_empty() {
                 return Ok(());
             }
-            let tick = tokio::time::Instant::now() + LOOK;
-            let tick = until.map_or(tick, |until| until.min(tick));
-            if tokio::time::timeout_at(tick, self.news()).await.is_err() && until == Some(tick) {
+            if until.is_some_and(|until| self.shared.runtime().now() >= until) {
                 return Ok(());
             }
+            let tick = self.at_the_end_of(LOOK);
+            self.news_before(until.map_or(tick, |until| until.min(tick))).await;
         }
     }
 
     /// Time passes. Says so when nothing came of it.
-    pub(super) async fn wait(
-        &mut self,
-        time: Duration,
-        screen: &mut Screen<'_>,
-        traced: bool,
-    ) -> Result<(), Failed> {
-        let until = tokio::time::Instant::now() + time;
+    pub(super) async fn wait(&mut self, time: Duration, screen: &mut Screen<'_>, traced: bool) -> Result<(), Failed> {
+        let until = self.at_the_end_of(time);
         let mut shown = false;
-        while tokio::time::timeout_at(until, self.news()).await.is_ok() {
+        while self.news_before(until).await {
             shown |= self.tell(screen, traced).await?;
         }
         if !shown {
@@ -377,6 +372,20 @@ impl Session {
             self.saved.happened.push(Happened::Nothing { ms });
         }
         Ok(())
+    }
+
+    fn at_the_end_of(&self, time: Duration) -> Timestamp {
+        self.shared.runtime().now() + u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether there is something new to tell before that time.
+    async fn news_before(&mut self, until: Timestamp) -> bool {
+        let runtime = self.shared.runtime().clone();
+        tokio::select! {
+            biased;
+            () = self.news() => true,
+            () = runtime.sleep_until(until) => false,
+        }
     }
 
     /// Whether nothing is under way: no call, no question, no push.

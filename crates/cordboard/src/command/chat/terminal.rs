@@ -50,10 +50,7 @@ enum Out<'a> {
 }
 
 /// Opens both ends. `script` is a file of lines, or `-` for what is piped in.
-pub(super) fn open<'a>(
-    script: Option<&Path>,
-    out: &'a mut (dyn Write + Send),
-) -> Result<(Lines, Screen<'a>), Failed> {
+pub(super) fn open<'a>(script: Option<&Path>, out: &'a mut (dyn Write + Send)) -> Result<(Lines, Screen<'a>), Failed> {
     let told = io::stdout().is_terminal();
     let colour = told && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let columns = columns(told);
@@ -69,7 +66,8 @@ pub(super) fn open<'a>(
         thread::spawn(move || read(&piped));
         return Ok((Lines::Piped(lines), Screen { out: Out::Writer(out), colour, columns, echo: true }));
     }
-    let cannot = |error: ReadlineError| Failed::because(format!("this terminal cannot be used: {error}; pipe the lines in"));
+    let cannot =
+        |error: ReadlineError| Failed::because(format!("this terminal cannot be used: {error}; pipe the lines in"));
     let before = Restored(tcgetattr(io::stdin()).map_err(Failed::because)?);
     let mut editor = DefaultEditor::new().map_err(cannot)?;
     let above = Out::Above(Box::new(editor.create_external_printer().map_err(cannot)?));

@@ -3,9 +3,7 @@
 //! Pure: a row of the conversation's journal in, sentences out. The journal is the only witness, so nothing is told here
 //! that did not happen.
 
-use model::{
-    Effect, Event, Fact, Failure, HandOver, Outcome, Part, PushOutcome, Reply, Timestamp, Undelivered,
-};
+use model::{Effect, Event, Fact, Failure, HandOver, Outcome, Part, PushOutcome, Reply, Timestamp, Undelivered};
 
 use crate::admin::timeline::cut_in_words;
 use crate::stored::Journal;
@@ -151,7 +149,9 @@ impl Teller {
     fn fact(&mut self, fact: &Fact) -> Option<String> {
         let bot = &self.cast.bot;
         Some(match fact {
-            Fact::FellBack { failure, .. } => format!("{}: the gateway answers instead (on_failure)", self.failed(*failure)),
+            Fact::FellBack { failure, .. } => {
+                format!("{}: the gateway answers instead (on_failure)", self.failed(*failure))
+            }
             Fact::StaleAnswer { .. } => "an answer came when nobody wanted it any more".to_owned(),
             Fact::Blank => "nothing was said, so the bot is not asked".to_owned(),
             Fact::Greeted { .. } => {
@@ -224,7 +224,6 @@ fn parts(parts: &[Part], told: &mut Told) {
         }
     }
 }
-
 
 pub(super) fn seconds(from: Timestamp, to: Timestamp) -> String {
     let ms = (to.0 - from.0).max(0);
