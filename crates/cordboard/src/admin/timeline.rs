@@ -407,7 +407,8 @@ const fn push_outcome(outcome: PushOutcome) -> &'static str {
     }
 }
 
-const fn cut_in_words(cut: Cut) -> &'static str {
+/// What an engine's limits cut, in words.
+pub(crate) const fn cut_in_words(cut: Cut) -> &'static str {
     match cut {
         Cut::Items => "items or cards past the limit",
         Cut::Text => "a text was shortened",

@@ -26,7 +26,8 @@ use genesys::cloud::{Unreadable, read};
 use model::{Attributes, ConnectorKey, Door, Input, Opaque, OrgKey, Part, Poll, PollNumber, PushOutcome, Reply};
 
 pub use self::config::{Config, LateAnswers};
-use self::rotation::{Rotation, STAMP_SLOT, TURN_INTENTS};
+pub(crate) use self::rotation::STAMP_SLOT;
+use self::rotation::{Rotation, TURN_INTENTS};
 use super::bots::{Bot, Bots, HAND_OVER_INTENT};
 use super::channels::Channels;
 use super::declared::{Declaration, Declared};
