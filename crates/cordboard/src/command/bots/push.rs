@@ -12,7 +12,7 @@ use model::{ConnectorKey, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::at_hand::{AtHand, now_ms, print_json};
+use super::super::at_hand::{AtHand, now_ms, plain, print_json};
 use super::super::{ConfigFile, Failed};
 use crate::admin::audit::{Entry, Trail};
 use crate::admin::view::{SentBot, SentView};
@@ -315,17 +315,17 @@ impl Report<'_> {
             (false, _) => ", not of this connector",
             (true, _) => "",
         };
-        writeln!(out, "{} bot {id} ({name}){whose}", difference.sign())?;
+        writeln!(out, "{}", plain(&format!("{} bot {id} ({name}){whose}", difference.sign())))?;
         if *difference == Difference::Same {
             return Ok(());
         }
         for line in details {
-            writeln!(out, "    {line}")?;
+            writeln!(out, "    {}", plain(line))?;
         }
         for version in versions {
-            writeln!(out, "    {} version {}", version.difference.sign(), version.version)?;
+            writeln!(out, "    {} version {}", version.difference.sign(), plain(&version.version))?;
             for change in &version.changes {
-                writeln!(out, "        {}", change.line())?;
+                writeln!(out, "        {}", plain(&change.line()))?;
             }
         }
         Ok(())
