@@ -173,7 +173,8 @@ async fn line(change: impl FnOnce(&mut Line, &mut Setup)) -> (Gateway, Far) {
 
 #[track_caller]
 fn texts(reply: &serde_json::Value) -> Vec<&str> {
-    reply["replyMessages"].as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap()).collect()
+    let messages = reply.get("replyMessages").unwrap_or_else(|| &reply["replymessages"]);
+    messages.as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -213,7 +214,8 @@ async fn on_a_door_that_cannot_push_the_paragraphs_come_together() {
         heard.says("First things first.\n").await;
         // The part is applied before the end of the answer is said.
         let asked = gateway.store().conversations(1).await.unwrap()[0];
-        while !gateway.shared.peek(asked).await.unwrap().unwrap().legs.iter().any(|leg| !leg.held.is_empty()) {
+        let applied = async || gateway.shared.peek(asked).await.unwrap().unwrap().legs[0].held.len();
+        while applied().await == 0 {
             tokio::task::yield_now().await;
         }
         heard.says("And the last.").await;
