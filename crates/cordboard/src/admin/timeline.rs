@@ -404,7 +404,7 @@ const fn push_outcome(outcome: PushOutcome) -> &'static str {
     }
 }
 
-const fn cut_in_words(cut: Cut) -> &'static str {
+pub(crate) const fn cut_in_words(cut: Cut) -> &'static str {
     match cut {
         Cut::Items => "items or cards past the limit",
         Cut::Text => "a text was shortened",

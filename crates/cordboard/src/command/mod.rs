@@ -14,6 +14,7 @@ mod dead_letters;
 mod demo;
 mod doctor;
 mod healthcheck;
+mod lint;
 mod log;
 mod metrics;
 mod reload;
@@ -63,6 +64,8 @@ Examples:
       run the gateway
   cordboard test conversations/answered-at-once.toml --config cordboard.toml
       play a conversation against the configured bots
+  cordboard lint reply.json --channel whatsapp
+      what would a customer see of this reply?
   cordboard conversations follow --config cordboard.toml
       what is going on?
   cordboard requests --refused --config cordboard.toml
@@ -92,6 +95,8 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Plays conversation files against the configured bots and a simulated Genesys Cloud.
     Test(test::Arguments),
+    /// Shows what a customer would get of a bot's reply on each channel, and what is changed for it.
+    Lint(lint::Arguments),
     /// What customers and bots are at: lists conversations, shows where one stands, tells its timeline.
     #[command(subcommand)]
     Conversations(conversations::Command),
@@ -218,6 +223,7 @@ async fn run(command: Command, log_format: Option<LogFormat>, out: &mut (dyn Wri
         Command::Demo(arguments) => demo::run(&arguments, out).await,
         Command::Simulate(arguments) => simulate::run(arguments, out).await,
         Command::Test(arguments) => test::run(&arguments, out).await,
+        Command::Lint(arguments) => lint::run(&arguments, out),
         Command::Conversations(command) => conversations::run(&command, out).await,
         Command::Requests(arguments) => requests::run(&arguments, out).await,
         Command::Audit(arguments) => audit::run(&arguments, out).await,

@@ -21,6 +21,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::{Answer, Ask, Channel, Failure, Input, News, Notice, Timestamp};
 
 pub use config::{Config, Error, Notify, ReplayConfig};
+pub use read::read_reply;
 pub use signature::TOLERANCE_S;
 
 use super::callback::{Callback, Callbacks, Rejected, Unreadable};
