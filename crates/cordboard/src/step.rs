@@ -12,15 +12,15 @@ use model::{
 };
 use prometheus_client::metrics::counter::Counter;
 
-use crate::connector::{LegView, SealedReply};
+use crate::connector::{Connector, LegView, SealedReply, shadow};
 use crate::fit::Change;
 use crate::gateway::Shared;
-use crate::observe::metrics::{EngineOutcome, RequestOutcome};
+use crate::observe::metrics::{EngineOutcome, RequestOutcome, Tokens};
 use crate::observe::trace::{Begun, Trace};
 use crate::outbox::{Item, Kind, LaneRow};
 use crate::roster::Roster;
 use crate::runner::{Held, Queued, Slot};
-use crate::store::{Blob, Claim, Letter, OutboxRow, OutboxSeq, Seal, SealedAs, Settle, Step};
+use crate::store::{Blob, Claim, Letter, OutboxRow, OutboxSeq, Seal, SealedAs, Settle, ShadowNote, Step};
 use crate::stored::{self, Changed};
 
 /// A step that is ready to be committed.
@@ -39,7 +39,7 @@ pub(crate) struct After {
     pub(crate) settled: Vec<OutboxSeq>,
     pub(crate) facts: Vec<Fact>,
     /// What is counted of the step.
-    pub(crate) counted: Vec<Counter>,
+    pub(crate) counted: Vec<(Counter, u64)>,
     /// Its span.
     pub(crate) span: Option<Begun>,
     /// Turns of bots that are not configured any more.
@@ -208,18 +208,28 @@ impl Draft<'_> {
                 && answer.next != Next::More
                 && !is_stale(*seat, *turn)
             {
-                counted.extend(bot(*seat).map(|bot| bot.turn(EngineOutcome::Answered).clone()));
+                counted.extend(bot(*seat).map(|bot| (bot.turn(EngineOutcome::Answered).clone(), 1)));
             }
         }
         for fact in facts {
-            counted.extend(match fact {
+            let counter = match fact {
                 Fact::FellBack { seat, failure, .. } => bot(*seat).map(|bot| bot.turn((*failure).into()).clone()),
                 Fact::Unasked { seat, .. } => bot(*seat).map(|bot| bot.turn(EngineOutcome::Unasked).clone()),
                 Fact::Floor(Floor { holder: Holder::HandingOver, evidence, .. }) => {
                     speaker.and_then(bot).map(|bot| bot.hand_over((*evidence).into()).clone())
                 }
                 _ => None,
-            });
+            };
+            counted.extend(counter.map(|counter| (counter, 1)));
+        }
+        // What it took is spent, whether somebody still wanted the answer or not.
+        for event in events {
+            if let Event::Answered { seat, answer, .. } | Event::Pushed { seat, answer } = event
+                && let (Some(usage), Some(bot)) = (answer.usage, bot(*seat))
+            {
+                counted.push((bot.tokens(Tokens::Input).clone(), usage.input_tokens));
+                counted.push((bot.tokens(Tokens::Output).clone(), usage.output_tokens));
+            }
         }
         self.after.counted.append(&mut counted);
     }
@@ -231,7 +241,8 @@ impl Draft<'_> {
         };
         if ask.is_first {
             // A callback of the engine finds the conversation by the engine's own session.
-            self.step.new_legs.push(self.shared.engine_session_key(ask.engine_session));
+            let session = engine.session(ask.engine_session, ask.visit);
+            self.step.new_legs.push(self.shared.engine_session_key(session));
         }
         let id = turn_id(self.slot.id, ask.seat, ask.turn);
         let window = self.after.held.window.as_ref().filter(|_| engine.traits().history);
@@ -325,14 +336,34 @@ impl Draft<'_> {
             channel,
         };
         let rendered = connector.render(reply, view);
+        let shadows = self.shadows(reply, &rendered.reply, connector.as_ref(), view);
         let outcome = match reply {
             Reply::Parts(parts) if !parts.is_empty() => RequestOutcome::Answered,
             Reply::Failed { .. } => RequestOutcome::Failed,
             _ => RequestOutcome::Acknowledged,
         };
-        self.after.counted.push(self.shared.metrics.connector(&found.name.connector).request(outcome).clone());
+        let counter = self.shared.metrics.connector(&found.name.connector).request(outcome).clone();
+        self.after.counted.push((counter, 1));
+        let found = shadows.iter().map(|note| (self.shared.metrics.shadow(&note.connector, &note.kind), 1));
+        self.after.counted.extend(found);
+        self.step.shadows.extend(shadows);
         self.remember(leg, rendered.memory, rendered.changes);
         self.seal_bytes(request, rendered.reply);
+    }
+
+    /// What the shadow of a connector says of an answer; nothing without one.
+    fn shadows(&self, reply: &Reply, here: &SealedReply, door: &dyn Connector, leg: LegView<'_>) -> Vec<ShadowNote> {
+        let Some(other) = door.shadow().and_then(|key| self.roster.connectors.get(key)) else { return Vec::new() };
+        let found = shadow::compare(reply, here, other.as_ref(), leg).into_iter();
+        let (connector, bot) = (door.key(), leg.bot);
+        found
+            .map(|found| ShadowNote {
+                connector: connector.clone(),
+                bot: bot.clone(),
+                kind: found.word().into(),
+                item: found.item(),
+            })
+            .collect()
     }
 
     fn seal_bytes(&mut self, request: RequestId, reply: SealedReply) {

@@ -20,7 +20,7 @@ use super::look::{self, Hops, Wanted};
 use super::query::encoded;
 use super::view::{
     AuditPage, BotPage, CallPage, CountsView, EndView, ErrorView, LetterPage, LetterView, ManifestPage, ReloadView,
-    RetryView, SentView, ServiceView,
+    RetryView, SentView, ServiceView, ShadowPage,
 };
 
 /// A page of letters is far smaller.
@@ -245,6 +245,14 @@ impl Client {
     /// See [`Error`].
     pub async fn bots(&self) -> Result<BotPage, Error> {
         self.call(Method::GET, "/v1/bots").await
+    }
+
+    /// What shadows found.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn shadows(&self) -> Result<ShadowPage, Error> {
+        self.call(Method::GET, "/v1/shadows").await
     }
 
     /// Takes a bot out of service.

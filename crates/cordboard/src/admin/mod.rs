@@ -21,6 +21,7 @@
 //! | `POST /v1/bots/{name}/enable` | puts one in service again |
 //! | `GET /v1/manifests` | what platforms know of the bots, by version |
 //! | `POST /v1/connectors/{key}/sent` | notes the list of bots that a platform was sent |
+//! | `GET /v1/shadows` | what shadows found: by connector, bot and kind |
 //! | `POST /v1/reload` | reads the configuration again |
 //!
 //! Two roles. Whoever shows the token of `admin.token` operates. Whoever shows that of `read.token` may look at everything
@@ -37,6 +38,7 @@ mod files;
 pub mod look;
 mod manifests;
 mod query;
+mod shadows;
 pub mod timeline;
 pub mod view;
 
@@ -309,6 +311,7 @@ impl Operator {
             (&Method::POST, ["v1", "bots", name, "disable"]) => self.disable(name, head, body).await,
             (&Method::POST, ["v1", "bots", name, "enable"]) => self.enable(name, head, body).await,
             (&Method::GET, ["v1", "manifests"]) => self.manifests().await,
+            (&Method::GET, ["v1", "shadows"]) => self.shadows().await,
             (&Method::POST, ["v1", "connectors", key, "sent"]) => self.sent(key, head, body).await,
             (&Method::POST, ["v1", "reload"]) => {
                 options::<NoOptions>(head, body).await?;
@@ -319,7 +322,7 @@ impl Operator {
                 [
                     "v1",
                     "dead-letters" | "counts" | "metrics" | "conversations" | "journal" | "requests" | "audit" | "bots"
-                    | "manifests",
+                    | "manifests" | "shadows",
                 ]
                 | ["v1", "conversations", _]
                 | ["v1", "conversations", _, "journal"],

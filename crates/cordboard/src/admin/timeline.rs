@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use conversation::Conversation;
 use model::{
     Answer, BotKey, ConversationId, Cut, Effect, Event, Fact, Holder, Item, LegId, LegName, News, Next, Outcome, Part,
-    Poll, PushOutcome, Reply, Said, SeatId, Timestamp, TurnNumber,
+    Poll, PushOutcome, Reply, Said, SeatId, Timestamp, TurnNumber, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -206,6 +206,9 @@ impl Told<'_> {
         if !answer.slots.is_empty() {
             let slots: Vec<&str> = answer.slots.keys().map(String::as_str).collect();
             text += &format!("; slots {}", slots.join(", "));
+        }
+        if let Some(Usage { input_tokens, output_tokens }) = answer.usage {
+            text += &format!("; {input_tokens} tokens read, {output_tokens} written");
         }
         self.tell_words(what, text, shown(&answer.items));
     }
@@ -404,6 +407,7 @@ const fn push_outcome(outcome: PushOutcome) -> &'static str {
     }
 }
 
+/// What an engine's limits cut, in words.
 pub(crate) const fn cut_in_words(cut: Cut) -> &'static str {
     match cut {
         Cut::Items => "items or cards past the limit",

@@ -15,7 +15,7 @@ use crate::doors::calls::Call;
 use crate::gateway::Shared;
 use crate::registration::Known;
 use crate::reload::Reloaded;
-use crate::store::{Letter, OutOfService};
+use crate::store::{Letter, OutOfService, ShadowCount};
 
 /// A dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -252,6 +252,9 @@ pub struct BotView {
     pub configured: bool,
     /// Open conversations that it sits in.
     pub open_conversations: usize,
+    /// What its language model read and wrote since the server started, where there is one and it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokensView>,
     /// Why and since when it is out of service, when it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_of_service: Option<OutView>,
@@ -262,8 +265,17 @@ impl BotView {
     #[must_use]
     pub fn new(bot: &BotKey, configured: bool, open: &BTreeMap<String, usize>) -> Self {
         let open_conversations = open.get(bot.as_str()).copied().unwrap_or(0);
-        Self { bot: bot.to_string(), configured, open_conversations, out_of_service: None }
+        Self { bot: bot.to_string(), configured, open_conversations, tokens: None, out_of_service: None }
     }
+}
+
+/// Tokens of a language model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokensView {
+    /// Those it read.
+    pub input: u64,
+    /// Those it wrote.
+    pub output: u64,
 }
 
 /// Why a bot is out of service.
@@ -308,6 +320,49 @@ impl ServiceView {
     pub fn new(outcome: &str, bot: &BotKey, open: &BTreeMap<String, usize>) -> Self {
         let open_conversations = open.get(bot.as_str()).copied().unwrap_or(0);
         Self { outcome: outcome.to_owned(), open_conversations, handed_over: None }
+    }
+}
+
+/// What shadows found, ascending by connector, bot and word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowPage {
+    /// It.
+    pub shadows: Vec<ShadowView>,
+}
+
+/// How often a shadow found something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowView {
+    /// The connector that gave the answers.
+    pub connector: String,
+    /// Whose answers.
+    pub bot: String,
+    /// The word: `compared`, or what differs.
+    pub found: String,
+    /// In how many answers.
+    pub answers: u64,
+    /// When for the first time.
+    pub first_ms: i64,
+    /// When for the last time.
+    pub latest_ms: i64,
+    /// In which conversation then.
+    pub conversation: String,
+    /// At which message of the answer then, from 1; 0 where it is about none.
+    pub item: u16,
+}
+
+impl From<&ShadowCount> for ShadowView {
+    fn from(count: &ShadowCount) -> Self {
+        Self {
+            connector: count.latest.connector.to_string(),
+            bot: count.latest.bot.to_string(),
+            found: count.latest.kind.to_string(),
+            answers: count.answers,
+            first_ms: count.first_at.0,
+            latest_ms: count.latest_at.0,
+            conversation: count.conversation.to_string(),
+            item: count.latest.item,
+        }
     }
 }
 

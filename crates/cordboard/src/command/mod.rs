@@ -6,6 +6,7 @@
 mod at_hand;
 mod audit;
 mod bots;
+mod chat;
 mod check;
 mod completions;
 mod config;
@@ -17,6 +18,8 @@ mod healthcheck;
 mod lint;
 mod log;
 mod metrics;
+mod migrate;
+mod rehearsal;
 mod reload;
 mod requests;
 mod serve;
@@ -64,6 +67,8 @@ Examples:
       run the gateway
   cordboard test conversations/answered-at-once.toml --config cordboard.toml
       play a conversation against the configured bots
+  cordboard chat --bot parcels --config cordboard.toml
+      talk to a bot as a customer would
   cordboard lint reply.json --channel whatsapp
       what would a customer see of this reply?
   cordboard conversations follow --config cordboard.toml
@@ -95,6 +100,8 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Plays conversation files against the configured bots and a simulated Genesys Cloud.
     Test(test::Arguments),
+    /// Lets you talk to a configured bot as a customer would, through the gateway and a simulated Genesys Cloud.
+    Chat(chat::Arguments),
     /// Shows what a customer would get of a bot's reply on each channel, and what is changed for it.
     Lint(lint::Arguments),
     /// What customers and bots are at: lists conversations, shows where one stands, tells its timeline.
@@ -107,6 +114,9 @@ enum Command {
     /// The bots: takes one out of service or puts it in again; what the platform has to know of them.
     #[command(subcommand)]
     Bots(bots::Command),
+    /// What changes when a bot moves to another door, for this configuration.
+    #[command(subcommand)]
+    Migrate(migrate::Command),
     /// Shows the running gateway's metrics.
     Metrics(metrics::Arguments),
     /// What could not be delivered or understood: shows it, tries it again, drops it.
@@ -223,11 +233,13 @@ async fn run(command: Command, log_format: Option<LogFormat>, out: &mut (dyn Wri
         Command::Demo(arguments) => demo::run(&arguments, out).await,
         Command::Simulate(arguments) => simulate::run(arguments, out).await,
         Command::Test(arguments) => test::run(&arguments, out).await,
+        Command::Chat(arguments) => chat::run(&arguments, out).await,
         Command::Lint(arguments) => lint::run(&arguments, out),
         Command::Conversations(command) => conversations::run(&command, out).await,
         Command::Requests(arguments) => requests::run(&arguments, out).await,
         Command::Audit(arguments) => audit::run(&arguments, out).await,
         Command::Bots(command) => bots::run(&command, out).await,
+        Command::Migrate(command) => migrate::run(&command, out).await,
         Command::Metrics(arguments) => metrics::run(&arguments, out).await,
         Command::DeadLetters(command) => dead_letters::run(&command, out).await,
         Command::Healthcheck(arguments) => healthcheck::run(&arguments, out).await,

@@ -11,7 +11,7 @@ use super::reader::{Places, Reader, Table};
 use super::texts::{TextsTable, WrittenTexts};
 use crate::connector::bots::BotFace;
 use crate::engine::webhook::Notify;
-use crate::engine::{EngineConfig, script, webhook};
+use crate::engine::{EngineConfig, connector, openai, script, webhook};
 
 const FACE_KEYS: [&str; 5] = ["name", "version", "description", "languages", "intents"];
 const POLICY_KEYS: [&str; 9] = [
@@ -25,7 +25,7 @@ const POLICY_KEYS: [&str; 9] = [
     "channel",
     "mask",
 ];
-const ENGINE_KINDS: [&str; 2] = ["script", "webhook"];
+const ENGINE_KINDS: [&str; 4] = ["script", "webhook", "connector", "openai"];
 
 /// One `[bots.KEY]` table.
 #[derive(Clone, Debug)]
@@ -40,6 +40,7 @@ pub struct BotConfig {
     pub(super) texts: WrittenTexts,
     pub(super) places: Places,
     pub(super) engine_at: usize,
+    pub(super) engine_places: Places,
 }
 
 impl BotConfig {
@@ -56,10 +57,13 @@ impl BotConfig {
             WrittenTexts::read(reader, &name, texts, true)
         });
         let engine_at = places.of("engine");
+        let mut engine_places = Places::default();
         let engine = match table.take("engine") {
             Some(engine) => {
                 let name = format!("bots.{key}.engine");
-                reader.table(&name, engine).and_then(|engine| read_engine(reader, engine))
+                let engine = reader.table(&name, engine);
+                engine_places = engine.as_ref().map(|engine| engine.places.clone()).unwrap_or_default();
+                engine.and_then(|engine| read_engine(reader, engine))
             }
             None => {
                 reader.problem(places.start, format!("bots.{key} has no engine: write [bots.{key}.engine]"));
@@ -71,7 +75,7 @@ impl BotConfig {
             reader.problem(places.named_in(&what), format!("bots.{key}: {what}"));
         }
         let notify = match &mut engine {
-            EngineConfig::Script(_) => policy.notify.clone(),
+            EngineConfig::Script(_) | EngineConfig::Connector(_) | EngineConfig::OpenAi(_) => policy.notify.clone(),
             // It may be wished in either table, and is then true of both.
             EngineConfig::Webhook(webhook) => {
                 webhook.notify.extend(&policy.notify);
@@ -80,13 +84,15 @@ impl BotConfig {
         };
         let opening = policy.opening.map(Into::into);
         let (policy, texts) = (policy.into_policy(&notify), texts.unwrap_or_default());
-        Some(Self { face, engine, policy, opening, texts, places, engine_at })
+        Some(Self { face, engine, policy, opening, texts, places, engine_at, engine_places })
     }
 }
 
 fn read_engine(reader: &mut Reader<'_>, mut table: Table<'_>) -> Option<EngineConfig> {
     match reader.kind(&mut table, &ENGINE_KINDS)?.as_str() {
         "script" => reader.read::<script::Config>(table).map(EngineConfig::Script),
+        "connector" => reader.read::<connector::Config>(table).map(EngineConfig::Connector),
+        "openai" => reader.read::<openai::Config>(table).map(|config| EngineConfig::OpenAi(Box::new(config))),
         _ => reader.read::<webhook::Config>(table).map(EngineConfig::Webhook),
     }
 }

@@ -12,9 +12,9 @@ use super::written::Written;
 use super::{Config, Problems, risks};
 use crate::connector::Misconfigured;
 use crate::connector::bots::{Bot, Bots};
-use crate::connector::registry::Integration;
+use crate::connector::registry::{ConnectorConfig, Integration};
 use crate::doors::RESERVED_PATHS;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineConfig};
 use crate::org::Org;
 
 impl Written {
@@ -64,6 +64,7 @@ impl Written {
             false => BTreeMap::new(),
         };
         self.check_paths(reader, &connectors);
+        self.check_shadows(reader);
         let mut warnings = self.warnings.clone();
         for connector in connectors.values() {
             warnings.extend(connector.credentials().warnings().iter().cloned());
@@ -111,7 +112,11 @@ impl Written {
                 Ok(engine) => {
                     engines.insert(BotKey::from(key.as_str()), engine);
                 }
-                Err(error) => reader.problem(config.engine_at, format!("bots.{key}.engine: {error}")),
+                Err(error) => {
+                    let error = error.to_string();
+                    let named = error.split(':').next().and_then(|key| config.engine_places.get(key));
+                    reader.problem(named.unwrap_or(config.engine_at), format!("bots.{key}.engine: {error}"));
+                }
             }
         }
         engines
@@ -139,9 +144,13 @@ impl Written {
             let key_of_bot = BotKey::from(key.as_str());
             let can_open = engines.get(&key_of_bot).is_none_or(|engine| engine.traits().opens);
             if bot.opening == Some(Opening::Engine) && !can_open {
+                let missing = match &bot.engine {
+                    EngineConfig::Connector(_) => "the engine has no `start_text`; write it",
+                    EngineConfig::OpenAi(_) => "the engine has no `opening`; write it",
+                    _ => "the script has no [opening]; write one",
+                };
                 let message = format!(
-                    "bots.{key}: `opening` is \"engine\", but the script has no [opening]; write one there, or choose \
-                     \"greeting\" or \"silent\""
+                    "bots.{key}: `opening` is \"engine\", but {missing} there, or choose \"greeting\" or \"silent\""
                 );
                 reader.problem(bot.places.of("opening"), message);
             }
@@ -178,6 +187,40 @@ impl Written {
             }
         }
         connectors
+    }
+
+    /// A shadow is the other kind of door, and offers the same bots.
+    fn check_shadows(&self, reader: &mut Reader<'_>) {
+        let others: Vec<&str> = self
+            .connectors
+            .iter()
+            .filter(|(_, config)| matches!(config, ConnectorConfig::DigitalBotConnector(_)))
+            .map(|(key, _)| key.as_str())
+            .collect();
+        for (key, config) in &self.connectors {
+            let ConnectorConfig::BotConnector(classic) = config else { continue };
+            let Some(shadow) = &classic.shadow else { continue };
+            let place = self.connector_places[key].of("shadow");
+            let Some(ConnectorConfig::DigitalBotConnector(digital)) = self.connectors.get(shadow) else {
+                let known = match others.as_slice() {
+                    [] => "there is none".to_owned(),
+                    some => format!("there are: {}", some.join(", ")),
+                };
+                let message =
+                    format!("connectors.{key}: `shadow` names a digital_bot_connector, not `{shadow}`; {known}");
+                reader.problem(place, message);
+                continue;
+            };
+            let offers =
+                |offered: &Option<Vec<String>>, bot: &String| offered.as_ref().is_none_or(|bots| bots.contains(bot));
+            let missing = self.bots.keys().find(|bot| offers(&classic.bots, bot) && !offers(&digital.bots, bot));
+            if let Some(bot) = missing {
+                let message = format!(
+                    "connectors.{key}: its `shadow` {shadow} does not offer bots.{bot}; add it to the `bots` of connectors.{shadow}"
+                );
+                reader.problem(place, message);
+            }
+        }
     }
 
     fn check_paths(&self, reader: &mut Reader<'_>, connectors: &BTreeMap<ConnectorKey, Integration>) {

@@ -104,7 +104,9 @@ fn union(value: &mut Value) {
 fn the_default_file_shows_every_key_with_its_default() {
     let (mut all, mut active) = (json(&everything()), json(INIT));
     union(&mut all);
-    active["bots"]["scripted"] = active["bots"]["hello"].clone();
+    for bot in ["scripted", "earlier"] {
+        active["bots"][bot] = active["bots"]["hello"].clone();
+    }
     let mut wrong = Vec::new();
     compare("", schema(), &all, Some(&active), &mut wrong);
     assert!(wrong.is_empty(), "in config/init.toml:\n{}", wrong.join("\n"));

@@ -11,6 +11,8 @@ use super::{Config, Written};
 use crate::connector::digital_bot_connector::OnUnknownSend;
 use crate::connector::registry::ConnectorConfig;
 use crate::engine::EngineConfig;
+use crate::engine::connector::{self, Speaks};
+use crate::engine::webhook::{self, ReplayConfig};
 
 /// The least Bot Response Timeout that flow authors usually set; the action's default is 30 seconds
 /// (`reference/digital-bot-connector.md`, section 4.3).
@@ -184,19 +186,62 @@ fn of_bots(written: &Written, config: &Config, risks: &mut Vec<String>) {
         if !offered && !config.connectors.is_empty() {
             risks.push(format!("bots.{key} is offered by no connector; add it to the `bots` of one"));
         }
-        if let EngineConfig::Webhook(webhook) = &bot.engine {
-            if is_plain_and_far(&webhook.url) {
+        if let EngineConfig::OpenAi(openai) = &bot.engine {
+            if is_plain_and_far(&openai.base_url) {
                 risks.push(format!(
-                    "bots.{key}.engine.url is http: what customers say goes there unencrypted; write https"
+                    "bots.{key}.engine.base_url is http: what customers say goes there unencrypted; write https"
                 ));
             }
-            if webhook.secrets.is_empty() {
+            let offered = |language: &str| {
+                let below =
+                    |tag: &str| tag.strip_prefix(language).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+                bot.face.languages.iter().any(|tag| below(&tag.to_ascii_lowercase()))
+            };
+            for language in openai.prompts.keys().filter(|language| !offered(language)) {
                 risks.push(format!(
-                    "bots.{key}.engine has no `secrets`: nothing is signed, the bot cannot know who asks, and its callbacks \
-                     are refused"
+                    "bots.{key}.engine.prompts.{language}: the bot does not offer this language, so nobody reads it; add it to \
+                     `languages`"
                 ));
             }
         }
+        if let EngineConfig::Webhook(webhook::Config { url, .. })
+        | EngineConfig::Connector(connector::Config { url, .. }) = &bot.engine
+            && is_plain_and_far(url)
+        {
+            risks
+                .push(format!("bots.{key}.engine.url is http: what customers say goes there unencrypted; write https"));
+        }
+        if let EngineConfig::Connector(endpoint) = &bot.engine {
+            of_an_endpoint(key, endpoint, risks);
+        }
+        if let EngineConfig::Webhook(webhook) = &bot.engine
+            && webhook.secrets.is_empty()
+        {
+            risks.push(format!(
+                    "bots.{key}.engine has no `secrets`: nothing is signed, the bot cannot know who asks, and its callbacks \
+                     are refused"
+                ));
+        }
+    }
+}
+
+fn of_an_endpoint(key: &str, endpoint: &connector::Config, risks: &mut Vec<String>) {
+    if endpoint.headers.0.is_empty() {
+        risks.push(format!(
+            "bots.{key}.engine has no `headers`: the endpoint cannot know who asks; write those of the integration that \
+             called it so far"
+        ));
+    }
+    if endpoint.speaks == Speaks::V2 && endpoint.callbacks.is_none() {
+        risks.push(format!(
+            "bots.{key}.engine has no `callbacks`: what the endpoint sends later is refused, and an empty `MoreData` counts \
+             as nothing to say"
+        ));
+    }
+    if endpoint.speaks == Speaks::V1 && endpoint.replay == Some(ReplayConfig::Safe) {
+        risks.push(format!(
+            "bots.{key}.engine.replay is \"safe\", but v1 has no message id: an endpoint that is asked twice acts twice"
+        ));
     }
 }
 

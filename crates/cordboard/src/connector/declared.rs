@@ -213,6 +213,6 @@ mod tests {
             ]
         );
         let back: Vec<String> = now.changes_to(&before).iter().map(ToString::to_string).collect();
-        assert_eq!(back[4], "slot `sum` of `Pay` was Decimal and is Currency");
+        assert_eq!(back[5], "slot `sum` of `Pay` was Decimal and is Currency");
     }
 }

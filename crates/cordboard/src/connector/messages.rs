@@ -31,11 +31,14 @@ impl<'a> Messages<'a> {
         self.add(&Item::text(line));
     }
 
-    /// Adds a line with the button that fetches a late answer. It is a button on every channel: where none is shown, the
-    /// line is, and any message fetches the answer.
+    /// Adds a line with the button that fetches a late answer. Where no button is shown the line stands alone: whoever
+    /// types the button's label fetches the answer too.
     pub(super) fn offer_poll(&mut self, line: &str, button: &PollButton, payload: String) {
-        let reply = QuickReply { text: button.label.clone().into(), payload: payload.into(), image: None };
         let line = if line.trim().is_empty() { &button.label } else { line };
+        if self.to.quick_replies_max.value == 0 {
+            return self.say(line);
+        }
+        let reply = QuickReply { text: button.label.clone().into(), payload: payload.into(), image: None };
         let Fitted { mut items, changes } = fit([&Item::text(line)], self.to);
         let last = items.pop().map(|item| item.plain().into_owned());
         self.messages.extend(items.into_iter().map(message));
@@ -77,6 +80,8 @@ pub(crate) fn message(item: Item) -> ReplyMessage<'static> {
             ReplyMessage::structured(fallback, vec![Content::Carousel(Carousel { cards })])
         }
         Item::Media(media) => {
+            // A message of type `Text` has a text, also when the file says it all.
+            let text = media.caption.or_else(|| media.name.clone()).unwrap_or_else(|| media.url.clone());
             let attachment = Attachment {
                 id: Some(file_id(&media.url).into()),
                 media_type: match media.kind {
@@ -91,7 +96,7 @@ pub(crate) fn message(item: Item) -> ReplyMessage<'static> {
                 sha256: None,
                 content_size_bytes: media.size_bytes,
             };
-            ReplyMessage::attachment(media.caption.unwrap_or_default(), attachment)
+            ReplyMessage::attachment(text, attachment)
         }
     }
 }

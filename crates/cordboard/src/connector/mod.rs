@@ -14,6 +14,7 @@ mod ending;
 pub(crate) mod messages;
 pub mod registry;
 mod request;
+pub(crate) mod shadow;
 #[cfg(test)]
 mod tests;
 
@@ -47,6 +48,10 @@ pub trait Connector: Send + Sync + 'static {
     fn parse(&self, body: &[u8]) -> Parsed;
     /// Renders the answer to a request. Pure; `memory` is what this connector returned for the leg last time.
     fn render(&self, reply: &Reply, leg: LegView<'_>) -> Rendered;
+    /// The connector that is the shadow of this one: its answers are compared, and not sent.
+    fn shadow(&self) -> Option<&ConnectorKey> {
+        None
+    }
     /// Renders a push, on doors that can.
     fn render_push(&self, parts: &[Part], leg: LegView<'_>) -> Option<RenderedPush>;
     /// The constant refusal: sent when the store cannot decide in time, or when we are full.

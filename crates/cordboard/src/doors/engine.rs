@@ -4,6 +4,8 @@
 //! It answers 202 only when the step that applies the callback is committed. Who cannot prove to be the engine gets 401,
 //! whether or not there is such a conversation.
 
+pub(super) mod stand_in;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -38,6 +40,7 @@ pub(super) fn session_in(path: &str) -> Option<Option<u128>> {
 pub(super) struct EngineDoor {
     shared: Arc<Shared>,
     cap: Cap,
+    rates: stand_in::Rates,
 }
 
 /// Whom a callback is from.
@@ -65,7 +68,7 @@ struct Status {
 
 impl EngineDoor {
     pub(super) fn new(shared: Arc<Shared>, cap: Cap) -> Self {
-        Self { shared, cap }
+        Self { shared, cap, rates: stand_in::Rates::default() }
     }
 
     pub(super) async fn handle(&self, session: Option<u128>, head: &Parts, incoming: Incoming) -> Response<Answer> {
@@ -132,23 +135,37 @@ impl EngineDoor {
 
     /// Authentic and not understood: kept, then said.
     async fn bury(&self, sender: &Sender, raw: &Bytes, reason: &str) -> Response<Answer> {
-        tracing::warn!(bot = %sender.bot, reason, "a callback was not understood; it is kept as a dead letter");
+        match self.keep(Some(sender.conversation), &sender.bot, raw, reason).await {
+            Ok(()) => body::refused(StatusCode::UNPROCESSABLE_ENTITY, "callback.not_understood", reason),
+            Err(busy) => *busy,
+        }
+    }
+
+    /// Keeps what was not understood as a dead letter.
+    async fn keep(
+        &self,
+        conversation: Option<ConversationId>,
+        bot: &BotKey,
+        raw: &Bytes,
+        reason: &str,
+    ) -> Result<(), Box<Response<Answer>>> {
+        tracing::warn!(%bot, reason, "a callback was not understood; it is kept as a dead letter");
         let letter = Letter {
             id: self.shared.runtime().ids.letter(),
-            conversation: Some(sender.conversation),
+            conversation,
             kind: dead_letter::CALLBACK.into(),
-            place: sender.bot.0.clone(),
+            place: bot.0.clone(),
             reason: reason.into(),
             attempts: 1,
             died: self.shared.runtime().now(),
             payload: Blob::clear(raw),
         };
         if let Err(error) = self.shared.store().bury(letter).await {
-            tracing::error!(bot = %sender.bot, %error, "a callback that was not understood could not be kept");
-            return not_now();
+            tracing::error!(%bot, %error, "a callback that was not understood could not be kept");
+            return Err(Box::new(not_now()));
         }
         self.shared.counts.letters.fetch_add(1, Ordering::Relaxed);
-        body::refused(StatusCode::UNPROCESSABLE_ENTITY, "callback.not_understood", reason)
+        Ok(())
     }
 }
 

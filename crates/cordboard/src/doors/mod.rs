@@ -20,7 +20,7 @@ use model::Timestamp;
 use self::astray::Astray;
 pub use self::calls::Calls;
 use self::calls::Watched;
-use self::engine::EngineDoor;
+use self::engine::{EngineDoor, stand_in};
 use self::platform::Mount;
 use crate::connector::registry::Integration;
 use crate::gateway::Shared;
@@ -98,7 +98,8 @@ impl Doors {
     fn place(&self, path: &str) -> Option<String> {
         let mounts = self.mounts.load();
         let mount = mounts.iter().find(|mount| mount.rest_of(path).is_some());
-        let callback = || engine::session_in(path).map(|_| "engine callback".to_owned());
+        let is_callback = engine::session_in(path).is_some() || stand_in::place_in(path).is_some();
+        let callback = || is_callback.then(|| "engine callback".to_owned());
         mount.map(|mount| mount.key().to_string()).or_else(callback)
     }
 
@@ -116,6 +117,9 @@ impl Doors {
         }
         if let Some(session) = engine::session_in(path) {
             return self.engine.handle(session, head, body).await;
+        }
+        if let Some(place) = stand_in::place_in(path) {
+            return self.engine.stand_in(place, head, body).await;
         }
         match path {
             health::LIVE => health::live(&head.method),

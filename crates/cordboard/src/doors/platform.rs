@@ -315,7 +315,7 @@ fn request_id(head: &Parts) -> String {
 }
 
 /// A segment of a path as it was meant; what decodes to no text is taken as it is, and names no bot then.
-fn percent_decoded(segment: &str) -> Cow<'_, str> {
+pub(super) fn percent_decoded(segment: &str) -> Cow<'_, str> {
     if !segment.contains('%') {
         return Cow::Borrowed(segment);
     }

@@ -3,7 +3,8 @@
 //! engines that have such a door implement [`Callbacks`].
 
 use http::HeaderMap;
-use model::{Answer, Timestamp};
+use model::{Answer, BotKey, Failure, Timestamp};
+use secrecy::SecretString;
 
 /// How an engine proves that a callback is its own, and what the callback says. Both are pure.
 pub trait Callbacks: Send + Sync {
@@ -37,6 +38,78 @@ pub struct Callback {
     pub answer: Answer,
 }
 
+/// How an engine answers later that was written for the platform: it fetches a token and sends messages, and we stand in
+/// for the platform. The listener owns the routes and the statuses. All methods are pure.
+pub trait StandIn: Send + Sync {
+    /// A token for whoever shows the engine's client credentials.
+    ///
+    /// # Errors
+    ///
+    /// A refusal, to be answered with 401. It never quotes the request.
+    fn grant(&self, headers: &HeaderMap, now: Timestamp) -> Result<Grant, Rejected>;
+
+    /// Whether a call shows a token that still counts; asked before its body is read.
+    ///
+    /// # Errors
+    ///
+    /// A refusal, to be answered with 401. It never quotes the request.
+    fn admit(&self, headers: &HeaderMap, now: Timestamp) -> Result<(), Rejected>;
+
+    /// How many messages a minute are taken.
+    fn requests_per_minute(&self) -> u32;
+
+    /// Reads the body of a call of this bot that was let in. Answers are within the bot's limits afterwards.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be taken.
+    fn read_message(&self, bot: &BotKey, raw_body: &[u8]) -> Result<LateMessage, NotTaken>;
+}
+
+/// A token.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// What is shown with every call.
+    pub token: SecretString,
+    /// For how long it counts.
+    pub lifetime_s: u32,
+}
+
+/// What an engine sent later, as it would send it to the platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LateMessage {
+    /// Which session it is for, as [`Engine::session`](super::Engine::session) names it.
+    pub session: u128,
+    /// What it says, or how the turn failed.
+    pub said: Result<Box<Answer>, Failure>,
+}
+
+/// Why a message of an engine that was let in is not taken. Never quotes it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// Larger than the bot's limit. 413.
+    #[error("the body is larger than {max_bytes} bytes")]
+    TooLarge {
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// Not JSON at all. 400.
+    #[error("the body is not JSON")]
+    NotJson,
+    /// JSON, but no message. 400, and a dead letter.
+    #[error("the body is not an outgoing message: {0}")]
+    NotAMessage(String),
+    /// It names a session that was never ours. 409.
+    #[error("there is no such session")]
+    NoSuchSession,
+    /// It names another bot than the session's. 409.
+    #[error("the session belongs to another bot")]
+    OtherBot,
+    /// It names another version than the session's. 409.
+    #[error("the session belongs to another version of the bot")]
+    OtherVersion,
+}
+
 /// Why a callback is not taken for the engine's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
@@ -55,6 +128,12 @@ pub enum Rejected {
     /// No signature matches a key of this bot.
     #[error("no signature matches the secret of this bot")]
     Signature,
+    /// The client credentials are not this bot's.
+    #[error("the client's id and secret are not those of this bot's `callbacks`")]
+    Client,
+    /// The token is not one of ours, or has ended.
+    #[error("the bearer token is none of this bot's, or has ended; fetch a new one")]
+    Token,
     /// This bot has no secret, so nothing can be proven.
     #[error("callbacks need a secret in the engine's configuration")]
     NoSecret,

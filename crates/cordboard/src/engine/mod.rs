@@ -9,16 +9,19 @@ use model::{Answer, Ask, Failure, Notice, Timestamp};
 
 use crate::http;
 
+mod address;
 pub mod callback;
 #[cfg(test)]
 mod conformance;
+pub mod connector;
 pub mod history;
 pub mod limits;
+pub mod openai;
 mod registry;
 pub mod script;
 pub mod webhook;
 
-pub use callback::{Callback, Callbacks, Rejected, Unreadable};
+pub use callback::{Callback, Callbacks, Grant, LateMessage, NotTaken, Rejected, StandIn, Unreadable};
 pub use history::{History, Speaker, Utterance};
 pub use limits::Limits;
 pub use registry::{EngineConfig, Error};
@@ -121,6 +124,10 @@ pub trait Engine: Send + Sync + 'static {
     fn reader(&self, _question: &Bytes) -> Option<Box<dyn Reader>> {
         None
     }
+    /// What it means that no reply came to a question, or not whole; nothing where it means what it usually does.
+    fn unanswered(&self, _question: &Bytes) -> Option<Reading> {
+        None
+    }
     /// Where questions are sent; nothing for an engine that answers here. It may hold what is secret.
     fn address(&self) -> Option<&str> {
         None
@@ -128,5 +135,13 @@ pub trait Engine: Send + Sync + 'static {
     /// The door for callbacks, where there is one.
     fn callbacks(&self) -> Option<&dyn Callbacks> {
         None
+    }
+    /// The platform's own doors for late answers, where the engine was written for them.
+    fn stand_in(&self) -> Option<&dyn StandIn> {
+        None
+    }
+    /// What the engine is told as its session, and names when it answers later. Each visit may have its own.
+    fn session(&self, engine_session: u128, _visit: u32) -> u128 {
+        engine_session
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Engine, script, webhook};
+use super::{Engine, connector, openai, script, webhook};
 
 /// How a bot's engine is configured, by `type`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -16,6 +16,11 @@ pub enum EngineConfig {
     Script(script::Config),
     /// An HTTP endpoint that speaks our own contract.
     Webhook(webhook::Config),
+    /// An endpoint that was written for one of the platform's bot doors.
+    Connector(connector::Config),
+    /// A language model, at OpenAI or behind any server that speaks as it does.
+    #[serde(rename = "openai")]
+    OpenAi(Box<openai::Config>),
 }
 
 /// Why an engine cannot be made from its configuration.
@@ -27,6 +32,12 @@ pub enum Error {
     /// A webhook.
     #[error(transparent)]
     Webhook(#[from] webhook::Error),
+    /// An endpoint of the platform's contracts.
+    #[error(transparent)]
+    Connector(#[from] connector::Error),
+    /// A language model.
+    #[error(transparent)]
+    OpenAi(#[from] openai::Error),
 }
 
 impl EngineConfig {
@@ -39,7 +50,19 @@ impl EngineConfig {
         Ok(match self {
             Self::Script(config) => Arc::new(script::Script::load(config, folder)?),
             Self::Webhook(config) => Arc::new(webhook::Webhook::new(config)?),
+            Self::Connector(config) => Arc::new(connector::Endpoint::new(config)?),
+            Self::OpenAi(config) => Arc::new(openai::OpenAi::load(config, folder)?),
         })
+    }
+
+    /// The files that the configuration names, each with its key. What is in them belongs to the configuration.
+    #[must_use]
+    pub fn files(&self) -> Vec<(String, &Path)> {
+        match self {
+            Self::Script(config) => vec![("file".to_owned(), &config.file)],
+            Self::Webhook(_) | Self::Connector(_) => Vec::new(),
+            Self::OpenAi(config) => config.files(),
+        }
     }
 
     /// The word for this kind of engine: what `type` says.
@@ -48,6 +71,8 @@ impl EngineConfig {
         match self {
             Self::Script(_) => "script",
             Self::Webhook(_) => "webhook",
+            Self::Connector(_) => "connector",
+            Self::OpenAi(_) => "openai",
         }
     }
 }
@@ -76,12 +101,15 @@ mod tests {
     fn what_is_wrong_is_said() {
         let table = [
             ("url = \"http://a\"", "missing field `type`"),
-            ("type = \"oracle\"", "expected `script` or `webhook`"),
+            ("type = \"oracle\"", "expected one of `script`, `webhook`, `connector`"),
+            ("type = \"oracle\"", "expected one of `script`, `webhook`, `openai`"),
             ("type = \"script\"\nfile = \"a\"\nflie = 1", "unknown field `flie`"),
             ("type = \"script\"\nfile = \"bots/missing.toml\"", "bots/missing.toml"),
             ("type = \"webhook\"\nurl = \"http://a\"\nlimits.texts = 1", "unknown field `texts`"),
             ("type = \"webhook\"\nurl = \"ftp://a\"", "starts with https://"),
             ("type = \"webhook\"\nurl = \"http://a\"\nsecrets = [1]", "a secret as text"),
+            ("type = \"connector\"\nurl = \"http://a\"", "missing field `speaks`"),
+            ("type = \"connector\"\nspeaks = \"v3\"\nurl = \"http://a\"", "expected `v1` or `v2`"),
         ];
         for (config, expected) in table {
             let Err(error) = build(config) else { panic!("{config} is taken") };

@@ -122,7 +122,7 @@ impl Attempt<'_> {
                     None => self.shared.transport.send(call).await.map(|reply| engine.read(question, &reply)),
                 };
                 let is_safe = engine.traits().replay == Replay::Safe;
-                read.unwrap_or_else(|failed| unread(failed, is_safe))
+                read.unwrap_or_else(|failed| engine.unanswered(question).unwrap_or_else(|| unread(failed, is_safe)))
             }
         };
         let outcome = outcome_of(&reading);

@@ -14,7 +14,7 @@ use model::{BotKey, ConversationId, Timestamp};
 use self::tables::Tables;
 use super::{
     Accept, Accepted, Blob, Claim, Error, JournalRow, Letter, LetterQuery, Loaded, LogRow, Manifest, ManifestNote, Out,
-    OutOfService, OutboxSeq, RecentPage, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
+    OutOfService, OutboxSeq, RecentPage, Replica, Reply, Request, ShadowCount, Started, Step, Store, Sweep, Swept,
 };
 
 /// Called once before and once after each verb touches the tables. Ready at once by default.
@@ -297,6 +297,10 @@ impl Store for Memory {
 
     fn manifests(&self) -> Reply<'_, Vec<Manifest>> {
         self.read(Read::Other, Tables::manifests)
+    }
+
+    fn shadows(&self) -> Reply<'_, Vec<ShadowCount>> {
+        self.read(Read::Other, Tables::shadows)
     }
 
     fn unfinished(&self, after: ConversationId, limit: u32) -> Reply<'_, Vec<ConversationId>> {

@@ -27,6 +27,7 @@
 //! | `disable`, `enable`, `out_of_service` | plain rows | the same |
 //! | `note_manifests` | insert, or replace the latest where it differs; then the versions past the bound go, in the same transaction | the same, with `unnest`, under a lock on the bot's rows |
 //! | `manifests` | plain rows, ascending | the same |
+//! | `shadows` | plain rows, ascending; counted by the steps that made them | the same |
 //! | `unfinished` | range read on `conversation.id` | the same |
 //! | `read_journal` | range read on (conversation, seq); `seq` is given by the step | the same; `seq` comes from the conversation's row lock, since sequences are not ordered by commit |
 
@@ -283,6 +284,8 @@ pub struct Step {
     pub letters: Vec<Letter>,
     /// Dead letters that are redriven by this step, and so gone.
     pub letters_redriven: Vec<u64>,
+    /// What a shadow found of the answers that this step seals.
+    pub shadows: Vec<ShadowNote>,
     /// The journal row; its `seq` is `expected_version + 1`.
     pub journal: JournalRow,
 }
@@ -310,6 +313,7 @@ impl Step {
             out: Vec::new(),
             letters: Vec::new(),
             letters_redriven: Vec::new(),
+            shadows: Vec::new(),
             journal: JournalRow {
                 seq: expected_version + 1,
                 cause_seq: None,
@@ -517,6 +521,34 @@ pub struct Manifest {
 /// So many versions are known of each bot at each connector; the one that was noted the longest ago goes.
 const MANIFEST_VERSIONS_KEPT: u32 = 50;
 
+/// One thing that a shadow found of one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowNote {
+    /// The connector that gave the answer.
+    pub connector: ConnectorKey,
+    /// Whose answer.
+    pub bot: BotKey,
+    /// What was found, in a word.
+    pub kind: Arc<str>,
+    /// At which message of the answer, from 1; 0 where it is about no message.
+    pub item: u16,
+}
+
+/// How often a shadow found something, and where last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowCount {
+    /// The latest of the notes.
+    pub latest: ShadowNote,
+    /// In how many answers.
+    pub answers: u64,
+    /// When for the first time.
+    pub first_at: Timestamp,
+    /// When for the last time.
+    pub latest_at: Timestamp,
+    /// In which conversation then.
+    pub conversation: ConversationId,
+}
+
 /// How full a store is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Measures {
@@ -610,6 +642,8 @@ pub trait Store: Send + Sync + 'static {
     fn note_manifests(&self, notes: Vec<ManifestNote>) -> Reply<'_, ()>;
     /// What bots declared, ascending by connector, bot and version.
     fn manifests(&self) -> Reply<'_, Vec<Manifest>>;
+    /// What shadows found, ascending by connector, bot and kind.
+    fn shadows(&self) -> Reply<'_, Vec<ShadowCount>>;
     /// Conversations that are not finished, with ids greater than `after`, ascending, at most `limit`.
     fn unfinished(&self, after: ConversationId, limit: u32) -> Reply<'_, Vec<ConversationId>>;
     /// Why nothing is written any more, when an I/O error has stopped the store. Only a new start helps then: a second

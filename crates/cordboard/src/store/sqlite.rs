@@ -37,7 +37,8 @@ use self::rows::{Failure, Rows, words};
 use self::writer::{Change, Job, Urgency, Writer};
 use super::{
     Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, Manifest, ManifestNote,
-    Measures, Out, OutOfService, OutboxSeq, RecentPage, Replica, Reply, Request, Started, Step, Store, Sweep, Swept,
+    Measures, Out, OutOfService, OutboxSeq, RecentPage, Replica, Reply, Request, ShadowCount, Started, Step, Store,
+    Sweep, Swept,
 };
 use crate::observe::metrics::StoreMetrics;
 
@@ -530,6 +531,10 @@ impl Store for Sqlite {
 
     fn manifests(&self) -> Reply<'_, Vec<Manifest>> {
         self.read(|connection| reads::manifests(connection))
+    }
+
+    fn shadows(&self) -> Reply<'_, Vec<ShadowCount>> {
+        self.read(|connection| reads::shadows(connection))
     }
 
     fn unfinished(&self, after: ConversationId, limit: u32) -> Reply<'_, Vec<ConversationId>> {

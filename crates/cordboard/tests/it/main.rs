@@ -4,11 +4,15 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod bridge;
+#[cfg(test)]
 mod corpus;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod doctor;
+#[cfg(test)]
+mod endpoint;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
@@ -24,9 +28,13 @@ mod network;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]
+mod openai;
+#[cfg(test)]
 mod operators;
 #[cfg(test)]
 mod platform;
+#[cfg(test)]
+mod questions;
 #[cfg(test)]
 mod races_v1;
 #[cfg(test)]
@@ -35,6 +43,8 @@ mod races_v2;
 mod raw;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod rich;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

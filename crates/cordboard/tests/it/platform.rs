@@ -1,5 +1,7 @@
 //! What the doors of the platforms answer: one test for each cell of the table, and the order of the checks.
 
+use std::time::Duration;
+
 use cordboard::connector::{Arrival, Parsed};
 use cordboard::http::body;
 use http_body_util::BodyExt as _;
@@ -183,6 +185,34 @@ async fn the_pages_of_a_v2_integration() {
         let page = gateway.get(&format!("{V2}{path}")).await;
         assert_eq!((page.status, page.error().as_str()), (404, "bot.unknown"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn what_is_read_of_the_bots_is_noted_behind_the_answers_back() {
+    let gateway = Gateway::start().await;
+    let noted = async || {
+        let manifests = gateway.store().manifests().await.unwrap();
+        manifests.iter().map(|known| known.first.bot.to_string()).collect::<Vec<_>>()
+    };
+    // Each time one reads again, until it is noted: no answer says when that is.
+    let read_until = async |path: &str, expected: &[&str]| {
+        let reading = async {
+            while noted().await != expected {
+                assert_eq!(gateway.get(&format!("{V2}{path}")).await.status, 200);
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), reading).await.unwrap();
+    };
+    gateway.store_fails(true);
+    assert_eq!(gateway.get(&format!("{V2}/bots")).await.status, 200);
+    assert_eq!(send(gateway.address, &request("GET", &format!("{V2}/bots"), &[], b"")).await.status, 403);
+    gateway.store_fails(false);
+    assert_eq!(noted().await, [] as [&str; 0]);
+    read_until("/bots/claims", &["claims"]).await;
+    read_until("/bots", &["claims", "ein bot"]).await;
+    let first = gateway.store().manifests().await.unwrap();
+    assert_eq!(gateway.get(&format!("{V2}/bots")).await.status, 200);
+    assert_eq!(gateway.store().manifests().await.unwrap(), first);
 }
 
 #[tokio::test]

@@ -157,10 +157,9 @@ fn states_are_read_in_any_case_and_written_in_their_own() {
     {
         assert_eq!((BotState::from(text).as_str(), bot_connector::BotState::from(text).as_str()), (v2, v1));
     }
-    // With both keys a reader could not know which list counts; v1 has only the lower-case one.
-    let camel: UtteranceResponse<'_> =
-        read(br#"{"botState":"Complete","replyMessages":[{"type":"Text","text":"lost"}]}"#).unwrap();
-    assert!(camel.reply_messages.is_empty());
+    // With both keys a reader could not know which list counts.
+    let both = read::<UtteranceResponse<'_>>(br#"{"botState":"Complete","replyMessages":[],"replymessages":[]}"#);
+    assert!(both.is_err(), "{both:?}");
     let nothing: IncomingMessagesResponse<'_> = read(br#"{"botState":"Failed","replyMessages":null}"#).unwrap();
     assert_eq!(nothing, IncomingMessagesResponse::new(BotState::Failed));
 }
@@ -175,5 +174,17 @@ fn error_info_is_read_in_both_spellings_and_written_in_one() {
     for written in cases {
         let info: ErrorInfo<'_> = serde_json::from_value(written).unwrap();
         assert_eq!(serde_json::to_string(&info).unwrap(), r#"{"errorCode":"e.1","errorMessage":"m"}"#);
+    }
+}
+
+#[test]
+fn the_list_of_messages_is_found_in_every_case_and_a_slot_without_a_value_is_no_slot() {
+    for key in ["replymessages", "replyMessages", "ReplyMessages", "REPLYMESSAGES"] {
+        let body = json!({
+            key: [{"type": "text", "text": "hi"}], "botState": "moredata", "slotValues": {"a": null, "b": 2, "c": {}},
+        });
+        let answer: UtteranceResponse<'_> = read(body.to_string().as_bytes()).unwrap();
+        assert_eq!(answer.reply_messages.len(), 1, "{key}");
+        assert_eq!(answer.slot_values.into_keys().collect::<Vec<_>>(), ["b"], "{key}");
     }
 }

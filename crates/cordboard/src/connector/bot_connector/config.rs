@@ -59,6 +59,10 @@ pub struct Config {
     /// The action's Follow-up Response Timeout: a customer who is silent for so long has left. Default 12 hours.
     #[serde(default = "follow_up_timeout_ms")]
     pub follow_up_timeout_ms: u64,
+    /// The key of a Digital Bot Connector: each answer is also rendered as that door would give it, compared and counted.
+    /// Nothing of it is sent, and no bot is asked twice; `cordboard migrate` shows what was found. Default: none.
+    #[serde(default)]
+    pub shadow: Option<String>,
     /// How long a session lives when the platform does not say. Default 72 hours.
     #[serde(default = "session_lifetime_default_ms")]
     pub session_lifetime_default_ms: u64,

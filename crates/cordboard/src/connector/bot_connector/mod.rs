@@ -26,7 +26,8 @@ use genesys::cloud::{Unreadable, read};
 use model::{Attributes, ConnectorKey, Door, Input, Opaque, OrgKey, Part, Poll, PollNumber, PushOutcome, Reply};
 
 pub use self::config::{Config, LateAnswers};
-use self::rotation::{Rotation, STAMP_SLOT, TURN_INTENTS};
+pub(crate) use self::rotation::STAMP_SLOT;
+use self::rotation::{Rotation, TURN_INTENTS};
 use super::bots::{Bot, Bots, HAND_OVER_INTENT};
 use super::channels::Channels;
 use super::declared::{Declaration, Declared};
@@ -67,6 +68,7 @@ pub struct BotConnector {
     start_text: String,
     reserved: Reserved,
     session_lifetime_default_ms: u64,
+    shadow: Option<ConnectorKey>,
     channels: Channels,
     door: Door,
 }
@@ -113,6 +115,7 @@ impl BotConnector {
             start_text: config.start_text.trim().to_owned(),
             reserved: Reserved::new(&config.channel_parameter, &config.customer_parameter),
             session_lifetime_default_ms: lifetime_ms,
+            shadow: config.shadow.as_deref().map(ConnectorKey::from),
             door: Door {
                 late: config.late_answers.into(),
                 join_identical_ms: config.join_identical_ms,
@@ -350,6 +353,10 @@ impl Connector for BotConnector {
             Reply::Failed { code } => Rendered { reply: fault(code), memory: None, changes: Vec::new() },
             Reply::Refused => Rendered { reply: self.refusal(), memory: None, changes: Vec::new() },
         }
+    }
+
+    fn shadow(&self) -> Option<&ConnectorKey> {
+        self.shadow.as_ref()
     }
 
     fn render_push(&self, _: &[Part], _: LegView<'_>) -> Option<RenderedPush> {

@@ -4,6 +4,7 @@
 mod buttons;
 mod hostile;
 mod replies;
+mod shadows;
 
 use model::{
     Attributes, Choice, Choices, HandOver, Intent, Item, Opaque, Outcome, Part, PollButton, PollNumber, Reply,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use http::{HeaderValue, Uri};
+use http::HeaderValue;
 use model::News;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::signature;
 use crate::config::SecretText;
 use crate::engine::Replay;
+use crate::engine::address;
 use crate::engine::limits::Limits;
 
 /// Two are enough while rotating; more is a mistake.
@@ -95,7 +96,7 @@ impl From<News> for Notify {
 pub enum Error {
     /// The address cannot be called.
     #[error("url: {0}")]
-    Url(&'static str),
+    Url(String),
     /// A secret is malformed.
     #[error("secrets: {0}")]
     Secret(#[from] signature::NotASecret),
@@ -109,20 +110,7 @@ pub enum Error {
 
 impl Config {
     pub(super) fn checked_url(&self) -> Result<String, Error> {
-        let uri: Uri = self.url.parse().map_err(|_| Error::Url("this is not an address"))?;
-        if !matches!(uri.scheme_str(), Some("http" | "https")) {
-            return Err(Error::Url("an address starts with https:// or http://"));
-        }
-        let authority = uri.authority().ok_or(Error::Url("the address has no host"))?;
-        if authority.host().is_empty() {
-            return Err(Error::Url("the address has no host"));
-        }
-        if authority.as_str().contains('@') {
-            return Err(Error::Url("credentials do not belong in the address; use `bearer`"));
-        }
-        if self.url.contains('#') {
-            return Err(Error::Url("an address that is called has no fragment (`#…`)"));
-        }
+        address::check(&self.url, "bearer").map_err(Error::Url)?;
         Ok(self.url.clone())
     }
 
@@ -170,6 +158,9 @@ fn secrets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SecretStrin
     Ok(Vec::<Secret>::deserialize(deserializer)?.into_iter().map(|secret| secret.0).collect())
 }
 
-fn optional_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+/// A secret that may be left out.
+pub(in crate::engine) fn optional_secret<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
     Secret::deserialize(deserializer).map(|secret| Some(secret.0))
 }

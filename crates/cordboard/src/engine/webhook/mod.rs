@@ -20,6 +20,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::{Answer, Ask, Channel, Failure, Input, News, Notice, Timestamp};
 
+pub(in crate::engine) use config::optional_secret;
 pub use config::{Config, Error, Notify, ReplayConfig};
 pub use read::read_reply;
 pub use signature::TOLERANCE_S;

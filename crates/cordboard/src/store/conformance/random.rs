@@ -8,7 +8,7 @@ use model::{BotKey, ConnectorKey};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-use super::super::{Error, LetterQuery, ManifestNote, Out, OutMark, OutOfService, Sweep};
+use super::super::{Error, LetterQuery, ManifestNote, Out, OutMark, OutOfService, ShadowNote, Sweep};
 use super::*;
 
 const CONVERSATIONS: u64 = 6;
@@ -45,6 +45,7 @@ enum Verb {
     OutOfService,
     NoteManifests(Vec<ManifestNote>),
     Manifests,
+    Shadows,
     Unfinished(ConversationId, u32),
 }
 
@@ -145,6 +146,7 @@ fn ask(store: &dyn Store, verb: Verb) -> BoxFuture<'_, String> {
                 words(answer) + &declared
             })
             .boxed(),
+        Verb::Shadows => store.shadows().map(words).boxed(),
         Verb::Unfinished(after, limit) => store.unfinished(after, limit).map(words).boxed(),
     }
 }
@@ -271,6 +273,7 @@ impl Dice {
                 _ => {}
             }
         }
+        step.shadows = (0..self.below(8) / 6).map(|_| self.shadow_note()).collect();
         step.letters = (0..self.below(8) / 7).map(|_| self.letter()).collect();
         step.letters_redriven = (0..self.below(8) / 7).map(|_| 1 + self.below(LETTERS)).collect();
         step
@@ -284,6 +287,15 @@ impl Dice {
             version: format!("{}", self.below(70)).into(),
             at: self.time(),
             declared: blob(&format!("declared {}", self.below(3))),
+        }
+    }
+
+    fn shadow_note(&mut self) -> ShadowNote {
+        ShadowNote {
+            connector: ConnectorKey::from("sms"),
+            bot: self.bot(),
+            kind: if self.one_in(2) { "late" } else { "messages" }.into(),
+            item: u16::try_from(self.below(3)).unwrap(),
         }
     }
 
@@ -329,6 +341,7 @@ impl Dice {
         match self.below(16) {
             15 => Verb::Manifests,
             12 => Verb::Unfinished(self.conversation(), limit),
+            13 if self.one_in(2) => Verb::Shadows,
             13 => Verb::OutOfService,
             14 => Verb::Policies(limit),
             0 => Verb::Find(self.key()),

@@ -2,7 +2,7 @@
 
 use super::super::{
     Accepted, Error, LetterQuery, Loaded, LogRow, Manifest, ManifestNote, Out, OutOfService, RecentPage, Request,
-    Started, Sweep, Swept,
+    ShadowCount, ShadowNote, Started, Sweep, Swept,
 };
 use super::*;
 
@@ -50,6 +50,7 @@ on_every_store!(
     equal_policies_have_one_revision,
     bots_out_of_service_are_kept_until_they_are_enabled,
     the_first_and_the_latest_manifest_of_a_version_are_kept,
+    what_shadows_found_is_counted_with_the_step,
     unfinished_conversations_are_listed_in_pieces,
     everything_is_there_after_a_restart,
 );
@@ -587,6 +588,35 @@ async fn the_first_and_the_latest_manifest_of_a_version_are_kept(mut subject: Su
     let left = subject.store().manifests().await.unwrap();
     assert_eq!((left.len(), left.contains(&changed)), (51, false));
     assert_eq!(left.first(), Some(&unchanged(note("bookings", "1", 1, "same"))));
+}
+
+async fn what_shadows_found_is_counted_with_the_step(mut subject: Subject) {
+    let us = subject.start().await;
+    let note =
+        |kind: &str, item: u16| ShadowNote { connector: "sms".into(), bot: "orders".into(), kind: kind.into(), item };
+    let count = |latest: ShadowNote, answers: u64, first: u64, at_version: u64| ShadowCount {
+        latest,
+        answers,
+        first_at: at(first),
+        latest_at: at(at_version),
+        conversation: ConversationId(1),
+    };
+    for version in 0..3 {
+        let mut step = step(us, 1, version);
+        step.journal.at = at(version);
+        step.shadows = vec![note("compared", 0)];
+        if version > 0 {
+            step.shadows.push(note("messages", u16::try_from(version).unwrap()));
+        }
+        subject.store().commit(step).await.unwrap();
+    }
+    // What is not committed is not counted.
+    let mut late = step(us, 1, 0);
+    late.shadows = vec![note("compared", 0)];
+    assert_eq!(subject.store().commit(late).await, Err(Error::Conflict));
+    subject.reopen();
+    let expected = vec![count(note("compared", 0), 3, 0, 2), count(note("messages", 2), 2, 1, 2)];
+    assert_eq!(subject.store().shadows().await, Ok(expected));
 }
 
 async fn unfinished_conversations_are_listed_in_pieces(subject: Subject) {

@@ -13,7 +13,7 @@ use model::{BotKey, ConnectorKey, ConversationId, RequestId, Timestamp};
 use super::super::{
     Accept, Accepted, Blob, Claim, Error, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, MANIFEST_VERSIONS_KEPT,
     Manifest, ManifestNote, OpenEntry, Out, OutOfService, OutboxRow, OutboxSeq, POLICIES_KEPT, RECENT_ROWS_MAX, Recent,
-    RecentPage, Replica, Request, Step, Sweep, Swept, letter_limit, well_formed,
+    RecentPage, Replica, Request, ShadowCount, ShadowNote, Step, Sweep, Swept, letter_limit, well_formed,
 };
 
 struct Conversation {
@@ -56,6 +56,7 @@ pub(super) struct Tables {
     policies: BTreeMap<u32, Blob>,
     out_of_service: BTreeMap<BotKey, OutOfService>,
     manifests: BTreeMap<(ConnectorKey, BotKey, Arc<str>), Manifest>,
+    shadows: BTreeMap<(ConnectorKey, BotKey, Arc<str>), ShadowCount>,
 }
 
 impl Tables {
@@ -257,6 +258,9 @@ impl Tables {
         }
         for letter in &step.letters {
             self.bury(letter.clone());
+        }
+        for note in &step.shadows {
+            self.note_shadow(note, step.conversation, step.journal.at);
         }
         for redriven in &step.letters_redriven {
             self.letters.remove(redriven);
@@ -522,6 +526,18 @@ impl Tables {
 
     pub(super) fn manifests(&self) -> Vec<Manifest> {
         self.manifests.values().cloned().collect()
+    }
+
+    fn note_shadow(&mut self, note: &ShadowNote, conversation: ConversationId, at: Timestamp) {
+        let place = (note.connector.clone(), note.bot.clone(), note.kind.clone());
+        let earlier = self.shadows.get(&place).map_or((0, at), |count| (count.answers, count.first_at));
+        let latest = note.clone();
+        let count = ShadowCount { latest, answers: earlier.0 + 1, first_at: earlier.1, latest_at: at, conversation };
+        self.shadows.insert(place, count);
+    }
+
+    pub(super) fn shadows(&self) -> Vec<ShadowCount> {
+        self.shadows.values().cloned().collect()
     }
 
     pub(super) fn unfinished(&self, after: ConversationId, limit: u32) -> Vec<ConversationId> {

@@ -8,8 +8,12 @@ use sha2::{Digest, Sha256};
 use super::OpenError;
 
 /// In order; the number of each is its place, from 1.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("0001_first.sql"), include_str!("0002_service.sql"), include_str!("0003_manifest.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("0001_first.sql"),
+    include_str!("0002_service.sql"),
+    include_str!("0003_manifest.sql"),
+    include_str!("0004_shadow.sql"),
+];
 
 /// Applies what is missing, all in one transaction.
 pub(super) fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), OpenError> {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::{
     Blob, Claim, JournalRow, Key, Letter, LetterQuery, Loaded, LogRow, Manifest, ManifestNote, OpenEntry, OutOfService,
-    OutboxRow, OutboxSeq, RECENT_ROWS_MAX, Recent, RecentPage, Replica, Request, letter_limit,
+    OutboxRow, OutboxSeq, RECENT_ROWS_MAX, Recent, RecentPage, Replica, Request, ShadowCount, ShadowNote, letter_limit,
 };
 use super::rows::{number, place};
 
@@ -244,6 +244,30 @@ pub(super) fn manifests(connection: &Connection) -> Found<Vec<Manifest>> {
             declared: blob(row, 4)?,
         };
         Ok(Manifest { first, latest_at: Timestamp(row.get(5)?), latest: blob(row, 6)? })
+    };
+    statement.query_map([], read)?.collect()
+}
+
+pub(super) fn shadows(connection: &Connection) -> Found<Vec<ShadowCount>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT connector, bot, kind, item, answers, first_ms, latest_ms, conversation FROM shadow
+         ORDER BY connector, bot, kind",
+    )?;
+    let read = |row: &Row<'_>| {
+        let names = (row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?);
+        let latest = ShadowNote {
+            connector: ConnectorKey::from(names.0),
+            bot: BotKey::from(names.1),
+            kind: names.2.into(),
+            item: row.get(3)?,
+        };
+        Ok(ShadowCount {
+            latest,
+            answers: number(row, 4)?,
+            first_at: Timestamp(row.get(5)?),
+            latest_at: Timestamp(row.get(6)?),
+            conversation: ConversationId(number(row, 7)?),
+        })
     };
     statement.query_map([], read)?.collect()
 }

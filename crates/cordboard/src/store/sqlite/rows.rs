@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, params};
 
 use super::super::{
     Accept, Accepted, Blob, Claim, Error, Key, Letter, MANIFEST_VERSIONS_KEPT, ManifestNote, Out, OutOfService,
-    OutboxRow, OutboxSeq, POLICIES_KEPT, Replica, Started, Step, Sweep, Swept, well_formed,
+    OutboxRow, OutboxSeq, POLICIES_KEPT, Replica, ShadowNote, Started, Step, Sweep, Swept, well_formed,
 };
 
 /// Why a verb failed inside a batch.
@@ -149,6 +149,7 @@ impl Rows<'_, '_> {
         self.write_outbox(step)?;
         self.write_seals(step)?;
         self.write_letters(step)?;
+        self.write_shadows(step)?;
         self.write_journal(step)?;
         Ok(())
     }
@@ -282,6 +283,20 @@ impl Rows<'_, '_> {
             self.execute(
                 "UPDATE request SET out = 1 WHERE id = ?1 AND conversation = ?2 AND out = 0",
                 params![out.0.cast_signed(), conversation],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_shadows(&self, step: &Step) -> Outcome<()> {
+        for ShadowNote { connector, bot, kind, item } in &step.shadows {
+            let (at, conversation) = (step.journal.at.0, place(step.conversation));
+            self.execute(
+                "INSERT INTO shadow (connector, bot, kind, answers, first_ms, latest_ms, conversation, item)
+                 VALUES (?1, ?2, ?3, 1, ?4, ?4, ?5, ?6)
+                 ON CONFLICT (connector, bot, kind) DO UPDATE
+                 SET answers = answers + 1, latest_ms = ?4, conversation = ?5, item = ?6",
+                params![connector.as_str(), bot.as_str(), &**kind, at, conversation, item],
             )?;
         }
         Ok(())

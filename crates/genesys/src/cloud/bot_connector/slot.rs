@@ -1,6 +1,7 @@
 //! Values of slots: JSON by type, unlike v2, where everything is text.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::de::Error as _;
 use serde::ser::{Error as _, SerializeStruct as _};
@@ -9,6 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::cloud::entity::{EntityType, Money, is_decimal};
+use crate::cloud::lenient;
 
 /// The value of a slot (`reference/bot-connector-v1.md`, section 4.5).
 ///
@@ -45,6 +47,21 @@ impl<'a> SlotValue<'a> {
             EntityType::Currency => Money::read(text).map(SlotValue::Currency),
             _ => None,
         }
+    }
+
+    /// The text form that the value has in v2. `None` for a collection, whose elements have one each.
+    #[must_use]
+    pub fn to_text(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
+            SlotValue::Text(text) => Cow::Borrowed(text.as_ref()),
+            SlotValue::Integer(value) => value.to_string().into(),
+            SlotValue::Decimal(value) => value.as_str().into(),
+            SlotValue::Boolean(value) => value.to_string().into(),
+            SlotValue::Currency(Money { amount, code }) => {
+                format!(r#"{{"amount": {amount}, "code": "{code}"}}"#).into()
+            }
+            SlotValue::Collection(_) => return None,
+        })
     }
 
     /// The values of a declared collection type from their text forms. `None` when one of them does not fit, or when
@@ -102,6 +119,15 @@ impl<'de> Deserialize<'de> for SlotValue<'_> {
     }
 }
 
+/// Slots by name; what is no slot's value is left out.
+pub(super) fn values<'de, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Cow<'a, str>, SlotValue<'a>>, D::Error> {
+    let members: Option<serde_json::Map<String, Value>> = lenient::object(deserializer)?;
+    let read = members.unwrap_or_default().into_iter();
+    Ok(read.filter_map(|(name, value)| Some((name.into(), of_json(value)?))).collect())
+}
+
 fn of_json(value: Value) -> Option<SlotValue<'static>> {
     match value {
         Value::String(text) => Some(SlotValue::Text(text.into())),
@@ -144,6 +170,12 @@ mod tests {
         for (slot_type, text, expected) in cases {
             let written = SlotValue::of(&slot_type, text).map(|value| serde_json::to_string(&value).unwrap());
             assert_eq!(written.as_deref(), expected, "{slot_type} {text}");
+            let read = written.map(|json| serde_json::from_str::<SlotValue<'_>>(&json).unwrap());
+            let back = read.as_ref().and_then(SlotValue::to_text);
+            // Of money the short form is not written in v2, and binary fractions have fewer digits than decimal ones.
+            if !text.contains('|') && text.len() < 30 {
+                assert_eq!(back.as_deref(), expected.map(|_| text), "{slot_type} {text}");
+            }
         }
     }
 

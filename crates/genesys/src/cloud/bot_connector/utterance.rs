@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::slot::SlotValue;
+use super::slot::{self, SlotValue};
 use crate::cloud::input::InputMessage;
 use crate::cloud::reply::{ErrorInfo, ReplyMessage};
 use crate::cloud::spelling::spellings;
@@ -92,11 +92,19 @@ spellings! {
 /// The answer to a turn (section 2.4).
 ///
 /// The message list is always written, under the key `replymessages` in lower case; other empty members are left out.
+/// Bots in the field write the key in other cases too, and slots that are `null`: both are read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UtteranceResponse<'a> {
     /// What the customer gets, in order.
-    #[serde(rename = "replymessages", default, deserialize_with = "lenient::objects")]
+    #[serde(
+        rename = "replymessages",
+        alias = "replyMessages",
+        alias = "ReplyMessages",
+        alias = "REPLYMESSAGES",
+        default,
+        deserialize_with = "lenient::objects"
+    )]
     pub reply_messages: Vec<ReplyMessage<'a>>,
     /// What becomes of the session.
     pub bot_state: BotState,
@@ -107,7 +115,7 @@ pub struct UtteranceResponse<'a> {
     #[serde(default, deserialize_with = "lenient::number", skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
     /// Slots of the intent, by name.
-    #[serde(default, deserialize_with = "lenient::null_as_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "slot::values", skip_serializing_if = "BTreeMap::is_empty")]
     pub slot_values: BTreeMap<Cow<'a, str>, SlotValue<'a>>,
     /// Output variables of the flow.
     #[serde(default, deserialize_with = "lenient::parameters", skip_serializing_if = "Parameters::is_empty")]
