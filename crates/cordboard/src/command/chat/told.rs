@@ -180,6 +180,7 @@ impl Teller {
             | Fact::PossibleDuplicate { .. }
             | Fact::TakenAsDelivered { .. }
             | Fact::LegEnded { .. }
+            | Fact::PolicySaid { .. }
             | Fact::Redriven
             | Fact::RedriveRefused { .. }
             | Fact::Nothing => return None,
