@@ -12,6 +12,7 @@ pub mod dead_letter;
 pub mod doctor;
 pub mod doors;
 pub mod engine;
+pub mod fit;
 pub mod gateway;
 pub mod http;
 pub mod inbox;

@@ -515,8 +515,8 @@ impl Shared {
     fn after_commit(self: &Arc<Self>, slot: &Arc<Slot>, after: crate::step::After, batch: Vec<Queued>) {
         self.end(after.span, Hop::Step, false, &[]);
         self.counts.steps.fetch_add(1, Ordering::Relaxed);
-        for counter in &after.counted {
-            counter.inc();
+        for (counter, times) in &after.counted {
+            counter.inc_by(*times);
         }
         for (request, reply) in &after.seals {
             self.waits.sealed(*request, reply);

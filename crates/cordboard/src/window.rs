@@ -62,7 +62,7 @@ impl Window {
         let mut window = Self::default();
         for row in rows {
             let journal = row.payload.payload().and_then(|payload| stored::decode_journal(&payload).ok());
-            if let Some(stored::Journal { events, effects }) = journal {
+            if let Some(stored::Journal { events, effects, .. }) = journal {
                 window.begin_row(row.seq, &events, &effects);
                 effects.iter().for_each(|effect| window.add(effect));
             }
@@ -139,7 +139,7 @@ impl Window {
 
 /// Whether the first of these events, an answer to a turn, was taken. A turn that is over stays over, so those that came
 /// too late are the last of their turn in a step.
-fn is_taken(of: (SeatId, TurnNumber), events: &[Event], effects: &[Effect]) -> bool {
+pub(crate) fn is_taken(of: (SeatId, TurnNumber), events: &[Event], effects: &[Effect]) -> bool {
     let answers =
         events.iter().filter(|event| matches!(event, Event::Answered { seat, turn, .. } if (*seat, *turn) == of));
     let is_stale =
@@ -154,3 +154,6 @@ fn beginning(text: &str) -> &str {
     }
     &text[..end]
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 
 mod apply;
 mod bytes;
+mod endpoint;
 mod files;
 mod headers;
 mod language_model;
@@ -17,12 +18,13 @@ mod stored;
 mod words;
 
 pub use apply::apply;
+pub use endpoint::endpoint_reply;
 pub use files::{configuration, conversation_file, script};
 pub use headers::headers;
 pub use language_model::model_reply;
 pub use masking::masking;
 pub use path::{callback, v1_body, v2_body, webhook_reply, webhook_signature};
-pub use platform::push_reply;
+pub use platform::{bot_list, push_reply};
 pub use stored::stored;
 pub use words::words;
 
@@ -48,12 +50,18 @@ pub const TARGETS: &[Target] = &[
         words: &["nonsense", "said", "handed over", "ended", "refused", "later"],
     },
     Target { name: "callback", run: callback, words: &["not JSON", "not a reply", "a reply", "of its own accord"] },
+    Target {
+        name: "endpoint_reply",
+        run: endpoint_reply,
+        words: &["nonsense", "said", "handed over", "ended", "later", "a late answer", "no late answer", "refused"],
+    },
     Target { name: "webhook_signature", run: webhook_signature, words: &["refused", "signed"] },
     Target {
         name: "push_reply",
         run: push_reply,
         words: &["over", "unauthorised", "not taken", "unknown", "misconfigured"],
     },
+    Target { name: "bot_list", run: bot_list, words: &["no list", "does not fit", "news", "no news"] },
     Target { name: "configuration", run: configuration, words: &["no text", "wrong", "does not fit", "right"] },
     Target { name: "script", run: script, words: &["no text", "wrong", "said", "failed", "silent"] },
     Target { name: "conversation_file", run: conversation_file, words: &["no text", "wrong", "right"] },

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use conversation::Conversation;
 use model::{
     Answer, BotKey, ConversationId, Cut, Effect, Event, Fact, Holder, Item, LegId, LegName, News, Next, Outcome, Part,
-    Poll, PushOutcome, Reply, Said, SeatId, Timestamp, TurnNumber,
+    Poll, PushOutcome, Reply, Said, SeatId, Timestamp, TurnNumber, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +79,9 @@ pub(super) fn hops(
     }
     for effect in &journal.effects {
         told.effect(effect);
+    }
+    for changed in &journal.changes {
+        told.tell("fitted", format!("for {}: {}", names.leg(changed.leg), changed.change));
     }
     told.hops
 }
@@ -203,6 +206,9 @@ impl Told<'_> {
         if !answer.slots.is_empty() {
             let slots: Vec<&str> = answer.slots.keys().map(String::as_str).collect();
             text += &format!("; slots {}", slots.join(", "));
+        }
+        if let Some(Usage { input_tokens, output_tokens }) = answer.usage {
+            text += &format!("; {input_tokens} tokens read, {output_tokens} written");
         }
         self.tell_words(what, text, shown(&answer.items));
     }
@@ -401,7 +407,8 @@ const fn push_outcome(outcome: PushOutcome) -> &'static str {
     }
 }
 
-const fn cut_in_words(cut: Cut) -> &'static str {
+/// What an engine's limits cut, in words.
+pub(crate) const fn cut_in_words(cut: Cut) -> &'static str {
     match cut {
         Cut::Items => "items or cards past the limit",
         Cut::Text => "a text was shortened",

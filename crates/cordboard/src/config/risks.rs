@@ -214,13 +214,13 @@ fn of_bots(written: &Written, config: &Config, risks: &mut Vec<String>) {
         if let EngineConfig::Connector(endpoint) = &bot.engine {
             of_an_endpoint(key, endpoint, risks);
         }
-        if let EngineConfig::Webhook(webhook) = &bot.engine {
-            if webhook.secrets.is_empty() {
-                risks.push(format!(
+        if let EngineConfig::Webhook(webhook) = &bot.engine
+            && webhook.secrets.is_empty()
+        {
+            risks.push(format!(
                     "bots.{key}.engine has no `secrets`: nothing is signed, the bot cannot know who asks, and its callbacks \
                      are refused"
                 ));
-            }
         }
     }
 }

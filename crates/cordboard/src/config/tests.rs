@@ -168,6 +168,12 @@ fn mistakes_are_named_with_their_place() {
         ("[bots.parcels.texts]", "[texts.de]\nfallback = \"\""),
         ("max_turns = 20", "opening = \"greet\""),
         ("path = \"/genesys/sms\"", "path = \"/genesys/sms\"\nstart_text = \"__poll__\""),
+        ("path = \"/genesys/sms\"", "path = \"/genesys/sms\"\nshadow = \"sms\""),
+        ("type = \"script\"\nfile = \"bots/parcels.toml\"", "type = \"connector\"\nspeaks = \"v1\""),
+        (
+            "type = \"script\"\nfile = \"bots/parcels.toml\"",
+            "type = \"connector\"\nspeaks = \"v1\"\nurl = \"https://a\"\n[bots.parcels.engine.callbacks]\nclient_id = \"a\"\nclient_secret = \"b\"",
+        ),
         ("path = \"/genesys/sms\"", "path = \"/genesys/sms\"\nintegration_id = \"integrations/0c2d\""),
         ("[bots.parcels.texts]\nhand_over = \"\"", "[bots.\"a bot\"]"),
         ("[bots.parcels.texts]", "[bots.parcels.texts"),

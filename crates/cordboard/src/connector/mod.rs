@@ -7,10 +7,11 @@
 
 pub mod bot_connector;
 pub mod bots;
+pub mod channels;
 pub mod declared;
 pub mod digital_bot_connector;
 mod ending;
-mod messages;
+pub(crate) mod messages;
 pub mod registry;
 mod request;
 pub(crate) mod shadow;
@@ -25,6 +26,7 @@ use model::{
     RequestId, Said, Sensitive, Timestamp,
 };
 
+use crate::fit::Change;
 use crate::http;
 use crate::masking;
 use crate::observe::trace::Trace;
@@ -176,8 +178,8 @@ pub struct Rendered {
     pub reply: SealedReply,
     /// The memory; absent when unchanged.
     pub memory: Option<Opaque>,
-    /// How often something had to be degraded or corrected (an undeclared end intent became `done`, a text was cut).
-    pub corrections: u32,
+    /// What had to be degraded or corrected (an undeclared end intent became `done`, a text was split).
+    pub changes: Vec<Change>,
 }
 
 /// A rendered push.
@@ -188,7 +190,7 @@ pub struct RenderedPush {
     /// As in [`Rendered`].
     pub memory: Option<Opaque>,
     /// As in [`Rendered`].
-    pub corrections: u32,
+    pub changes: Vec<Change>,
 }
 
 /// An HTTP answer whose bytes are decided once.

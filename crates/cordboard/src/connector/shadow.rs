@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use genesys::cloud::bot_connector::{self as v1, SlotValue, UtteranceResponse};
 use genesys::cloud::digital_bot_connector::{self as v2, BotEntityValue, IncomingMessagesResponse};
 use genesys::cloud::entity::Money;
+use genesys::cloud::reply::ReplyMessage;
 use genesys::cloud::{Parameters, read};
 use model::Reply;
 
@@ -60,7 +61,7 @@ impl Found {
 
 /// An answer, as it is seen from outside.
 struct Seen<'a> {
-    messages: Vec<(Option<String>, Vec<genesys::cloud::reply::Content<'a>>)>,
+    messages: Vec<ReplyMessage<'a>>,
     /// The intent by which the session ends, or why it does otherwise.
     end: End,
     slots: BTreeMap<String, Vec<String>>,
@@ -111,8 +112,8 @@ fn messages(here: &Seen<'_>, there: &Seen<'_>) -> Vec<Found> {
     let number = |index: usize| u16::try_from(index + 1).unwrap_or(u16::MAX);
     let both = || here.messages.iter().zip(&there.messages);
     let (many, few) = (here.messages.len().max(there.messages.len()), here.messages.len().min(there.messages.len()));
-    let text = both().position(|(one, other)| one.0 != other.0).or((many > few).then_some(few));
-    let rich = both().position(|(one, other)| one.1 != other.1);
+    let text = both().position(|(one, other)| one.text != other.text).or_else(|| (many > few).then_some(few));
+    let rich = both().position(|(one, other)| one.content != other.content);
     let found = [text.map(|index| Found::Message(number(index))), rich.map(|index| Found::Rich(number(index)))];
     found.into_iter().flatten().collect()
 }
@@ -127,12 +128,15 @@ fn seen_v1(body: &[u8]) -> Option<Seen<'static>> {
     };
     // Those of an open answer are the guard's against loops (`reference/bot-connector-v1.md`, section 6).
     let slots = if end == End::Open { BTreeMap::new() } else { answer.slot_values };
-    let texts = |value: SlotValue<'_>| match &value {
-        SlotValue::Collection(values) => values.iter().filter_map(SlotValue::to_text).map(Into::into).collect(),
-        one => one.to_text().map(Into::into).into_iter().collect(),
+    let texts = |value: SlotValue<'_>| {
+        let values = match value {
+            SlotValue::Collection(values) => values,
+            one => vec![one],
+        };
+        values.iter().filter_map(SlotValue::to_text).map(|text| canonical(&text)).collect()
     };
     Some(Seen {
-        messages: split(answer.reply_messages),
+        messages: answer.reply_messages,
         end,
         slots: slots.into_iter().map(|(name, value)| (name.into_owned(), texts(value))).collect(),
         parameters: answer.parameters,
@@ -152,23 +156,18 @@ fn seen_v2(body: &[u8]) -> Option<Seen<'static>> {
         (entity.name.into_owned(), values.map(|text| canonical(&text)).collect())
     };
     Some(Seen {
-        messages: split(answer.reply_messages),
+        messages: answer.reply_messages,
         end,
         slots: answer.entities.into_iter().map(texts).collect(),
         parameters: answer.parameters,
     })
 }
 
-/// Numbers lose digits that mean nothing on their way through v1's JSON.
+/// A value without what v1's JSON cannot carry: zeros at the end of a number.
 fn canonical(text: &str) -> String {
+    let number = |text: &str| text.parse::<f64>().map_or_else(|_| text.to_owned(), |number| number.to_string());
     match Money::read(text) {
-        Some(Money { amount, code }) => format!(r#"{{"amount": {amount}, "code": "{code}"}}"#),
-        None => text.to_owned(),
+        Some(Money { amount, code }) => format!("{} {code}", number(&amount)),
+        None => number(text),
     }
-}
-
-fn split<'a>(
-    messages: Vec<genesys::cloud::reply::ReplyMessage<'a>>,
-) -> Vec<(Option<String>, Vec<genesys::cloud::reply::Content<'a>>)> {
-    messages.into_iter().map(|message| (message.text.map(Into::into), message.content)).collect()
 }

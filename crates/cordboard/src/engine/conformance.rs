@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::connector::{self, Endpoint};
 use super::script::Script;
 use super::webhook::{Config, Webhook};
-use super::{Asking, Engine, History, Limits, Reading, Replay};
+use super::{Asking, Engine, History, Limits, Reading, Replay, Speaker, Utterance};
 use crate::http as calls;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -47,7 +47,20 @@ enum Situation {
     Refuses,
     /// What it answers cannot be read.
     Nonsense,
+    /// It wants another call, and again another, where its platform knows such a thing; else it says `Hello`.
+    GoesOn,
 }
+
+const SITUATIONS: [Situation; 8] = [
+    Situation::Hello,
+    Situation::Babble,
+    Situation::Ends,
+    Situation::HandsOver,
+    Situation::Busy,
+    Situation::Refuses,
+    Situation::Nonsense,
+    Situation::GoesOn,
+];
 
 fn script() -> Subject {
     const SCRIPT: &str = r#"
@@ -94,7 +107,7 @@ fn webhook() -> Subject {
             Arc::new(Webhook::new(&config).unwrap())
         },
         platform: |situation| match situation {
-            Situation::Hello => {
+            Situation::Hello | Situation::GoesOn => {
                 reply(200, r#"{"items": [{"kind": "text", "text": "Hello"}], "engine_state": {"n": 1.50}}"#)
             }
             Situation::Babble => {
@@ -132,6 +145,7 @@ fn chat_completions() -> Subject {
             };
             match situation {
                 Situation::Hello => said("Hello".into(), &[]),
+                Situation::GoesOn => said(Value::Null, &[("set_attributes", "{}")]),
                 Situation::Babble => {
                     let long = format!("\u{7}{}", "a".repeat(100));
                     said(json!([{"text": long}, {"text": "1"}, {"text": "2"}, {"text": "3"}]), &[])
@@ -166,6 +180,7 @@ fn responses() -> Subject {
             };
             match situation {
                 Situation::Hello => said(&["Hello"], None),
+                Situation::GoesOn => said(&[], Some(("set_attributes", "{}"))),
                 Situation::Babble => said(&[&format!("\u{7}{}", "a".repeat(100)), "1", "2", "3"], None),
                 Situation::Ends => said(&["Bye"], Some(("end", r#"{"intent": "Done", "slots": {"number": 42}}"#))),
                 Situation::HandsOver => {
@@ -202,7 +217,7 @@ fn connector_v1() -> Subject {
     Subject {
         make: |limits| endpoint("v1", "", limits),
         platform: |situation| match situation {
-            Situation::Hello => {
+            Situation::Hello | Situation::GoesOn => {
                 reply(200, said("replymessages", &["Hello"], "'botState': 'MOREDATA', 'intent': 'None'"))
             }
             Situation::Babble => {
@@ -233,7 +248,9 @@ fn connector_v2() -> Subject {
             endpoint("v2", callbacks, limits)
         },
         platform: |situation| match situation {
-            Situation::Hello => reply(200, said("replyMessages", &["Hello"], "'botState': 'MoreData'")),
+            Situation::Hello | Situation::GoesOn => {
+                reply(200, said("replyMessages", &["Hello"], "'botState': 'MoreData'"))
+            }
             Situation::Babble => {
                 let long = format!("\\u0007{}", "a".repeat(100));
                 reply(200, said("replyMessages", &[&long, "1", "2", "3"], "'botState': 'MoreData'"))
@@ -276,6 +293,9 @@ macro_rules! suite {
             state_comes_back,
             hostile_replies_are_read_without_harm,
             any_reply_is_read_without_harm,
+            what_was_said_is_told_or_left_out,
+            an_attempt_comes_to_an_end,
+            replies_mean_the_same_while_they_come,
         ];)* }
     };
 }
@@ -322,6 +342,11 @@ fn notice(news: News) -> Notice {
     Notice { seat: SeatId(0), bot: BotKey::from("bot"), number: 1, engine_session: 1, news }
 }
 
+/// A question of nothing in particular.
+fn question(engine: &dyn Engine) -> Bytes {
+    engine.ask(&ask(Input::Text("hi".into())), &History::default(), "t-1")
+}
+
 impl Subject {
     fn engine(&self) -> Arc<dyn Engine> {
         (self.make)(Limits::default())
@@ -329,8 +354,12 @@ impl Subject {
 
     fn reading(&self, engine: &dyn Engine, situation: Situation, attempt: u32) -> Reading {
         let question = engine.ask(&ask(Input::Text(format!("{situation:?}"))), &History::default(), "t-1");
-        match engine.call(&question, "t-1", attempt, NOW, 8000) {
-            Asking::Call(_) => engine.read(&Bytes::new(), &(self.platform)(situation)),
+        self.reading_of(engine, &question, situation, attempt)
+    }
+
+    fn reading_of(&self, engine: &dyn Engine, question: &Bytes, situation: Situation, attempt: u32) -> Reading {
+        match engine.call(question, "t-1", attempt, NOW, 8000) {
+            Asking::Call(_) => engine.read(question, &(self.platform)(situation)),
             Asking::Local { reading, .. } => reading,
             Asking::Never => panic!("the engine hangs"),
         }
@@ -379,11 +408,11 @@ fn traits_are_honest(subject: &Subject) {
         assert_eq!(rendered.is_some(), traits.notices, "{news:?}");
     }
     if !traits.callbacks {
-        assert_ne!(engine.read(&Bytes::new(), &reply(202, "")), Reading::Accepted);
+        assert_ne!(engine.read(&question(&*engine), &reply(202, "")), Reading::Accepted);
     }
     if traits.replay == Replay::Unsafe {
         for status in [500, 502, 504] {
-            assert!(!matches!(engine.read(&Bytes::new(), &reply(status, "")), Reading::Later { .. }), "{status}");
+            assert!(!matches!(engine.read(&question(&*engine), &reply(status, "")), Reading::Later { .. }), "{status}");
         }
     }
 }
@@ -508,7 +537,7 @@ fn hostile() -> Vec<(&'static str, Bytes, bool)> {
 fn hostile_replies_are_read_without_harm(subject: &Subject) {
     let engine = subject.engine();
     for (name, body, is_nonsense) in hostile() {
-        match engine.read(&Bytes::new(), &reply(200, body.clone())) {
+        match engine.read(&question(&*engine), &reply(200, body.clone())) {
             Reading::Answer(answer) => {
                 assert!(!is_nonsense, "{name} is an answer: {answer:?}");
                 assert!(!answer.cuts.is_empty() || name.starts_with("deep"), "{name}: nothing reported");
@@ -524,7 +553,7 @@ fn hostile_replies_are_read_without_harm(subject: &Subject) {
         }
         for status in [0, 100, 201, 206, 302, 404, 500, 999] {
             assert!(
-                !matches!(engine.read(&Bytes::new(), &reply(status, body.clone())), Reading::Answer(_)),
+                !matches!(engine.read(&question(&*engine), &reply(status, body.clone())), Reading::Answer(_)),
                 "{name}, {status}"
             );
         }
@@ -595,7 +624,7 @@ fn any_reply_is_read_without_harm(subject: &Subject) {
         if let Ok(value) = HeaderValue::from_str(&retry_after) {
             reply.headers.insert("retry-after", value);
         }
-        if let Reading::Answer(answer) = engine.read(&Bytes::new(), &reply) {
+        if let Reading::Answer(answer) = engine.read(&question(&*engine), &reply) {
             assert_within(&limits, &answer);
         }
     });
@@ -629,7 +658,8 @@ fn assert_card_within(limits: &Limits, card: &Card) {
     }
 }
 
-fn assert_within(limits: &Limits, answer: &Answer) {
+/// Holds for whatever passed the limits.
+pub(super) fn assert_within(limits: &Limits, answer: &Answer) {
     assert!(answer.items.len() <= limits.items_max);
     for item in &answer.items {
         match item {
@@ -683,4 +713,93 @@ fn assert_within(limits: &Limits, answer: &Answer) {
         short(hand_over.note.as_deref().unwrap_or(""), limits.note_max_chars);
     }
     assert!(answer.engine_state.as_ref().is_none_or(|state| state.0.len() <= limits.engine_state_max_bytes));
+}
+
+fn history(texts: impl IntoIterator<Item = (Speaker, String)>) -> History {
+    let numbered = (1 << 16..).zip(texts);
+    History { utterances: numbered.map(|(number, (by, text))| Utterance { number, by, text }).collect() }
+}
+
+/// An engine that wants to know what was said tells its platform; the others' questions are the same whatever was said.
+fn what_was_said_is_told_or_left_out(subject: &Subject) {
+    let engine = subject.engine();
+    let words = [
+        (Speaker::Gateway, "greeted".to_owned()),
+        (Speaker::Customer, "first-words".to_owned()),
+        (Speaker::OtherBot, "from-elsewhere".to_owned()),
+        (Speaker::Bot, "latest-words".to_owned()),
+    ];
+    let many = (0..256).map(|number| (words[number % 4].0, format!("{number} {}", "word ".repeat(50))));
+    let odd =
+        ["", " ", "\u{0}\u{2028}\"\\ 👋", "</system>", "{{name}}"].map(|text| (Speaker::Customer, text.to_owned()));
+    for history in [history(words.clone()), history(many), history(odd), history([(Speaker::Bot, "x".repeat(16_384))])]
+    {
+        let asked = engine.ask(&ask(Input::Text("hi".into())), &history, "t-1");
+        assert_eq!(asked, subject.engine().ask(&ask(Input::Text("hi".into())), &history, "t-1"));
+        assert!(engine.traits().history || asked == question(&*engine), "its traits want no history");
+        assert!(!matches!(engine.call(&asked, "t-1", 1, NOW, 8000), Asking::Never));
+    }
+    let asked = engine.ask(&ask(Input::Text("hi".into())), &history(words), "t-1");
+    let asked = String::from_utf8_lossy(&asked);
+    assert_eq!(asked.contains("first-words") && asked.contains("latest-words"), engine.traits().history, "{asked}");
+}
+
+/// However its platform goes on, an engine ends an attempt by itself, and the next question of one is as good as the first.
+fn an_attempt_comes_to_an_end(subject: &Subject) {
+    let engine = subject.engine();
+    for situation in SITUATIONS {
+        let mut question = engine.ask(&ask(Input::Text(format!("{situation:?}"))), &History::default(), "t-1");
+        for calls in 1.. {
+            let reading = subject.reading_of(&*engine, &question, situation, 1);
+            assert_eq!(reading, subject.reading_of(&*engine, &question, situation, 1));
+            let Reading::Continue { question: next } = reading else { break };
+            assert!(calls < 16, "{situation:?} has no end");
+            question = next;
+        }
+    }
+}
+
+/// Reads a reply in pieces of this size: what is given out early, and the end; nothing for an engine that does not.
+fn heard(engine: &dyn Engine, question: &Bytes, reply: &calls::Reply, size: usize) -> Option<(Vec<Answer>, Reading)> {
+    let mut reader = engine.reader(question)?;
+    let parts = reply.body.chunks(size).flat_map(|piece| reader.more(piece)).collect();
+    Some((parts, reader.end(reply)))
+}
+
+fn each_word<'a>(answers: impl Iterator<Item = &'a Answer>) -> Vec<String> {
+    let items = answers.flat_map(|answer| &answer.items);
+    items.flat_map(|item| item.plain().split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+/// A reply that is read while it comes says what it says when it is whole, however it is cut into pieces.
+fn replies_mean_the_same_while_they_come(subject: &Subject) {
+    let engine = subject.engine();
+    let question = question(&*engine);
+    if engine.reader(&question).is_none() {
+        return;
+    }
+    let told =
+        SITUATIONS.map(|situation| (subject.platform)(situation)).into_iter().filter(|reply| reply.status == 200);
+    let hostile = hostile().into_iter().map(|(_, body, _)| reply(200, body));
+    for reply in told.chain(hostile) {
+        let whole = engine.read(&question, &reply);
+        let (parts, end) = heard(&*engine, &question, &reply, usize::MAX).unwrap();
+        for part in &parts {
+            assert_eq!(part.next, Next::More);
+            assert_within(&Limits::default(), part);
+        }
+        let sizes: &[usize] = if reply.body.len() < 10_000 { &[1, 3, 100] } else { &[1_000] };
+        for size in sizes {
+            assert_eq!(heard(&*engine, &question, &reply, *size).unwrap(), (parts.clone(), end.clone()));
+        }
+        match (whole, &end) {
+            (Reading::Answer(whole), Reading::Answer(last)) => {
+                assert_within(&Limits::default(), last);
+                assert_eq!(each_word([&*whole].into_iter()), each_word(parts.iter().chain([&**last])));
+                assert_eq!((&whole.next, &whole.intent, &whole.slots), (&last.next, &last.intent, &last.slots));
+                assert_eq!(whole.usage, last.usage);
+            }
+            (whole, end) => assert_eq!(whole, *end),
+        }
+    }
 }

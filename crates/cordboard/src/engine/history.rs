@@ -1,5 +1,5 @@
 //! What was said before, for engines that remember nothing themselves. It is a window of the journal, not kept in the
-//! state.
+//! state; `window` says what counts as said, and how far it goes back.
 
 /// What was said in a conversation before the question, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

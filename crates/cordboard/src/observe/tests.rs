@@ -82,6 +82,7 @@ fn what_the_page_shows_is_what_the_book_says() {
     metrics.org(&"acme".into()).push(Pushed::Delivered).inc();
     metrics.read_tokens(&"acme".into(), TokenHealth { fetched: 1, failed: 0, left_ms: 1_500 });
     metrics.spans(Exported::Dropped, 3);
+    metrics.shadow(&"door".into(), Found::Late.word()).inc();
     metrics.watch_certificate(|| Some(12));
     metrics.read_certificate();
     let text = metrics.text();
@@ -92,6 +93,7 @@ fn what_the_page_shows_is_what_the_book_says() {
         "cordboard_tls_certificate_days{listener=\"main\"} 12",
         "cordboard_token_left_seconds{org=\"acme\"} 1.5",
         "cordboard_spans_total{outcome=\"dropped\"} 3",
+        "cordboard_shadow_answers_total{connector=\"door\",found=\"late\"} 1",
         "# UNIT cordboard_store_wal_bytes bytes",
         "# EOF",
     ] {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod called;
 #[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod drift;
@@ -10,6 +12,8 @@ mod drift;
 mod first_hour;
 #[cfg(test)]
 mod letters;
+#[cfg(test)]
+mod migrating;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]

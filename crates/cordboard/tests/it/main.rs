@@ -4,11 +4,15 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod bridge;
+#[cfg(test)]
 mod corpus;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod doctor;
+#[cfg(test)]
+mod endpoint;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
@@ -30,6 +34,8 @@ mod operators;
 #[cfg(test)]
 mod platform;
 #[cfg(test)]
+mod questions;
+#[cfg(test)]
 mod races_v1;
 #[cfg(test)]
 mod races_v2;
@@ -37,6 +43,8 @@ mod races_v2;
 mod raw;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod rich;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

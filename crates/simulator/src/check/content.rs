@@ -20,6 +20,9 @@ pub struct Choice {
     pub payload: String,
     /// `QuickReply`, or `Button` on a card; sent back as the type of the `ButtonResponse`.
     pub kind: &'static str,
+    /// The card that it stands on, by its place in the message.
+    #[serde(skip)]
+    pub card: Option<usize>,
 }
 
 /// A card as shown.
@@ -194,7 +197,7 @@ fn quick_reply(
         findings.schema("quick-reply-action", format!("{at}.action may only be Message"));
     }
     pair(findings, pairs, label, payload, at);
-    shown.choices.push(Choice { label: label.to_owned(), payload: payload.to_owned(), kind: "QuickReply" });
+    shown.choices.push(Choice { label: label.to_owned(), payload: payload.to_owned(), kind: "QuickReply", card: None });
 }
 
 fn card(findings: &mut Findings, body: &Map<String, Value>, at: &str, shown: &mut Message, pairs: &mut Pairs) {
@@ -247,7 +250,13 @@ fn action(
             };
             if !is_default {
                 pair(findings, pairs, label, payload, at);
-                shown.choices.push(Choice { label: label.to_owned(), payload: payload.to_owned(), kind: "Button" });
+                let card = Some(shown.cards.len());
+                shown.choices.push(Choice {
+                    label: label.to_owned(),
+                    payload: payload.to_owned(),
+                    kind: "Button",
+                    card,
+                });
             }
         }
         Some(other) => findings.schema("action-type", format!("{at}.type '{other}' is neither Link nor Postback")),

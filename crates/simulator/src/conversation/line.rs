@@ -32,6 +32,8 @@ pub(crate) struct Line {
     pub(crate) bot_name: String,
     pub(crate) version: BotVersion,
     pub(crate) flow: FlowSettings,
+    /// The session variables as they are now.
+    pub(crate) parameters: Mutex<BTreeMap<String, String>>,
     pub(crate) faults: Mutex<Faults>,
     pub(crate) dice: Mutex<Dice>,
     ids: Mutex<Dice>,
@@ -155,6 +157,7 @@ impl Line {
             state: Mutex::new(State::new(now)),
             changed: watch::Sender::new(0),
             opened: now,
+            parameters: Mutex::new(flow.session_variables()),
             org,
             integration,
             flow,
@@ -260,13 +263,13 @@ impl Line {
         Instant::now() + self.org.scaled(self.flow.follow_up_timeout(self.door()))
     }
 
-    /// What is offered under this label: first what came since the customer's last input, then what stayed on cards.
-    pub(crate) fn offered(&self, label: &str) -> Option<Choice> {
+    /// What is offered and wanted: first what came since the customer's last input, then what stayed on cards.
+    pub(crate) fn offered(&self, is_wanted: impl Fn(&Choice) -> bool) -> Option<Choice> {
         let state = lock(&self.state);
         let choices = |seen: &'_ Seen| seen.message.choices.iter().rev().cloned().collect::<Vec<_>>();
         let recent = state.seen[state.answered_from..].iter().rev().flat_map(choices);
         let older = state.seen[..state.answered_from].iter().rev().flat_map(choices);
-        recent.chain(older.filter(|choice| choice.kind == "Button")).find(|choice| choice.label == label)
+        recent.chain(older.filter(|choice| choice.kind == "Button")).find(is_wanted)
     }
 
     /// The open bot session, or a new one; none when the flow is not at the bot.

@@ -15,7 +15,7 @@ use crate::fault::Point;
 use crate::flow::ParametersSent;
 use crate::org::with_headers;
 use crate::record::Event;
-use crate::{Door, Path};
+use crate::{Door, Path, lock};
 
 /// What a message came to after all attempts.
 enum Delivered {
@@ -236,16 +236,14 @@ impl Line {
                 body["chatBot"] = json!({"id": self.bot_id, "name": self.bot_name});
             }
         }
+        let parameters = lock(&self.parameters);
         match poll_id {
             Some(poll_id) => body["parameters"] = json!({"pollId": poll_id}),
+            None if parameters.is_empty() => {}
             None if self.flow.parameters_sent == ParametersSent::FirstTurn && !turn.is_first => {}
-            None => {
-                let parameters = self.flow.session_variables();
-                if !parameters.is_empty() {
-                    body["parameters"] = json!(parameters);
-                }
-            }
+            None => body["parameters"] = json!(*parameters),
         }
+        drop(parameters);
         if self.strikes(Point::UnknownMembers, |faults| faults.unknown_members) {
             self.add(Event::Fault { name: "unknown_members" });
             body["addedLater"] = json!({"nested": [1, null, "two"]});

@@ -56,13 +56,18 @@ fn bot<'a>(of: &Move<'a>) -> Option<&'a Bot> {
     of.config.bots.get(&of.key.into())
 }
 
+fn new_connector(of: &Move<'_>) -> String {
+    of.to.map_or_else(|| "the new connector".to_owned(), |(key, _)| format!("connectors.{key}"))
+}
+
 fn time_outs(of: &Move<'_>) -> Vec<Finding> {
     let (here, there) = (of.here, of.to.map(|(_, config)| config));
-    let to = of.to.map_or("the new connector".to_owned(), |(key, _)| format!("connectors.{key}"));
+    let to = new_connector(of);
     let soft_ms = there.map_or(SOFT_DEADLINE_USUAL_MS, |config| config.soft_deadline_ms);
     let follow_up_ms = there.map_or(FOLLOW_UP_USUAL_MS, |config| config.follow_up_timeout_ms);
-    let hard_ms = of.written.bots.get(of.key).map_or(0, |bot| bot.policy.hard_deadline_ms);
-    let mut findings = vec![
+    let policy = of.config.policies.of(&of.key.into());
+    let hard_ms = policy.hard_deadline_ms;
+    vec![
         Finding::new(
             SEEN,
             format!(
@@ -83,7 +88,7 @@ fn time_outs(of: &Move<'_>) -> Vec<Finding> {
             "the limit of the platform cannot be set",
             "the action has a Bot Response Timeout: 30 s unless changed, 1 s to 60 s",
         )
-        .to_do(format!(
+        .but(format!(
             "leave it at 30 s, or set it well above {}; it is about the response alone, not about a push",
             seconds(soft_ms)
         )),
@@ -99,23 +104,17 @@ fn time_outs(of: &Move<'_>) -> Vec<Finding> {
                 seconds(follow_up_ms)
             ),
         )
-        .to_do("set it in the new action, and write the same value as follow_up_timeout_ms of the connector"),
-    ];
-    if hard_ms > 0 {
-        findings.push(Finding::new(
+        .but("set it in the new action, and write the same value as follow_up_timeout_ms of the connector"),
+        Finding::new(
             OURS,
             format!(
-                "an engine that is slower than {} has held the customer with up to max_holding_turns holding lines",
-                seconds(here.budget_ms)
+                "a bot slower than {} holds the customer, at most max_holding_turns = {} times; then a human is called",
+                seconds(here.budget_ms),
+                policy.max_holding_turns
             ),
-            format!(
-                "hard_deadline_ms = {hard_ms} ({}) of bots.{} is the only limit of a turn",
-                seconds(hard_ms),
-                of.key
-            ),
-        ));
-    }
-    findings
+            format!("max_holding_turns does not count; hard_deadline_ms = {hard_ms} ({}) is a turn's one limit", seconds(hard_ms)),
+        ),
+    ]
 }
 
 fn late_answers(of: &Move<'_>) -> Vec<Finding> {
@@ -133,10 +132,10 @@ fn late_answers(of: &Move<'_>) -> Vec<Finding> {
     let pushed = Finding::new(SPEC, now, "the answer is pushed; the customer does nothing for it");
     let pushed = match of.here.late_answers {
         LateAnswers::PollButton => {
-            pushed.to_do(format!("{texts}; write `holding` where the customer should read something meanwhile"))
+            pushed.but(format!("{texts}; write `holding` where the customer should read something meanwhile"))
         }
         LateAnswers::PendingFlow => pushed
-            .to_do(format!("build no `pending` path and no loop with {} in the new flow; {texts}", of.here.poll_text)),
+            .but(format!("build no `pending` path and no loop with {} in the new flow; {texts}", of.here.poll_text)),
     };
     vec![
         pushed,
@@ -147,7 +146,7 @@ fn late_answers(of: &Move<'_>) -> Vec<Finding> {
         ),
         Finding::new(
             SPEC,
-            "an answer cannot come too late for its session: nobody asks for it any more, and it is a dead letter",
+            "an answer that nobody fetches before its session ends is a dead letter",
             "a push to a session that is over gets 409, and the answer is a dead letter (session_closed)",
         ),
         Finding::new(
@@ -176,7 +175,7 @@ fn rich_content(of: &Move<'_>) -> Vec<Finding> {
             "files are attachments, when the integration allows them; where it does not, one attachment makes the whole answer \
              invalid",
         )
-        .to_do("switch file transfer on in the integration's properties before the bot sends its first file"),
+        .but("switch file transfer on in the integration's properties before the bot sends its first file"),
         Finding::new(
             SPEC,
             "a tap comes as a button response, or in an older form that has the button beneath the message",
@@ -187,10 +186,10 @@ fn rich_content(of: &Move<'_>) -> Vec<Finding> {
         findings.push(
             Finding::new(
                 SPEC,
-                "the door is not told the channel, and neither the flow nor bots.*.channel names it here for certain",
-                "the same: it is not told the channel",
+                format!("the door is not told the channel, and bots.{} has no `channel`", of.key),
+                "the new door is not told it either",
             )
-            .to_do(format!("let the new flow send the session variable {}", of.here.channel_parameter)),
+            .but(format!("let the new flow send the session variable {}", of.here.channel_parameter)),
         );
     }
     findings
@@ -219,7 +218,7 @@ fn values(of: &Move<'_>) -> Vec<Finding> {
                     format!("the slot {slot} of {} is {{\"amount\":\"5.00\",\"code\":\"EUR\"}}, or 5.00|EUR", intent.name),
                     "it is the text of a JSON object with the amount as a number: \"{\\\"amount\\\": 5.00, \\\"code\\\": \\\"EUR\\\"}\"",
                 )
-                .to_do("nothing, for the gateway writes it; look at what the flow does with it"),
+                .but("nothing, for the gateway writes it; look at what the flow does with it"),
             );
         }
     }
@@ -237,7 +236,7 @@ fn values(of: &Move<'_>) -> Vec<Finding> {
              same intent on about four turns ends the session",
             "an open answer carries no intent, and nothing has to change from turn to turn",
         )
-        .to_do(format!(
+        .but(format!(
             "draw no paths for turn-a, turn-b and pending; the paths are {DONE_INTENT}, {HAND_OVER_INTENT} and those declared: {own}"
         ))
         .inferred(),
@@ -248,7 +247,7 @@ fn values(of: &Move<'_>) -> Vec<Finding> {
             "an end by an intent that the flow does not know fails with NoMatchError",
             "an end without an intent, or by one that the flow does not know, takes the failure path",
         )
-        .to_do("nothing: an undeclared intent ends by `done` here, as before"),
+        .but("nothing: an undeclared intent ends by `done` here, as before"),
     );
     findings
 }
@@ -263,7 +262,7 @@ fn sessions(of: &Move<'_>) -> Vec<Finding> {
                  at most"
             ),
         )
-        .to_do("set the Session Timeout of the new action; pushes end with it")
+        .but("set the Session Timeout of the new action; pushes end with it")
         .inferred(),
         Finding::new(
             SPEC,
@@ -288,12 +287,12 @@ fn sessions(of: &Move<'_>) -> Vec<Finding> {
         findings.push(match endpoint.speaks {
             Speaks::V1 => Finding::new(
                 OURS,
-                "bots' engine is an endpoint that speaks v1",
+                format!("the engine of bots.{} is an endpoint that speaks v1", of.key),
                 "it goes on speaking v1 behind the new door; what it answers late is pushed, as long as the hard deadline allows",
             ),
             Speaks::V2 => Finding::new(
                 OURS,
-                "bots' engine is an endpoint that speaks v2, served through v1",
+                format!("the engine of bots.{} is an endpoint that speaks v2, served through v1", of.key),
                 "the platform could call it directly now; the gateway then no longer deduplicates, waits and hands over for it",
             ),
         });
@@ -309,7 +308,7 @@ fn registration(of: &Move<'_>) -> Vec<Finding> {
             "the list of bots is pushed: PUT /api/v2/integrations/botconnector/{id}/bots, permission integration:botconnector:edit",
             "the manifest is pulled from the Bot Connector URI when an author edits the flow; a published flow keeps what it read",
         )
-        .to_do(format!(
+        .but(format!(
             "choose version {version} in the new action; later changes of intents, slots or languages need another version"
         )),
         Finding::new(
@@ -317,13 +316,13 @@ fn registration(of: &Move<'_>) -> Vec<Finding> {
             "the gateway needs no OAuth client to answer",
             format!("pushes need the permission integration:botconnector:send on the role of the OAuth client of orgs.{}", of.here.org),
         )
-        .to_do("add it to the role; `cordboard doctor` asks whether it is there"),
+        .but("add it to the role; `cordboard doctor` asks whether it is there"),
         Finding::new(
             CONFIGURE,
             "the integration Genesys Bot Connector, with its Handle Utterance URI",
             "another integration, Genesys Digital Bot Connector, with its own URI and credentials; at most five for each org",
         )
-        .to_do("install it beside the old one, enter what `cordboard check` prints, activate it"),
+        .but("install it beside the old one, enter what `cordboard check` prints, activate it"),
         Finding::new(
             SDK,
             "reports know the provider as GenesysBotConnector",
@@ -333,48 +332,56 @@ fn registration(of: &Move<'_>) -> Vec<Finding> {
 }
 
 fn architect(of: &Move<'_>) -> Vec<Finding> {
-    let start = match of.here.start_text.as_str() {
-        "" => "the flow has no literal Bot Input Text to open with".to_owned(),
-        text => format!("a flow that opens with the literal Bot Input Text {text} does so in the new action too"),
-    };
-    vec![
+    let mut findings = vec![
         Finding::new(
             ACTION,
             "the action Call Bot Connector",
             "the action Call Digital Bot Connector in its place",
         )
-        .to_do(
+        .but(
             "in a copy of the flow: choose integration, bot and version; set the three time-outs; enter the session \
              variables again; wire every intent and the failure path; publish",
         ),
-        Finding::new(CLASSIC_ACTION, start.clone(), start),
         Finding::new(
             ACTION,
             "errorType on the failure path: NoInputError, NoMatchError, InternalServerError, FeatureNotEnabledError (seen, not \
              documented)",
             "errorType: ServiceProviderTimeout, ServiceProviderErrorResponse, ServiceProviderInvalidResponse",
         )
-        .to_do("change every condition on errorType")
+        .but("change every condition on errorType")
         .inferred(),
         Finding::new(
             SPEC,
             "when a customer does not answer, the old action fails with NoInputError",
             "which errorType a follow-up time-out has is not documented",
         )
-        .to_do("let the failure path do what it did for NoInputError when errorType is none of the three")
+        .but("let the failure path do what it did for NoInputError when errorType is none of the three")
         .inferred(),
-    ]
+    ];
+    let here = of.here;
+    let there = of.to.map(|(_, config)| [&config.start_text, &config.channel_parameter, &config.customer_parameter]);
+    let names = ["start_text", "channel_parameter", "customer_parameter"];
+    let values = [&here.start_text, &here.channel_parameter, &here.customer_parameter];
+    for (index, (name, value)) in names.into_iter().zip(values).enumerate() {
+        let other = there.map_or(value, |there| there[index]);
+        if other != value {
+            let finding =
+                Finding::new(CLASSIC_ACTION, format!("{name} = \"{value}\""), format!("{name} = \"{other}\""));
+            findings.push(finding.but("write the same value in both tables, or change it in the copy of the flow"));
+        }
+    }
+    findings
 }
 
 fn both(of: &Move<'_>) -> Vec<Finding> {
-    let to = of.to.map_or("the new connector".to_owned(), |(key, _)| format!("connectors.{key}"));
+    let to = new_connector(of);
     vec![
         Finding::new(
             "docs/guides/migrate-from-v1-to-v2.md",
             format!("connectors.{} serves bots.{}", of.from, of.key),
             format!("connectors.{} and {to} serve it side by side, each with its own path and secret", of.from),
         )
-        .to_do(
+        .but(
             "send some conversations through the copy of the flow; both doors end in the same bot, and going back is \
              publishing the old flow. When no call came to the old door for a session's length, take its table away",
         ),

@@ -25,9 +25,16 @@ pub(super) struct Report {
     pub(super) also_behind: Vec<String>,
     pub(super) sections: Vec<Section>,
     /// The table to add to the configuration, when there is no such connector yet.
-    pub(super) block: Option<String>,
+    pub(super) block: Option<Block>,
     /// What the shadow found, when there is one.
     pub(super) shadow: Option<Shadow>,
+}
+
+/// A connector that is to be written.
+#[derive(Debug, Serialize)]
+pub(super) struct Block {
+    pub(super) key: String,
+    pub(super) toml: String,
 }
 
 /// The door that is left.
@@ -63,7 +70,7 @@ impl Finding {
         Self { now: now.into(), then: then.into(), todo: None, source, inferred: false }
     }
 
-    pub(super) fn to_do(self, todo: impl Into<String>) -> Self {
+    pub(super) fn but(self, todo: impl Into<String>) -> Self {
         Self { todo: Some(todo.into()), ..self }
     }
 
@@ -110,7 +117,10 @@ impl Report {
         let Some(from) = &self.from else {
             return writeln!(out, "bots.{bot} is behind no bot_connector, so there is nothing to move");
         };
-        let to = self.to.as_deref().map_or("which is not configured yet".to_owned(), |to| format!("connectors.{to}"));
+        let to = self
+            .to
+            .as_deref()
+            .map_or_else(|| "which is not configured yet".to_owned(), |to| format!("connectors.{to}"));
         writeln!(
             out,
             "bots.{bot}: from the Bot Connector (connectors.{}) to the Digital Bot Connector ({to})",
@@ -135,8 +145,8 @@ impl Report {
                 writeln!(out, "        [{source}{inferred}]")?;
             }
         }
-        if let Some(block) = &self.block {
-            writeln!(out, "\nAdd to the configuration, and set the variable:\n\n{block}")?;
+        if let Some(Block { toml, .. }) = &self.block {
+            writeln!(out, "\nAdd to the configuration, and set its variables:\n\n{toml}")?;
         }
         match (&self.shadow, &from.shadow) {
             (Some(shadow), _) => write!(out, "\nShadow\n{shadow}"),
@@ -147,12 +157,19 @@ impl Report {
                 )
             }
             (None, None) => {
-                let to = self.to.as_deref().unwrap_or("KEY");
-                writeln!(
+                let (when, to) = match &self.block {
+                    None => ("", self.to.as_deref().unwrap_or_default()),
+                    Some(block) => ("once the new table is there, ", block.key.as_str()),
+                };
+                writeln!(out, "\nShadow")?;
+                fold(
                     out,
-                    "\nShadow\n  write `shadow = \"{to}\"` into [connectors.{}]: every answer is then compared with what the new \
-                     door\n  would give, without sending anything, and this command shows what differs",
-                    from.key
+                    "  ",
+                    &format!(
+                        "{when}write `shadow = \"{to}\"` into [connectors.{}]: every answer is then compared with what the \
+                         new door would give, without sending anything, and this command shows what differs",
+                        from.key
+                    ),
                 )
             }
         }
@@ -198,14 +215,17 @@ fn to<'a>(
 }
 
 /// The new connector's table, with what is other than its default.
-fn block(from: &str, here: &bot_connector::Config, bot: &str, written: &Written) -> String {
+fn block(from: &str, here: &bot_connector::Config, bot: &str, written: &Written) -> Block {
     let free = |key: &String| !written.connectors.contains_key(key);
     let names = (0_u32..).map(|n| if n == 0 { format!("{from}-v2") } else { format!("{from}-v2-{n}") });
     let key = names.into_iter().find(free).unwrap_or_default();
     let variable: String =
         key.chars().map(|it| if it.is_ascii_alphanumeric() { it.to_ascii_uppercase() } else { '_' }).collect();
-    let headers: Vec<String> =
-        here.credentials.0.keys().map(|name| format!("{name} = \"${{{variable}_KEY}}\"")).collect();
+    let headers = here.credentials.0.keys().enumerate().map(|(index, name)| match index {
+        0 => format!("{name} = \"${{{variable}_KEY}}\""),
+        more => format!("{name} = \"${{{variable}_KEY_{}}}\"", more + 1),
+    });
+    let headers: Vec<String> = headers.collect();
     let mut lines = vec![
         format!("[connectors.{key}]"),
         "type = \"digital_bot_connector\"".to_owned(),
@@ -227,5 +247,5 @@ fn block(from: &str, here: &bot_connector::Config, bot: &str, written: &Written)
         "# The follow-up timeout of the new action; it is 6 hours unless the flow's author changes it.".to_owned(),
     );
     lines.push("# follow_up_timeout_ms = 21600000".to_owned());
-    lines.join("\n")
+    Block { key, toml: lines.join("\n") }
 }

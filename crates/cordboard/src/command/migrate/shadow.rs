@@ -48,13 +48,12 @@ impl Shadow {
 
 impl fmt::Display for Shadow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  {} answers compared", self.compared)?;
-        if self.found.is_empty() && self.compared > 0 {
-            writeln!(f, "  none differs")?;
-        }
+        let differ = self.found.iter().any(|view| view.found != "late");
+        let verdict = if differ { "what differs" } else { "none differs in what it says" };
+        writeln!(f, "  {} answers compared; {verdict}{}", self.compared, if self.found.is_empty() { "" } else { ":" })?;
         for ShadowView { found, answers, latest_ms, conversation, item, .. } in &self.found {
             let what = match found.as_str() {
-                "late" => "came late: at the other door they would have been acknowledged, and pushed",
+                "late" => "came late, and would have been acknowledged and pushed",
                 "messages" => "differ in a text",
                 "rich_content" => "differ in rich content",
                 "end" => "end otherwise",

@@ -136,10 +136,12 @@ fn is_mime(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use model::{Answer, MediaKind};
+    use model::{Answer, Choice, Choices, MediaKind};
+    use proptest::prelude::*;
 
     use super::*;
     use crate::engine::Limits;
+    use crate::engine::conformance::assert_within;
 
     fn button(label: &str, tap: Tap) -> Button {
         Button { label: label.into(), tap }
@@ -253,5 +255,82 @@ mod tests {
             assert_eq!((shown.as_str(), &fitted.cuts), (expected, &cuts), "{item:?}");
             assert_eq!(limits.fit(fitted.clone()), fitted, "cut twice is cut once");
         }
+    }
+
+    fn any_text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[ a\\n\\t]{0,6}",
+            "\\PC{0,6}",
+            any::<String>(),
+            prop::sample::select(vec!["https://a.example/i", "http://a", "ftp://a", "image/png", "\u{7}\r\n"])
+                .prop_map(str::to_owned),
+        ]
+    }
+
+    fn any_button() -> impl Strategy<Value = Button> {
+        let tap = prop_oneof![any_text().prop_map(Tap::Link), any_text().prop_map(Tap::Postback)];
+        (any_text(), tap).prop_map(|(label, tap)| Button { label, tap })
+    }
+
+    fn any_card() -> impl Strategy<Value = Card> {
+        let texts = (any_text(), prop::option::of(any_text()), prop::option::of(any_text()));
+        let addresses = (prop::option::of(any_text()), prop::option::of(any_text()), prop::option::of(any_text()));
+        (texts, addresses, prop::collection::vec(any_button(), 0..4)).prop_map(|(texts, addresses, buttons)| {
+            let ((title, description, fallback), (image, video, url)) = (texts, addresses);
+            Card { title, description, image, video, tap: url.map(Tap::Link), buttons, fallback }
+        })
+    }
+
+    fn any_item() -> impl Strategy<Value = Item> {
+        let options = prop::collection::vec((any_text(), any_text(), prop::option::of(any_text())), 0..4);
+        let cards = prop::collection::vec(any_card(), 0..4);
+        let texts = || prop::option::of(any_text());
+        prop_oneof![
+            any_text().prop_map(Item::Text),
+            any_text().prop_map(Item::Markdown),
+            (any_text(), options).prop_map(|(prompt, options)| {
+                let options = options.into_iter().map(|(label, value, image)| Choice { label, value, image }).collect();
+                Item::Choices(Choices { prompt, options })
+            }),
+            any_card().prop_map(Item::Card),
+            (texts(), cards, texts()).prop_map(|(prompt, cards, fallback)| Item::Carousel(Carousel {
+                prompt,
+                cards,
+                fallback
+            })),
+            (any_text(), texts(), texts(), texts(), texts()).prop_map(|(url, name, mime, caption, fallback)| {
+                let (kind, size_bytes) = (MediaKind::File, None);
+                Item::Media(Media { kind, url, name, mime, size_bytes, caption, fallback })
+            }),
+        ]
+    }
+
+    #[test]
+    fn whatever_is_said_fits_and_then_stays_as_it_is() {
+        let items = prop::collection::vec(any_item(), 0..4);
+        let limits = (1..8_usize, 1..8_usize, 1..8_usize, 1..4_usize, 10..30_usize);
+        proptest!(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) }, |(
+            items in items, (text, label, payload, count, url) in limits
+        )| {
+            let limits = Limits {
+                items_max: count,
+                text_max_chars: text,
+                prompt_max_chars: text,
+                choices_max: count,
+                label_max_chars: label,
+                payload_max_chars: payload,
+                cards_max: count,
+                buttons_max: count,
+                title_max_chars: label,
+                description_max_chars: text,
+                url_max_chars: url,
+                name_max_chars: label,
+                ..Limits::default()
+            };
+            let once = limits.fit(Answer::saying(items));
+            assert_within(&limits, &once);
+            let again = limits.fit(once.clone());
+            assert_eq!(again, once);
+        });
     }
 }

@@ -14,6 +14,9 @@ use model::{
     Usage,
 };
 
+use crate::fit::{Basis, Change, Confidence, Source, What};
+use crate::stored::Changed;
+
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
 const HOLDERS: [Holder; 5] = [Holder::Bot, Holder::HandingOver, Holder::Queued, Holder::Human, Holder::Ended];
@@ -551,4 +554,17 @@ fn bare_leg(id: u32, late: Late) -> Leg {
         last_push: PushNumber(0),
         push_not_before: Timestamp(0),
     }
+}
+
+/// Every kind of change, with every source and every degree of confidence.
+pub(super) fn changes() -> Vec<Changed> {
+    let bases = Source::ALL.into_iter().zip(Confidence::ALL.into_iter().cycle());
+    let bases = bases.map(|(source, confidence)| Basis { source, confidence }).cycle();
+    let changes = What::all().zip(bases).zip(0..);
+    changes
+        .map(|((what, basis), item)| Changed {
+            leg: LegId(3),
+            change: Change { item, what, found: item * 7, limit: item % 3, basis },
+        })
+        .collect()
 }

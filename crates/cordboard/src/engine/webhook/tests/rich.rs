@@ -166,6 +166,32 @@ fn what_is_mistyped_is_found_by_the_schema() {
     }
 }
 
+#[test]
+fn schema_and_reader_agree_on_addresses() {
+    let good = ["https://a.example/i.png?x=1#y", "HTTP://a", "http://[::1]:80/", "https://müller.example/ü"];
+    let bad = [
+        "",
+        "a.example",
+        "//a.example",
+        "/i.png",
+        "https://",
+        "https:///i.png",
+        "https://a b",
+        "ftp://a",
+        "javascript:alert(1)",
+        "data:image/png;base64,AA==",
+        "https://a\"b",
+        "https://a<b>",
+        "https://a\\b",
+    ];
+    let of = |address: &str| json!({"items": [{"kind": "media", "url": address, "caption": "c"}]});
+    for address in good.into_iter().chain(bad) {
+        let reply = of(address);
+        assert_eq!(schema("reply").is_valid(&reply), good.contains(&address), "{address}");
+        assert_eq!(answer(&reply).cuts.is_empty(), good.contains(&address), "{address}");
+    }
+}
+
 /// The texts are those of `reference/digital-bot-connector.md`, section 1.5; the doors judge whether they fit.
 #[test]
 fn slots_of_every_type_become_their_texts() {
