@@ -33,7 +33,7 @@ pub struct Limits {
     /// Characters of what a choice or a button carries. A longer one cannot come back whole, so what carries it is left
     /// out. Default 1000.
     pub payload_max_chars: usize,
-    /// Cards of a carousel; later ones are left out. Default 10: what the platform takes.
+    /// Cards of a carousel; later ones are left out. More than a channel takes become several carousels. Default 50.
     pub cards_max: usize,
     /// Buttons of one card; later ones are left out. Default 10.
     pub buttons_max: usize,
@@ -67,7 +67,7 @@ impl Default for Limits {
             choices_max: 20,
             label_max_chars: 80,
             payload_max_chars: 1000,
-            cards_max: 10,
+            cards_max: 50,
             buttons_max: 10,
             title_max_chars: 200,
             description_max_chars: 1000,
