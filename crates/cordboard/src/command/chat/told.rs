@@ -181,6 +181,7 @@ impl Teller {
             | Fact::LegEnded { .. }
             | Fact::Redriven
             | Fact::RedriveRefused { .. }
+            | Fact::PolicySaid { .. }
             | Fact::Nothing => return None,
         })
     }
