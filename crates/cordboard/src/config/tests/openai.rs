@@ -40,9 +40,13 @@ fn what_can_be_right_and_yet_harm_is_told() {
         "model = \"m\"",
         "model = \"m\"\nbase_url = \"http://llm.example.com/v1\"\nprompts = { de = \"llm/prompt.md\" }",
     );
-    insta::assert_snapshot!(warnings(&check(&far).unwrap()).join("\n"), @"");
+    insta::assert_snapshot!(warnings(&check(&far).unwrap())[1..].join("\n"), @r"
+    bots.parcels.engine.base_url is http: what customers say goes there unencrypted; write https
+    bots.parcels.engine.prompts.de: the bot does not offer this language, so nobody reads it; add it to `languages`
+    ");
     let opens = with("model = \"m\"", "model = \"m\"").replacen("max_turns = 20", "opening = \"engine\"", 1);
-    insta::assert_snapshot!(check(&opens).err().unwrap().to_string(), @"");
+    let problem = check(&opens).err().unwrap().to_string();
+    assert!(problem.contains("the engine has no `opening`; write it there, or choose"), "{problem}");
 }
 
 /// What a prompt says belongs to the configuration: a reload sees that it changed.
