@@ -29,6 +29,7 @@ fn mistakes_are_named_with_their_place() {
     ];
     let told = changes.map(|(before, after)| {
         let problems = check(&with(before, after)).err().unwrap_or_else(|| panic!("{after} is taken"));
+        let problems = problems.to_string().replace(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples"), "EXAMPLES");
         format!("{}\n    {problems}", after.replace('\n', "⏎"))
     });
     insta::assert_snapshot!(told.join("\n"));
