@@ -1,6 +1,7 @@
 //! What is wrong with a configuration is said with its place and with what to write instead.
 
 mod network;
+mod openai;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;

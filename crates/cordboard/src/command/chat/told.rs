@@ -183,6 +183,7 @@ impl Teller {
             | Fact::PolicySaid { .. }
             | Fact::Redriven
             | Fact::RedriveRefused { .. }
+            | Fact::PolicySaid { .. }
             | Fact::Nothing => return None,
         })
     }
