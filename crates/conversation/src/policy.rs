@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{BotKey, Channel, News};
+use model::{BotKey, Channel, News, Sensitive};
 
 use crate::Wording;
 
@@ -54,6 +54,8 @@ pub struct BotPolicy {
     pub opening: Opening,
     /// What customers use as far as the flow does not say.
     pub channel: Option<Channel>,
+    /// What is masked in a customer's words before anybody else sees them.
+    pub mask: Vec<Sensitive>,
 }
 
 impl Default for BotPolicy {
@@ -68,6 +70,7 @@ impl Default for BotPolicy {
             texts: Wording::default(),
             opening: Opening::Greeting,
             channel: None,
+            mask: vec![Sensitive::Card],
         }
     }
 }

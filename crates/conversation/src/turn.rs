@@ -261,6 +261,10 @@ impl Step<'_> {
             self.bury(seat, part, Undelivered::SessionEnded);
             return;
         };
+        if part.by_policy && !part.items.is_empty() {
+            let texts: Vec<_> = part.items.iter().map(Item::plain).collect();
+            self.record(Fact::PolicySaid { seat, text: texts.join("\n\n") });
+        }
         let outcome = part.outcome.clone();
         let evidence = evidence_of(&part);
         self.hold(leg, part);

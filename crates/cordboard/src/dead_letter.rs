@@ -144,7 +144,8 @@ impl Shared {
         let key = self.conversation_key(connector.org().as_str(), &message.conversation);
         let session_lifetime_ms = (letter.died + message.session_lifetime_ms).ms_since(now);
         let message = Message { session_lifetime_ms, ..message };
-        let said = message.said(&**connector, None, now, self.runtime.ids.uuid());
+        let mask = &roster.policies.of(&message.bot).mask;
+        let said = message.said(&**connector, mask, None, now, self.runtime.ids.uuid());
         Ok(Attempt { to: To::Key(key), event: Event::Said(Box::new(said)) })
     }
 

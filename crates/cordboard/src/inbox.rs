@@ -271,7 +271,9 @@ impl Shared {
         if let Some(drained) = self.draining() {
             wait_until = wait_until.min(drained);
         }
-        let said = message.said(&*connector, Some(request), wait_until, self.runtime.ids.uuid());
+        let (roster, fresh_session) = (self.roster(), self.runtime.ids.uuid());
+        let mask = &roster.policies.of(&message.bot).mask;
+        let said = message.said(&*connector, mask, Some(request), wait_until, fresh_session);
         let accept = Accept {
             request,
             key: dedup,

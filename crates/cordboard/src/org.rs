@@ -37,7 +37,8 @@ pub struct OrgConfig {
     /// Where tokens are fetched. Default: of the region.
     #[serde(default)]
     pub login_url: Option<String>,
-    /// The id of the OAuth client (grant: client credentials; role with `integration:botconnector:send`).
+    /// The id of the OAuth client (grant: client credentials; role with `integration:botconnector:send`;
+    /// `cordboard bots push` needs `integration:botconnector:view` and `edit`).
     pub client_id: String,
     /// The secret of the OAuth client.
     #[serde(deserialize_with = "secret")]

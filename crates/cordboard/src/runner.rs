@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use conversation::Conversation;
-use model::{ConversationId, Event, Fact, Failure, RequestId, SeatId};
+use model::{BotKey, ConversationId, Event, Fact, Failure, RequestId, SeatId};
 use tokio::sync::oneshot;
 
 use crate::connector::SealedReply;
@@ -22,6 +22,7 @@ use crate::observe::trace::{Hop, Trace};
 use crate::step::{Prepared, Unprepared};
 use crate::store::{self, Accept, Key, Letter, OutboxSeq};
 use crate::stored;
+use crate::window::{self, Window};
 
 use self::slots::requests;
 pub(crate) use self::slots::{Held, Slot, Slots};
@@ -250,6 +251,10 @@ impl Shared {
         let mut repeated = 0;
         loop {
             let held = match self.held(slot, &mut batch).await {
+                Ok(held) => self.with_window(slot, held, &batch).await,
+                Err(error) => Err(error),
+            };
+            let held = match held {
                 Ok(held) => held,
                 Err(error) => return self.put_off(slot, batch, &error).await,
             };
@@ -342,12 +347,13 @@ impl Shared {
         let loaded = if fresh { None } else { self.store.load(slot.id).await? };
         let Some(loaded) = loaded else {
             let state = Conversation::new(self.runtime.now());
-            return Ok(Held { version: 0, state, next_seq: 1, sealed: VecDeque::new(), trace: None });
+            return Ok(Held { version: 0, state, next_seq: 1, sealed: VecDeque::new(), trace: None, window: None });
         };
         let damaged = |what: &str| store::Error::Damaged(format!("conversation {}: {what}", slot.id).into());
         let payload = loaded.state.payload().ok_or_else(|| damaged("the state has an unknown envelope"))?;
         let state = stored::decode_state(&payload).map_err(|unreadable| damaged(&unreadable.to_string()))?;
-        let mut held = Held { version: loaded.version, state, next_seq: 1, sealed: VecDeque::new(), trace: None };
+        let version = loaded.version;
+        let mut held = Held { version, state, next_seq: 1, sealed: VecDeque::new(), trace: None, window: None };
         let mut first = Vec::new();
         for request in &loaded.requests {
             if let Some(reply) = request.reply.as_ref().and_then(SealedReply::from_blob) {
@@ -371,9 +377,30 @@ impl Shared {
             first.push(Queued { open_entry: Some(entry.request), event, ..Queued::event(Event::TimePassed) });
         }
         held.next_seq = loaded.outbox.iter().map(|row| row.seq.0 + 1).max().unwrap_or(1).max(slot.lanes().next_seq());
-        first.extend(self.recover(slot, &loaded.outbox));
+        first.extend(self.recover(slot, &held.state, &loaded.outbox));
         first.append(batch);
         *batch = first;
+        Ok(held)
+    }
+
+    /// What was said is read once a bot of the conversation wants to be told; from then on it is in memory.
+    async fn with_window(&self, slot: &Slot, mut held: Held, batch: &[Queued]) -> Result<Held, store::Error> {
+        if held.window.is_none() {
+            let roster = self.roster();
+            let wants = |bot: &BotKey| roster.engines.get(bot).is_some_and(|engine| engine.traits().history);
+            let addressed = batch.iter().filter_map(|queued| match &queued.event {
+                Some(Event::Said(said)) => Some(&said.bot),
+                _ => None,
+            });
+            if held.state.seats.iter().map(|seat| &seat.bot).chain(addressed).any(wants) {
+                let first = Window::first_row(held.version);
+                let rows = match held.version {
+                    0 => Vec::new(),
+                    _ => self.store.read_journal(slot.id, first, window::ROWS_MAX).await?,
+                };
+                held.window = Some(Window::read(&rows));
+            }
+        }
         Ok(held)
     }
 
@@ -488,8 +515,8 @@ impl Shared {
     fn after_commit(self: &Arc<Self>, slot: &Arc<Slot>, after: crate::step::After, batch: Vec<Queued>) {
         self.end(after.span, Hop::Step, false, &[]);
         self.counts.steps.fetch_add(1, Ordering::Relaxed);
-        for counter in &after.counted {
-            counter.inc();
+        for (counter, times) in &after.counted {
+            counter.inc_by(*times);
         }
         for (request, reply) in &after.seals {
             self.waits.sealed(*request, reply);

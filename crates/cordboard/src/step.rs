@@ -13,15 +13,15 @@ use model::{
 use prometheus_client::metrics::counter::Counter;
 
 use crate::connector::{Connector, LegView, SealedReply, shadow};
-use crate::engine::History;
+use crate::fit::Change;
 use crate::gateway::Shared;
-use crate::observe::metrics::{EngineOutcome, RequestOutcome};
+use crate::observe::metrics::{EngineOutcome, RequestOutcome, Tokens};
 use crate::observe::trace::{Begun, Trace};
 use crate::outbox::{Item, Kind, LaneRow};
 use crate::roster::Roster;
 use crate::runner::{Held, Queued, Slot};
 use crate::store::{Blob, Claim, Letter, OutboxRow, OutboxSeq, Seal, SealedAs, Settle, ShadowNote, Step};
-use crate::stored;
+use crate::stored::{self, Changed};
 
 /// A step that is ready to be committed.
 pub(crate) struct Prepared {
@@ -39,7 +39,7 @@ pub(crate) struct After {
     pub(crate) settled: Vec<OutboxSeq>,
     pub(crate) facts: Vec<Fact>,
     /// What is counted of the step.
-    pub(crate) counted: Vec<Counter>,
+    pub(crate) counted: Vec<(Counter, u64)>,
     /// Its span.
     pub(crate) span: Option<Begun>,
     /// Turns of bots that are not configured any more.
@@ -63,6 +63,8 @@ struct Draft<'a> {
     next_seq: u64,
     step: Step,
     after: After,
+    /// What connectors changed in what is said.
+    changes: Vec<Changed>,
 }
 
 impl Shared {
@@ -85,7 +87,7 @@ impl Shared {
     fn draft(&self, slot: &Slot, held: Held, batch: &[Queued], events: &[Event]) -> Option<(Step, After)> {
         let roster = self.roster();
         let now = self.runtime.now().max(held.state.now);
-        let Held { version, state, next_seq, sealed, trace } = held;
+        let Held { version, state, next_seq, sealed, trace, window } = held;
         let within = batch.iter().find_map(|queued| queued.trace).or(trace);
         let span = self.begin(within);
         let trace = span.as_ref().map(|span| span.trace).or(within);
@@ -99,7 +101,7 @@ impl Shared {
             step: Step::empty(slot.id, slot.key, self.replica, version, now),
             roster,
             after: After {
-                held: Held { version: version + 1, state: Conversation::new(now), next_seq, sealed, trace },
+                held: Held { version: version + 1, state: Conversation::new(now), next_seq, sealed, trace, window },
                 seals: Vec::new(),
                 refused: Vec::new(),
                 rows: Vec::new(),
@@ -110,13 +112,21 @@ impl Shared {
                 unaskable: Vec::new(),
                 unsendable: Vec::new(),
             },
+            changes: Vec::new(),
             state,
         };
         draft.step.journal.policy_revision = draft.roster.policies.revision;
         draft.step.journal.trace = trace.map(Trace::id_bytes);
         draft.take_in(batch, events);
+        if let Some(window) = &mut draft.after.held.window {
+            window.begin_row(version + 1, events, &effects);
+        }
         for effect in &effects {
             draft.effect(effect);
+            // After the question: what is asked is not yet part of what was said before.
+            if let Some(window) = &mut draft.after.held.window {
+                window.add(effect);
+            }
         }
         draft.redrive(batch);
         draft.count_turns(events);
@@ -198,18 +208,28 @@ impl Draft<'_> {
                 && answer.next != Next::More
                 && !is_stale(*seat, *turn)
             {
-                counted.extend(bot(*seat).map(|bot| bot.turn(EngineOutcome::Answered).clone()));
+                counted.extend(bot(*seat).map(|bot| (bot.turn(EngineOutcome::Answered).clone(), 1)));
             }
         }
         for fact in facts {
-            counted.extend(match fact {
+            let counter = match fact {
                 Fact::FellBack { seat, failure, .. } => bot(*seat).map(|bot| bot.turn((*failure).into()).clone()),
                 Fact::Unasked { seat, .. } => bot(*seat).map(|bot| bot.turn(EngineOutcome::Unasked).clone()),
                 Fact::Floor(Floor { holder: Holder::HandingOver, evidence, .. }) => {
                     speaker.and_then(bot).map(|bot| bot.hand_over((*evidence).into()).clone())
                 }
                 _ => None,
-            });
+            };
+            counted.extend(counter.map(|counter| (counter, 1)));
+        }
+        // What it took is spent, whether somebody still wanted the answer or not.
+        for event in events {
+            if let Event::Answered { seat, answer, .. } | Event::Pushed { seat, answer } = event
+                && let (Some(usage), Some(bot)) = (answer.usage, bot(*seat))
+            {
+                counted.push((bot.tokens(Tokens::Input).clone(), usage.input_tokens));
+                counted.push((bot.tokens(Tokens::Output).clone(), usage.output_tokens));
+            }
         }
         self.after.counted.append(&mut counted);
     }
@@ -225,7 +245,9 @@ impl Draft<'_> {
             self.step.new_legs.push(self.shared.engine_session_key(session));
         }
         let id = turn_id(self.slot.id, ask.seat, ask.turn);
-        let body = engine.ask(ask, &History::default(), &id);
+        let window = self.after.held.window.as_ref().filter(|_| engine.traits().history);
+        let history = window.map(|window| window.history(ask.seat)).unwrap_or_default();
+        let body = engine.ask(ask, &history, &id);
         let kind =
             Kind::Ask { seat: ask.seat, bot: ask.bot.clone(), turn: ask.turn, id, hard_deadline: ask.hard_deadline };
         self.add_row(Item { kind, body, trace: self.after.held.trace }, self.now);
@@ -252,13 +274,15 @@ impl Draft<'_> {
             self.after.unsendable.push((push.leg, push.number));
             return;
         };
-        self.remember(push.leg, rendered.memory, rendered.corrections);
+        self.remember(push.leg, rendered.memory, rendered.changes);
         let kind = Kind::Push { leg: push.leg, number: push.number, connector, expires: push.expires };
         self.add_row(Item { kind, body: rendered.body, trace: self.after.held.trace }, push.not_before);
     }
 
-    fn remember(&mut self, leg: LegId, memory: Option<model::Opaque>, corrections: u32) {
-        self.shared.counts.corrections.fetch_add(u64::from(corrections), Ordering::Relaxed);
+    fn remember(&mut self, leg: LegId, memory: Option<model::Opaque>, changes: Vec<Change>) {
+        let count = u64::try_from(changes.len()).unwrap_or(u64::MAX);
+        self.shared.counts.corrections.fetch_add(count, Ordering::Relaxed);
+        self.changes.extend(changes.into_iter().map(|change| Changed { leg, change }));
         if let (Some(memory), Some(leg)) = (memory, self.state.legs.iter_mut().find(|found| found.id == leg)) {
             leg.memory = memory;
         }
@@ -318,10 +342,12 @@ impl Draft<'_> {
             Reply::Failed { .. } => RequestOutcome::Failed,
             _ => RequestOutcome::Acknowledged,
         };
-        self.after.counted.push(self.shared.metrics.connector(&found.name.connector).request(outcome).clone());
-        self.after.counted.extend(shadows.iter().map(|note| self.shared.metrics.shadow(&note.connector, &note.kind)));
+        let counter = self.shared.metrics.connector(&found.name.connector).request(outcome).clone();
+        self.after.counted.push((counter, 1));
+        let found = shadows.iter().map(|note| (self.shared.metrics.shadow(&note.connector, &note.kind), 1));
+        self.after.counted.extend(found);
         self.step.shadows.extend(shadows);
-        self.remember(leg, rendered.memory, rendered.corrections);
+        self.remember(leg, rendered.memory, rendered.changes);
         self.seal_bytes(request, rendered.reply);
     }
 
@@ -402,7 +428,7 @@ impl Draft<'_> {
         self.step.next_due = self.state.next_due();
         self.step.finished = self.state.is_finished();
         self.step.journal.schema_version = stored::VERSION;
-        self.step.journal.payload = Blob::clear_of(stored::encode_journal(events, effects));
+        self.step.journal.payload = Blob::clear_of(stored::encode_journal(events, effects, &self.changes));
         self.after.held.state = self.state;
         self.after.held.next_seq = self.next_seq;
         Some((self.step, self.after))

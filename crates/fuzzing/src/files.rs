@@ -98,7 +98,7 @@ pub fn script(data: &[u8]) -> &'static str {
     fate
 }
 
-fn question(n: usize, line: &str, engine_state: Option<Opaque>) -> Ask {
+pub(crate) fn question(n: usize, line: &str, engine_state: Option<Opaque>) -> Ask {
     let input = match line.split_once(" => ") {
         Some((label, payload)) => Input::Choice { label: label.into(), payload: payload.into() },
         None => Input::Text(line.into()),

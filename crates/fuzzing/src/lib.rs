@@ -10,6 +10,8 @@ mod bytes;
 mod endpoint;
 mod files;
 mod headers;
+mod language_model;
+mod masking;
 mod path;
 mod platform;
 mod stored;
@@ -19,8 +21,10 @@ pub use apply::apply;
 pub use endpoint::endpoint_reply;
 pub use files::{configuration, conversation_file, script};
 pub use headers::headers;
+pub use language_model::model_reply;
+pub use masking::masking;
 pub use path::{callback, v1_body, v2_body, webhook_reply, webhook_signature};
-pub use platform::push_reply;
+pub use platform::{bot_list, push_reply};
 pub use stored::stored;
 pub use words::words;
 
@@ -40,6 +44,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "v2_body", run: v2_body, words: &["not JSON", "not understood", "asked", "nothing to ask"] },
     Target { name: "v1_body", run: v1_body, words: &["not JSON", "not understood", "asked", "nothing to ask"] },
     Target { name: "webhook_reply", run: webhook_reply, words: &["nonsense", "said", "handed over", "ended", "more"] },
+    Target {
+        name: "model_reply",
+        run: model_reply,
+        words: &["nonsense", "said", "handed over", "ended", "refused", "later"],
+    },
     Target { name: "callback", run: callback, words: &["not JSON", "not a reply", "a reply", "of its own accord"] },
     Target {
         name: "endpoint_reply",
@@ -52,11 +61,13 @@ pub const TARGETS: &[Target] = &[
         run: push_reply,
         words: &["over", "unauthorised", "not taken", "unknown", "misconfigured"],
     },
+    Target { name: "bot_list", run: bot_list, words: &["no list", "does not fit", "news", "no news"] },
     Target { name: "configuration", run: configuration, words: &["no text", "wrong", "does not fit", "right"] },
     Target { name: "script", run: script, words: &["no text", "wrong", "said", "failed", "silent"] },
     Target { name: "conversation_file", run: conversation_file, words: &["no text", "wrong", "right"] },
     Target { name: "stored", run: stored, words: &["refused", "state", "journal", "event", "letter", "item", "reply"] },
     Target { name: "headers", run: headers, words: &["a trace", "a client", "nothing"] },
+    Target { name: "masking", run: masking, words: &["no text", "nothing", "card", "iban", "email", "phone", "token"] },
     Target { name: "words", run: words, words: &["no text", "a region", "a number", "a time", "nothing"] },
     Target { name: "apply", run: apply, words: &["bot", "handing_over", "human", "queued", "ended"] },
 ];

@@ -13,8 +13,11 @@ use cordboard::connector::{Connector, LegView, Message, Parsed};
 use cordboard::engine::webhook::signature::{ID, Key, SIGNATURE, TIMESTAMP, sign, verify};
 use cordboard::engine::{Asking, Engine, History, Limits, Reading, Unreadable};
 use cordboard::http::Reply as HttpReply;
+use genesys::cloud::reply::ReplyMessage;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use model::{Answer, Ask, Effect, Event, Next, Opaque, RequestId, Said, SeatId, Timestamp, TurnNumber};
+use model::{
+    Answer, Ask, Channel, Effect, Event, Next, Opaque, RequestId, Said, SeatId, Sensitive, Timestamp, TurnNumber,
+};
 use serde_json::Value;
 
 use crate::stored::is_kept;
@@ -98,7 +101,7 @@ fn heard(door: &dyn Connector, message: Message) -> &'static str {
 }
 
 fn said(door: &dyn Connector, message: Message) -> Said {
-    message.said(door, Some(RequestId(1)), NOW + WAIT_MS, 7)
+    message.said(door, &Sensitive::ALL, Some(RequestId(1)), NOW + WAIT_MS, 7)
 }
 
 fn asked(effects: &[Effect]) -> Option<&Ask> {
@@ -116,29 +119,42 @@ fn step(state: Conversation, event: Event) -> (Conversation, Vec<Effect>) {
     (state, effects)
 }
 
-/// Renders every reply and push as the step does, with the connector's memory carried on.
+/// Renders every reply and push as the step does, for every channel, with the connector's memory carried on.
 fn renders(door: &dyn Connector, state: &Conversation, effects: &[Effect]) {
     let Some(leg) = state.legs.first() else { return };
     let bot = state.seats.first().map(|seat| &seat.bot).expect("a leg has a seat");
     let mut memory = leg.memory.clone();
     for effect in effects {
-        let view = LegView { bot, session: &leg.name.session, address: &leg.address, memory: &memory, channel: None };
-        let after: Option<Opaque> = match effect {
-            Effect::Seal { reply, .. } => {
-                let rendered = door.render(reply, view);
-                assert_eq!(rendered.reply.status, 200);
-                let answer: Value = serde_json::from_slice(&rendered.reply.body).expect("the platform gets JSON");
-                assert!(answer["botState"].is_string(), "{answer}");
-                rendered.memory
-            }
-            Effect::Push(push) => {
-                let rendered = door.render_push(&push.parts, view).expect("only doors that push are told to");
-                assert!(door.call(&rendered.body).is_some(), "a push can be called");
-                rendered.memory
-            }
-            _ => None,
-        };
+        let mut after: Option<Opaque> = None;
+        for channel in Channel::ALL.map(Some).into_iter().chain([None]) {
+            let view = LegView { bot, session: &leg.name.session, address: &leg.address, memory: &memory, channel };
+            after = rendered(door, effect, view);
+        }
         memory = after.unwrap_or(memory);
+    }
+}
+
+/// The connector's memory after one effect.
+fn rendered(door: &dyn Connector, effect: &Effect, view: LegView<'_>) -> Option<Opaque> {
+    match effect {
+        Effect::Seal { reply, .. } => {
+            let rendered = door.render(reply, view);
+            assert_eq!(rendered.reply.status, 200);
+            let answer: Value = serde_json::from_slice(&rendered.reply.body).expect("the platform gets JSON");
+            assert!(answer["botState"].is_string(), "{answer}");
+            for messages in [answer.get("replyMessages"), answer.get("replymessages")].into_iter().flatten() {
+                let messages =
+                    serde_json::from_value::<Vec<ReplyMessage<'_>>>(messages.clone()).expect("messages are messages");
+                assert!(messages.iter().all(|message| message.validate().is_empty()), "{answer}");
+            }
+            rendered.memory
+        }
+        Effect::Push(push) => {
+            let rendered = door.render_push(&push.parts, view).expect("only doors that push are told to");
+            assert!(door.call(&rendered.body).is_some(), "a push can be called");
+            rendered.memory
+        }
+        _ => None,
     }
 }
 

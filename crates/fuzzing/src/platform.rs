@@ -3,6 +3,9 @@
 use ::bytes::Bytes;
 use cordboard::connector::PushReading;
 use cordboard::http::Reply;
+use cordboard::registration::list::{Dropping, Plan};
+use cordboard::registration::platform;
+use genesys::cloud::bot_connector::BotList;
 use genesys::cloud::digital_bot_connector::OutgoingMessagesReply;
 use genesys::cloud::error::ErrorBody;
 use genesys::cloud::oauth::{TokenRefusal, TokenReply};
@@ -43,4 +46,22 @@ pub fn push_reply(data: &[u8]) -> &'static str {
         PushReading::Unknown => "unknown",
         PushReading::Misconfigured { .. } => "misconfigured",
     }
+}
+
+/// The list of bots that a v1 integration has, as the body of an answer; ours is put into it.
+///
+/// # Panics
+/// When a promise about such lists is broken.
+pub fn bot_list(data: &[u8]) -> &'static str {
+    let ours = br#"{"chatBots":[{"id":"orders","name":"Order desk","versions":[{"version":"2",
+        "supportedLanguages":["en-us"],"intents":[{"name":"done"}]}]}]}"#;
+    let ours: BotList = serde_json::from_slice(ours).unwrap_or_default();
+    let reply = Reply { status: 200, headers: HeaderMap::new(), body: Bytes::copy_from_slice(data) };
+    let Ok(there) = platform::read(&reply, "an-id") else { return "no list" };
+    let Ok(plan) = Plan::new(&ours, &there, Dropping::default()) else { return "does not fit" };
+    assert!(plan.chat_bots.len() <= 50, "the platform takes no more");
+    assert_eq!(plan.ours.len(), 1, "ours is in it, once");
+    let alone = Plan::new(&ours, &there, Dropping { others: true, earlier_versions: true });
+    assert!(alone.is_ok_and(|alone| alone.chat_bots.len() == 1), "ours alone always fits");
+    if plan.is_news() { "news" } else { "no news" }
 }

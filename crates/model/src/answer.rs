@@ -81,11 +81,11 @@ impl HandOver {
 /// Something that was cut to a limit or degraded, so that nothing is lost silently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cut {
-    /// Items past the limit of one answer were left out.
+    /// Items past the limit of one answer were left out, or cards past that of a carousel.
     Items,
     /// A text was shortened.
     Text,
-    /// Choices past the limit were left out.
+    /// Choices or buttons past the limit were left out.
     Choices,
     /// Control characters were removed.
     ControlCharacters,
@@ -97,6 +97,8 @@ pub enum Cut {
     Values,
     /// The engine's state was over its limit; the earlier one was kept.
     EngineState,
+    /// An address that nobody can open was left out, with what hung on it.
+    Addresses,
 }
 
 /// Why a turn has no answer. Each says what the asker should do: these are final, retries happened before.

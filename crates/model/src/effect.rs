@@ -353,6 +353,13 @@ pub enum Fact {
     TurnLimit,
     /// Holding turns were used up.
     HoldingLimit,
+    /// The policy said something in a bot's place: a greeting, a fallback, that a human takes over.
+    PolicySaid {
+        /// In whose.
+        seat: SeatId,
+        /// What.
+        text: String,
+    },
     /// What an engine said was cut.
     Cut {
         /// Whose.

@@ -132,7 +132,7 @@ pub struct Said {
     pub channel: Option<Channel>,
     /// Who the customer is, in the words of the flow; kept when a later message does not say.
     pub customer: Option<String>,
-    /// What was masked in `input` and `parameters`.
+    /// What was masked in `input`.
     pub masked: Vec<Masked>,
 }
 

@@ -6,7 +6,7 @@
 //! | `POST /control/integrations/{n}/active` `{"active": false}` | switches one off or on |
 //! | `POST /control/integrations/{n}/publish` | pulls or takes its bot list again, answers bots and violations |
 //! | `GET /control/conversations` | lists conversations |
-//! | `POST /control/conversations` `{"integration": 0, "bot": "parcels", "flow": {…}, "faults": {…}, "seed": 7}` | opens one, answers its number |
+//! | `POST /control/conversations` `{"integration": 0, "bot": "parcels", "flow": {…}, "faults": {…}, "seed": 7, "channel": "sms"}` | opens one, answers its number |
 //! | `GET /control/conversations/{number}` | its record as JSON, and where it stands |
 //! | `GET /control/conversations/{number}/text` | its record as stable text |
 //! | `POST /control/conversations/{number}/say` `{"text": "…"}` | the customer types |
@@ -35,7 +35,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::org::{Org, Registered};
-use crate::{Conversation, Faults, FlowSettings, lock};
+use crate::{Channel, Conversation, Faults, FlowSettings, lock};
 
 type Answer = Result<Shown, Problem>;
 
@@ -147,12 +147,14 @@ struct Opening {
     #[serde(default)]
     faults: Faults,
     seed: Option<u64>,
+    channel: Option<Channel>,
 }
 
 async fn open(State(org): State<Arc<Org>>, body: Bytes) -> Answer {
     let opening: Opening = read(&body)?;
     let integration = registered(&org, opening.integration)?;
-    let flow = FlowSettings { seed: opening.seed, faults: opening.faults, ..opening.flow };
+    let Opening { channel, seed, faults, .. } = opening;
+    let flow = FlowSettings { channel, seed, faults, ..opening.flow };
     let opened = org.open(&integration, &opening.bot, flow).await;
     let conversation = opened.map_err(|error| Problem(StatusCode::BAD_GATEWAY, error.to_string()))?;
     Ok(Shown(state(&conversation)))

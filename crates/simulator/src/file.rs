@@ -6,6 +6,7 @@
 //! bot = "parcels"
 //! seed = 7                       # decides the faults
 //! customer = "patient"           # hasty, silent, double_sending
+//! channel = "sms"                # decides what the customer sees; everything when absent
 //! expect_timeout_ms = 10000
 //!
 //! [flow]                         # see FlowSettings
@@ -21,14 +22,14 @@
 //! expect = "On its way"          # the next message contains this; or expect_exactly
 //! expect_choices = ["Yes", "No"] # it offers exactly these
 //! [[step]]
-//! tap = "Yes"
+//! tap = "Yes"                    # with payload = "yes-1" where several have this label
 //! [[step]]
 //! expect_path = "human"          # an intent, "failure", "failure:ServiceProviderTimeout" or "left"
 //! expect_parameters = { reason = "asked" }
 //! expect_slots = { number = 12 }
 //! ```
 //!
-//! Further steps: `wait_ms = 300`, `expect_nothing_ms = 300`, `do = "revoke_tokens"`, `leave = true`. Unknown keys are
+//! Further steps: `set = { tier = "gold" }`, `wait_ms = 300`, `expect_nothing_ms = 300`, `do = "revoke_tokens"`, `leave = true`. Unknown keys are
 //! errors. Every error names file, line and column.
 
 use std::collections::BTreeMap;
@@ -38,7 +39,7 @@ use serde_json::Value;
 use toml::Spanned;
 
 use crate::customer::Manner;
-use crate::{Door, Faults, FlowSettings};
+use crate::{Channel, Door, Faults, FlowSettings};
 
 /// A conversation to be played.
 #[derive(Debug, Clone)]
@@ -74,7 +75,14 @@ pub enum Action {
     /// The customer types.
     Say(String),
     /// The customer taps something offered.
-    Tap(String),
+    Tap {
+        /// What is written on it.
+        label: String,
+        /// What it sends, where several have this label.
+        payload: Option<String>,
+    },
+    /// The flow sets session variables.
+    Set(BTreeMap<String, String>),
     /// Time passes.
     WaitMs(u64),
     /// The customer goes away.
@@ -127,6 +135,7 @@ struct Raw {
     seed: Option<u64>,
     #[serde(default)]
     customer: Manner,
+    channel: Option<Channel>,
     #[serde(default = "default_expect_timeout_ms")]
     expect_timeout_ms: u64,
     #[serde(default)]
@@ -146,6 +155,8 @@ fn default_expect_timeout_ms() -> u64 {
 struct RawStep {
     say: Option<String>,
     tap: Option<String>,
+    payload: Option<String>,
+    set: Option<BTreeMap<String, String>>,
     wait_ms: Option<u64>,
     leave: Option<bool>,
     r#do: Option<String>,
@@ -187,7 +198,7 @@ impl ConversationFile {
             bot: raw.bot,
             customer: raw.customer,
             expect_timeout_ms: raw.expect_timeout_ms,
-            flow: FlowSettings { seed: raw.seed, faults: raw.faults, ..raw.flow },
+            flow: FlowSettings { channel: raw.channel, seed: raw.seed, faults: raw.faults, ..raw.flow },
             steps,
         })
     }
@@ -206,9 +217,14 @@ impl RawStep {
         if expectation.contains.is_some() && expectation.exactly.is_some() {
             return Err("a step has either expect or expect_exactly".to_owned());
         }
+        if self.payload.is_some() && self.tap.is_none() {
+            return Err("payload belongs to a tap".to_owned());
+        }
+        let payload = self.payload;
         let mut actions: Vec<Action> = [
             self.say.map(Action::Say),
-            self.tap.map(Action::Tap),
+            self.tap.map(|label| Action::Tap { label, payload }),
+            self.set.map(Action::Set),
             self.wait_ms.map(Action::WaitMs),
             self.r#do.map(Action::Do),
             self.expect_nothing_ms.map(Action::ExpectNothingMs),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Door, Faults};
+use crate::{Channel, Door, Faults};
 
 /// On which turns the session variables are sent. The sources disagree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,8 @@ pub struct FlowSettings {
     pub session_timeout_min: Option<u32>,
     /// The session variables.
     pub parameters: BTreeMap<String, String>,
+    /// Whether the session variable `channel` says what the customer uses, where that is known.
+    pub pass_channel: bool,
     /// When they are sent.
     pub parameters_sent: ParametersSent,
     /// v2: whether words said during a turn are sent at once. Otherwise, and always in v1, they wait for its end.
@@ -61,6 +63,9 @@ pub struct FlowSettings {
     pub loop_guard: u32,
     /// v1: a tapped button is sent in the older shape, directly under the input message.
     pub old_buttons: bool,
+    /// What the customer uses: decides what they see. Everything is seen when it is not known.
+    #[serde(skip)]
+    pub channel: Option<Channel>,
     /// Decides this conversation's faults instead of the simulator's seed.
     #[serde(skip)]
     pub seed: Option<u64>,
@@ -81,6 +86,7 @@ impl Default for FlowSettings {
             follow_up_timeout_ms: None,
             session_timeout_min: None,
             parameters: BTreeMap::new(),
+            pass_channel: true,
             parameters_sent: ParametersSent::default(),
             concurrent_turns: true,
             typing_gap_ms: 5,
@@ -91,6 +97,7 @@ impl Default for FlowSettings {
             poll_limit: 20,
             loop_guard: 4,
             old_buttons: false,
+            channel: None,
             seed: None,
             faults: Faults::default(),
         }
@@ -100,6 +107,15 @@ impl Default for FlowSettings {
 const HOUR_MS: u64 = 3_600_000;
 
 impl FlowSettings {
+    /// The session variables that the flow sends. One that the author named `channel` counts more than ours.
+    pub(crate) fn session_variables(&self) -> BTreeMap<String, String> {
+        let channel = self.channel.filter(|_| self.pass_channel);
+        let mut variables: BTreeMap<String, String> =
+            channel.map(|channel| ("channel".to_owned(), channel.word().to_owned())).into_iter().collect();
+        variables.extend(self.parameters.clone());
+        variables
+    }
+
     pub(crate) fn response_timeout(&self, door: Door) -> Duration {
         Duration::from_millis(self.response_timeout_ms.unwrap_or(if door == Door::V2 { 30_000 } else { 11_000 }))
     }

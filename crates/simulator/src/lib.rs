@@ -16,6 +16,7 @@
 //! ```
 
 mod call;
+mod channel;
 mod check;
 mod cloud;
 pub mod control;
@@ -36,6 +37,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use channel::Channel;
 pub use check::content::{Card, Choice, Message};
 pub use check::manifest::{Bot, BotVersion};
 pub use check::{Severity, Violation};

@@ -198,9 +198,18 @@ impl Stage<'_> {
                     self.conversation.say(text);
                 }
             }
-            Action::Tap(label) => {
+            Action::Set(parameters) => {
+                for (name, value) in parameters {
+                    self.conversation.set_parameter(name, value);
+                }
+            }
+            Action::Tap { label, payload } => {
                 self.be_patient().await;
-                if !self.conversation.tap(label) {
+                let tapped = match payload {
+                    Some(payload) => self.conversation.tap_payload(label, payload),
+                    None => self.conversation.tap(label),
+                };
+                if !tapped {
                     let offered = self.conversation.seen();
                     let offered: Vec<&str> = offered.iter().flat_map(Seen::labels).collect();
                     return Err((format!("an offered '{label}'"), format!("offered so far: {offered:?}")));

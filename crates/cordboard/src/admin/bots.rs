@@ -9,11 +9,12 @@ use model::BotKey;
 use serde::Deserialize;
 
 use super::query::decoded;
-use super::view::{BotPage, BotView, ServiceView};
+use super::view::{BotPage, BotView, ServiceView, TokensView};
 use super::{Ended, NoOptions, Operator, look, not_understood, options, unavailable, with_detail};
 use crate::config::unknown;
 use crate::http::body::{self, Answer};
 use crate::http::server::LocalUser;
+use crate::observe::metrics::Tokens;
 use crate::service::{Disabled, Error};
 
 /// How a bot is taken out of service.
@@ -30,8 +31,13 @@ impl Operator {
         let out = self.shared.out_of_service().await.map_err(unavailable)?;
         let open = look::open_by_bot(self.shared.store().as_ref()).await.map_err(unavailable)?;
         let roster = self.shared.roster();
-        let mut bots: BTreeMap<&BotKey, BotView> =
-            roster.engines.keys().map(|bot| (bot, BotView::new(bot, true, &open))).collect();
+        let view = |bot| {
+            let counted = self.shared.metrics().bot(bot);
+            let [input, output] = [Tokens::Input, Tokens::Output].map(|direction| counted.tokens(direction).get());
+            let tokens = (input + output > 0).then_some(TokensView { input, output });
+            BotView { tokens, ..BotView::new(bot, true, &open) }
+        };
+        let mut bots: BTreeMap<&BotKey, BotView> = roster.engines.keys().map(|bot| (bot, view(bot))).collect();
         for service in &out {
             let view = bots.entry(&service.bot).or_insert_with(|| BotView::new(&service.bot, false, &open));
             view.out_of_service = Some(service.into());

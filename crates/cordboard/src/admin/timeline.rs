@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use conversation::Conversation;
 use model::{
     Answer, BotKey, ConversationId, Cut, Effect, Event, Fact, Holder, Item, LegId, LegName, News, Next, Outcome, Part,
-    Poll, PushOutcome, Reply, Said, SeatId, Timestamp, TurnNumber,
+    Poll, PushOutcome, Reply, Said, SeatId, Timestamp, TurnNumber, Usage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +79,9 @@ pub(super) fn hops(
     }
     for effect in &journal.effects {
         told.effect(effect);
+    }
+    for changed in &journal.changes {
+        told.tell("fitted", format!("for {}: {}", names.leg(changed.leg), changed.change));
     }
     told.hops
 }
@@ -175,10 +178,15 @@ impl Told<'_> {
             model::Input::Text(_) | model::Input::Choice { .. } => vec![said.input.shown().to_owned()],
         };
         let LegName { connector, session } = &said.leg;
-        let text = format!(
+        let mut text = format!(
             "{request} by {connector}, session {session}, for {} ({}): the customer {how}",
             said.bot, said.language
         );
+        if !said.masked.is_empty() {
+            let kinds: Vec<String> =
+                said.masked.iter().map(|masked| format!("{} {}", masked.count, masked.kind.word())).collect();
+            text += &format!("; masked: {}", kinds.join(", "));
+        }
         self.tell_words("came in", text, words);
     }
 
@@ -198,6 +206,9 @@ impl Told<'_> {
         if !answer.slots.is_empty() {
             let slots: Vec<&str> = answer.slots.keys().map(String::as_str).collect();
             text += &format!("; slots {}", slots.join(", "));
+        }
+        if let Some(Usage { input_tokens, output_tokens }) = answer.usage {
+            text += &format!("; {input_tokens} tokens read, {output_tokens} written");
         }
         self.tell_words(what, text, shown(&answer.items));
     }
@@ -328,6 +339,8 @@ impl Told<'_> {
             }
             Fact::TurnLimit => self.tell("limit", "the conversation has as many turns as it may have"),
             Fact::HoldingLimit => self.tell("limit", "the customer was asked to wait as often as allowed"),
+            // Its words stand where they leave.
+            Fact::PolicySaid { .. } => {}
             Fact::Cut { seat, cuts } => {
                 let cuts: Vec<&str> = cuts.iter().map(|cut| cut_in_words(*cut)).collect();
                 self.tell("cut", format!("{}: {}", names.bot(*seat), cuts.join(", ")));
@@ -394,16 +407,18 @@ const fn push_outcome(outcome: PushOutcome) -> &'static str {
     }
 }
 
-const fn cut_in_words(cut: Cut) -> &'static str {
+/// What an engine's limits cut, in words.
+pub(crate) const fn cut_in_words(cut: Cut) -> &'static str {
     match cut {
-        Cut::Items => "items past the limit",
+        Cut::Items => "items or cards past the limit",
         Cut::Text => "a text was shortened",
-        Cut::Choices => "choices past the limit",
+        Cut::Choices => "choices or buttons past the limit",
         Cut::ControlCharacters => "control characters",
         Cut::Degraded => "an item became its fallback text",
         Cut::Dropped => "an item had nothing to show",
         Cut::Values => "a slot or attribute was shortened or left out",
         Cut::EngineState => "the engine's state was too large; the earlier one stays",
+        Cut::Addresses => "an address that nobody can open",
     }
 }
 

@@ -252,6 +252,9 @@ pub struct BotView {
     pub configured: bool,
     /// Open conversations that it sits in.
     pub open_conversations: usize,
+    /// What its language model read and wrote since the server started, where there is one and it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokensView>,
     /// Why and since when it is out of service, when it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_of_service: Option<OutView>,
@@ -262,8 +265,17 @@ impl BotView {
     #[must_use]
     pub fn new(bot: &BotKey, configured: bool, open: &BTreeMap<String, usize>) -> Self {
         let open_conversations = open.get(bot.as_str()).copied().unwrap_or(0);
-        Self { bot: bot.to_string(), configured, open_conversations, out_of_service: None }
+        Self { bot: bot.to_string(), configured, open_conversations, tokens: None, out_of_service: None }
     }
+}
+
+/// Tokens of a language model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokensView {
+    /// Those it read.
+    pub input: u64,
+    /// Those it wrote.
+    pub output: u64,
 }
 
 /// Why a bot is out of service.

@@ -13,7 +13,7 @@ use super::at_hand::{AtHand, Common, beside_now, now_ms, print_json};
 use super::{ConfigFile, Failed};
 use crate::admin::audit::{Entry, Trail};
 use crate::admin::look;
-use crate::admin::view::{BotPage, BotView, OutView, ServiceView};
+use crate::admin::view::{BotPage, BotView, OutView, ServiceView, TokensView};
 use crate::config::unknown;
 use crate::connector::registry::Integration;
 use crate::service::REASON_MAX_CHARS;
@@ -118,13 +118,15 @@ async fn list_all(common: &Common, out: &mut dyn Write) -> Result<(), Failed> {
     if common.json {
         return print_json(&page, out);
     }
-    for BotView { bot, configured, open_conversations, out_of_service } in &page.bots {
+    for BotView { bot, configured, open_conversations, tokens, out_of_service } in &page.bots {
+        let spent = |TokensView { input, output }| format!(", tokens since the start: {input} read, {output} written");
+        let tokens = tokens.map(spent).unwrap_or_default();
         let configured = if *configured { "" } else { ", not configured any more" };
         match out_of_service {
-            None => writeln!(out, "{bot}: in service{configured}, open conversations: {open_conversations}")?,
+            None => writeln!(out, "{bot}: in service{configured}, open conversations: {open_conversations}{tokens}")?,
             Some(OutView { since_ms, reason, who }) => writeln!(
                 out,
-                "{bot}: OUT OF SERVICE since {} by {who}{configured}: {reason}; open conversations: {open_conversations}",
+                "{bot}: OUT OF SERVICE since {} by {who}{configured}: {reason}; open conversations: {open_conversations}{tokens}",
                 beside_now(*since_ms, now_ms())
             )?,
         }

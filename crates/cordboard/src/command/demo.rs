@@ -18,9 +18,9 @@ use tempfile::TempDir;
 use self::process::Process;
 use self::story::{STORIES, Story};
 use super::Failed;
+use super::rehearsal::set_up;
 use super::signals::Signals;
 use super::simulate::{Next, explain};
-use super::test::set_up;
 use crate::config::Config;
 use crate::http::CredentialsConfig;
 

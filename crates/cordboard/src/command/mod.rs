@@ -6,6 +6,7 @@
 mod at_hand;
 mod audit;
 mod bots;
+mod chat;
 mod check;
 mod completions;
 mod config;
@@ -17,6 +18,7 @@ mod healthcheck;
 mod log;
 mod metrics;
 mod migrate;
+mod rehearsal;
 mod reload;
 mod requests;
 mod serve;
@@ -64,6 +66,8 @@ Examples:
       run the gateway
   cordboard test conversations/answered-at-once.toml --config cordboard.toml
       play a conversation against the configured bots
+  cordboard chat --bot parcels --config cordboard.toml
+      talk to a bot as a customer would
   cordboard conversations follow --config cordboard.toml
       what is going on?
   cordboard requests --refused --config cordboard.toml
@@ -93,6 +97,8 @@ enum Command {
     Simulate(simulate::Arguments),
     /// Plays conversation files against the configured bots and a simulated Genesys Cloud.
     Test(test::Arguments),
+    /// Lets you talk to a configured bot as a customer would, through the gateway and a simulated Genesys Cloud.
+    Chat(chat::Arguments),
     /// What customers and bots are at: lists conversations, shows where one stands, tells its timeline.
     #[command(subcommand)]
     Conversations(conversations::Command),
@@ -222,6 +228,7 @@ async fn run(command: Command, log_format: Option<LogFormat>, out: &mut (dyn Wri
         Command::Demo(arguments) => demo::run(&arguments, out).await,
         Command::Simulate(arguments) => simulate::run(arguments, out).await,
         Command::Test(arguments) => test::run(&arguments, out).await,
+        Command::Chat(arguments) => chat::run(&arguments, out).await,
         Command::Conversations(command) => conversations::run(&command, out).await,
         Command::Requests(arguments) => requests::run(&arguments, out).await,
         Command::Audit(arguments) => audit::run(&arguments, out).await,

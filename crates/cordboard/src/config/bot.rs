@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use conversation::{BotPolicy, OnFailure, Opening};
-use model::{Channel, News};
+use model::{Channel, News, Sensitive};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +11,10 @@ use super::reader::{Places, Reader, Table};
 use super::texts::{TextsTable, WrittenTexts};
 use crate::connector::bots::BotFace;
 use crate::engine::webhook::Notify;
-use crate::engine::{EngineConfig, connector, script, webhook};
+use crate::engine::{EngineConfig, connector, openai, script, webhook};
 
 const FACE_KEYS: [&str; 5] = ["name", "version", "description", "languages", "intents"];
-const POLICY_KEYS: [&str; 8] = [
+const POLICY_KEYS: [&str; 9] = [
     "hard_deadline_ms",
     "on_failure",
     "max_turns",
@@ -23,8 +23,9 @@ const POLICY_KEYS: [&str; 8] = [
     "notify",
     "opening",
     "channel",
+    "mask",
 ];
-const ENGINE_KINDS: [&str; 3] = ["script", "webhook", "connector"];
+const ENGINE_KINDS: [&str; 4] = ["script", "webhook", "connector", "openai"];
 
 /// One `[bots.KEY]` table.
 #[derive(Clone, Debug)]
@@ -39,6 +40,7 @@ pub struct BotConfig {
     pub(super) texts: WrittenTexts,
     pub(super) places: Places,
     pub(super) engine_at: usize,
+    pub(super) engine_places: Places,
 }
 
 impl BotConfig {
@@ -55,10 +57,13 @@ impl BotConfig {
             WrittenTexts::read(reader, &name, texts, true)
         });
         let engine_at = places.of("engine");
+        let mut engine_places = Places::default();
         let engine = match table.take("engine") {
             Some(engine) => {
                 let name = format!("bots.{key}.engine");
-                reader.table(&name, engine).and_then(|engine| read_engine(reader, engine))
+                let engine = reader.table(&name, engine);
+                engine_places = engine.as_ref().map(|engine| engine.places.clone()).unwrap_or_default();
+                engine.and_then(|engine| read_engine(reader, engine))
             }
             None => {
                 reader.problem(places.start, format!("bots.{key} has no engine: write [bots.{key}.engine]"));
@@ -70,7 +75,7 @@ impl BotConfig {
             reader.problem(places.named_in(&what), format!("bots.{key}: {what}"));
         }
         let notify = match &mut engine {
-            EngineConfig::Script(_) | EngineConfig::Connector(_) => policy.notify.clone(),
+            EngineConfig::Script(_) | EngineConfig::Connector(_) | EngineConfig::OpenAi(_) => policy.notify.clone(),
             // It may be wished in either table, and is then true of both.
             EngineConfig::Webhook(webhook) => {
                 webhook.notify.extend(&policy.notify);
@@ -79,7 +84,7 @@ impl BotConfig {
         };
         let opening = policy.opening.map(Into::into);
         let (policy, texts) = (policy.into_policy(&notify), texts.unwrap_or_default());
-        Some(Self { face, engine, policy, opening, texts, places, engine_at })
+        Some(Self { face, engine, policy, opening, texts, places, engine_at, engine_places })
     }
 }
 
@@ -87,6 +92,7 @@ fn read_engine(reader: &mut Reader<'_>, mut table: Table<'_>) -> Option<EngineCo
     match reader.kind(&mut table, &ENGINE_KINDS)?.as_str() {
         "script" => reader.read::<script::Config>(table).map(EngineConfig::Script),
         "connector" => reader.read::<connector::Config>(table).map(EngineConfig::Connector),
+        "openai" => reader.read::<openai::Config>(table).map(|config| EngineConfig::OpenAi(Box::new(config))),
         _ => reader.read::<webhook::Config>(table).map(EngineConfig::Webhook),
     }
 }
@@ -114,6 +120,9 @@ struct Policy {
     /// `channel_parameter`). It decides what rich content survives. Default: not known; then rich content is sent with a
     /// text for channels that cannot show it.
     channel: Option<WrittenChannel>,
+    /// What is masked in a customer's words before they are stored or shown to the engine: "card" (payment cards), "iban",
+    /// "email", "phone", "token" (API keys and the like); [] masks nothing. Default ["card"].
+    mask: BTreeSet<WrittenSensitive>,
 }
 
 /// A whole `[bots.KEY]` table, as the schema shows it.
@@ -195,6 +204,29 @@ impl From<WrittenChannel> for Channel {
     }
 }
 
+/// A kind of value that is masked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum WrittenSensitive {
+    Card,
+    Iban,
+    Email,
+    Phone,
+    Token,
+}
+
+impl From<WrittenSensitive> for Sensitive {
+    fn from(kind: WrittenSensitive) -> Self {
+        match kind {
+            WrittenSensitive::Card => Self::Card,
+            WrittenSensitive::Iban => Self::Iban,
+            WrittenSensitive::Email => Self::Email,
+            WrittenSensitive::Phone => Self::Phone,
+            WrittenSensitive::Token => Self::Token,
+        }
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         let BotPolicy { hard_deadline_ms, on_failure, max_waiting_inputs, max_holding_turns, max_turns, .. } =
@@ -212,6 +244,7 @@ impl Default for Policy {
             notify: BTreeSet::new(),
             opening: None,
             channel: None,
+            mask: BTreeSet::from([WrittenSensitive::Card]),
         }
     }
 }
@@ -240,6 +273,7 @@ impl Policy {
             max_turns: self.max_turns,
             notify: notify.iter().map(news).collect(),
             channel: self.channel.map(Into::into),
+            mask: self.mask.into_iter().map(Into::into).collect(),
             ..BotPolicy::default()
         }
     }

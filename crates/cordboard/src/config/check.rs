@@ -112,7 +112,11 @@ impl Written {
                 Ok(engine) => {
                     engines.insert(BotKey::from(key.as_str()), engine);
                 }
-                Err(error) => reader.problem(config.engine_at, format!("bots.{key}.engine: {error}")),
+                Err(error) => {
+                    let error = error.to_string();
+                    let named = error.split(':').next().and_then(|key| config.engine_places.get(key));
+                    reader.problem(named.unwrap_or(config.engine_at), format!("bots.{key}.engine: {error}"));
+                }
             }
         }
         engines
@@ -142,6 +146,7 @@ impl Written {
             if bot.opening == Some(Opening::Engine) && !can_open {
                 let missing = match &bot.engine {
                     EngineConfig::Connector(_) => "the engine has no `start_text`; write it",
+                    EngineConfig::OpenAi(_) => "the engine has no `opening`; write it",
                     _ => "the script has no [opening]; write one",
                 };
                 let message = format!(

@@ -49,6 +49,7 @@ pub(crate) use self::schema::{SecretText, schema};
 pub use self::server::Server;
 pub use self::source::{Problem, Problems};
 pub use self::texts::TextsConfig;
+pub(crate) use self::texts::is_language;
 pub use self::variables::Variables;
 pub use self::written::{VERSION, Written};
 

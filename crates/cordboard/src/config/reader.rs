@@ -38,6 +38,11 @@ impl Places {
         self.keys.get(key).copied().unwrap_or(self.start)
     }
 
+    /// Where a key stands, if it does.
+    pub(super) fn get(&self, key: &str) -> Option<usize> {
+        self.keys.get(key).copied()
+    }
+
     /// Where the key stands that a message names in backticks, or behind the table's name, or else the table.
     pub(super) fn named_in(&self, message: &str) -> usize {
         let behind = message.split_once(": ").and_then(|(_, behind)| behind.split([' ', '.', ':']).next());

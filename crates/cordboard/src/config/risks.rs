@@ -186,6 +186,24 @@ fn of_bots(written: &Written, config: &Config, risks: &mut Vec<String>) {
         if !offered && !config.connectors.is_empty() {
             risks.push(format!("bots.{key} is offered by no connector; add it to the `bots` of one"));
         }
+        if let EngineConfig::OpenAi(openai) = &bot.engine {
+            if is_plain_and_far(&openai.base_url) {
+                risks.push(format!(
+                    "bots.{key}.engine.base_url is http: what customers say goes there unencrypted; write https"
+                ));
+            }
+            let offered = |language: &str| {
+                let below =
+                    |tag: &str| tag.strip_prefix(language).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+                bot.face.languages.iter().any(|tag| below(&tag.to_ascii_lowercase()))
+            };
+            for language in openai.prompts.keys().filter(|language| !offered(language)) {
+                risks.push(format!(
+                    "bots.{key}.engine.prompts.{language}: the bot does not offer this language, so nobody reads it; add it to \
+                     `languages`"
+                ));
+            }
+        }
         if let EngineConfig::Webhook(webhook::Config { url, .. })
         | EngineConfig::Connector(connector::Config { url, .. }) = &bot.engine
             && is_plain_and_far(url)

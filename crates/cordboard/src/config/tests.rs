@@ -254,7 +254,7 @@ fn several_mistakes_are_named_at_once() {
     c.toml:8:1: unknown key `client`; did you mean `client_id`?
     c.toml:9:18: the variable OTHER is not set in the environment; set it, or write ${file:/path}
     c.toml:18:8: unknown type `bot`; there are digital_bot_connector, bot_connector
-    c.toml:25:1: unknown key `turns`; there are name, version, description, languages, intents, hard_deadline_ms, on_failure, max_turns, max_waiting_inputs, max_holding_turns, notify, opening, channel, texts, engine
+    c.toml:25:1: unknown key `turns`; there are name, version, description, languages, intents, hard_deadline_ms, on_failure, max_turns, max_waiting_inputs, max_holding_turns, notify, opening, channel, mask, texts, engine
     ");
 }
 

@@ -116,7 +116,7 @@ fn read_texts(reader: &mut Reader<'_>, name: &str, table: Table<'_>) -> Option<T
 }
 
 /// Whether a key can be the tag of a language: two or three letters, and perhaps more behind hyphens.
-fn is_language(key: &str) -> bool {
+pub(crate) fn is_language(key: &str) -> bool {
     let mut subtags = key.split('-');
     let primary = subtags.next().unwrap_or_default();
     (2..=3).contains(&primary.len())

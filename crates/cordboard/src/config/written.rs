@@ -14,7 +14,6 @@ use super::source::{Problems, Source};
 use super::texts::WrittenTexts;
 use super::variables::Variables;
 use crate::connector::registry::ConnectorConfig;
-use crate::engine::EngineConfig;
 use crate::observe::Observe;
 use crate::org::OrgConfig;
 
@@ -86,11 +85,11 @@ impl Written {
         warnings.dedup();
         let Read { server, observe, outgoing, orgs, connectors, bots, texts } = reader.end(read)?;
         for (key, bot) in &bots {
-            if let EngineConfig::Script(script) = &bot.engine
-                // A script that cannot be read is reported when the engine is built.
-                && let Ok(contents) = std::fs::read(source.folder.join(&script.file))
-            {
-                effective.note_contents(&format!("bots.{key}.engine.file"), &contents);
+            for (name, file) in bot.engine.files() {
+                // A file that cannot be read is reported when the engine is built.
+                if let Ok(contents) = std::fs::read(source.folder.join(file)) {
+                    effective.note_contents(&format!("bots.{key}.engine.{name}"), &contents);
+                }
             }
         }
         let (server_places, server) = server;

@@ -5,6 +5,7 @@ use genesys::cloud::entity::EntityType;
 use model::{HandOver, Outcome, Part, SlotValue};
 
 use super::bots::{Bot, DONE_INTENT, HAND_OVER_INTENT};
+use crate::fit::{Change, Source, What};
 
 /// Output variable with the reason of a hand-over.
 pub(super) const REASON_PARAMETER: &str = "handOverReason";
@@ -21,8 +22,8 @@ pub(super) struct Ending<'a> {
     pub(super) slots: Vec<Slot<'a>>,
     /// Set when a human shall take over.
     pub(super) hand_over: Option<&'a HandOver>,
-    /// How often something had to be changed.
-    pub(super) corrections: u32,
+    /// What had to be changed.
+    pub(super) changes: Vec<Change>,
 }
 
 /// A found slot.
@@ -41,7 +42,7 @@ impl<'a> Ending<'a> {
     /// A flow has a path only for declared intents, and takes its failure path otherwise. So a hand-over always goes by
     /// its own intent, and an end by an undeclared one goes by [`DONE_INTENT`].
     pub(super) fn of(bot: &'a Bot, part: &'a Part) -> Option<Self> {
-        let mut corrections = 0;
+        let mut changes = Vec::new();
         let (name, confidence, hand_over) = match &part.outcome {
             Outcome::Open => return None,
             Outcome::HandOver(hand_over) => (HAND_OVER_INTENT, None, Some(hand_over)),
@@ -51,18 +52,22 @@ impl<'a> Ending<'a> {
                     (intent.name.as_str(), confidence, None)
                 }
                 Some(_) => {
-                    corrections += 1;
+                    changes.push(Change::of_answer(What::IntentUndeclared, 1, Source::Endings));
                     (DONE_INTENT, None, None)
                 }
                 None => (DONE_INTENT, None, None),
             },
         };
-        let mut ending = Self { intent: name, confidence, slots: Vec::new(), hand_over, corrections };
+        let mut ending = Self { intent: name, confidence, slots: Vec::new(), hand_over, changes };
+        let mut unfit = 0;
         for (name, value) in &part.slots {
             match bot.intent(ending.intent).and_then(|intent| typed(intent.slots.get_key_value(name)?, value)) {
                 Some(slot) => ending.slots.push(slot),
-                None => ending.corrections += 1,
+                None => unfit += 1,
             }
+        }
+        if unfit > 0 {
+            ending.changes.push(Change::of_answer(What::SlotsUnfit, unfit, Source::Endings));
         }
         Some(ending)
     }

@@ -1,172 +1,129 @@
 //! Items of an answer as the messages that both bot doors take (`reference/digital-bot-connector.md`, section 3).
 //!
 //! Every answer must be valid, since the platform sends the whole conversation down its failure path for one wrong
-//! member; so whatever cannot be said as it is gets shortened or left out here, and is counted.
+//! member. So all items are fitted to the channel first; what that changed goes with the messages.
 
 use std::borrow::Cow;
+use std::hash::Hasher as _;
 
-use genesys::cloud::reply::{QuickReply, ReplyMessage};
-use model::{Choices, Item, Part, PollButton};
+use genesys::cloud::reply::{Attachment, Card, CardAction, Carousel, Content, MediaType, QuickReply, ReplyMessage};
+use model::{Item, MediaKind, Part, PollButton, Tap};
+use siphasher::sip::SipHasher13;
 
-/// Longest text of one message, in characters: what the widest channels take (section 3.4).
-const TEXT_MAX_CHARS: usize = 4_000;
-/// What a shortened text ends with.
-const ELLIPSIS: char = '…';
+use crate::fit::{Capabilities, Change, Fitted, fit};
 
-/// Messages under construction, and how often something had to be changed.
-#[derive(Default)]
+/// Messages under construction, and what had to be changed.
 pub(super) struct Messages<'a> {
-    pub(super) messages: Vec<ReplyMessage<'a>>,
-    pub(super) corrections: u32,
+    pub(super) messages: Vec<ReplyMessage<'static>>,
+    pub(super) changes: Vec<Change>,
+    to: &'a Capabilities,
 }
 
 impl<'a> Messages<'a> {
-    /// What these parts say, in order.
-    pub(super) fn of(parts: &'a [Part]) -> Self {
-        let mut messages = Self::default();
-        for item in parts.iter().flat_map(|part| &part.items) {
-            match item {
-                Item::Text(text) => messages.say(text),
-                Item::Choices(choices) => messages.offer(choices),
-                other => messages.say_plainly(other),
-            }
-        }
-        messages
+    /// What these parts say, in order, as this channel shows it.
+    pub(super) fn of(parts: &[Part], to: &'a Capabilities) -> Self {
+        let Fitted { items, changes } = fit(parts.iter().flat_map(|part| &part.items), to);
+        Self { messages: items.into_iter().map(message).collect(), changes, to }
     }
 
-    /// Adds a text; a blank one is no valid message and is left out.
-    pub(super) fn say(&mut self, text: &'a str) {
-        if text.trim().is_empty() {
-            self.corrections += 1;
-        } else {
-            let text = self.shortened(text);
-            self.messages.push(ReplyMessage::text(text));
-        }
+    /// Adds a line of our own.
+    pub(super) fn say(&mut self, line: &str) {
+        self.add(&Item::text(line));
     }
 
-    /// Adds what an item says where nothing but text can be shown.
-    fn say_plainly(&mut self, item: &'a Item) {
-        self.corrections += 1;
-        let text = item.plain();
-        if !text.trim().is_empty() {
-            self.messages.push(ReplyMessage::text(text));
+    /// Adds a line with the button that fetches a late answer. Where no button is shown the line stands alone: whoever
+    /// types the button's label fetches the answer too.
+    pub(super) fn offer_poll(&mut self, line: &str, button: &PollButton, payload: String) {
+        let line = if line.trim().is_empty() { &button.label } else { line };
+        if self.to.quick_replies_max.value == 0 {
+            return self.say(line);
         }
+        let reply = QuickReply { text: button.label.clone().into(), payload: payload.into(), image: None };
+        let Fitted { mut items, changes } = fit([&Item::text(line)], self.to);
+        let last = items.pop().map(|item| item.plain().into_owned());
+        self.messages.extend(items.into_iter().map(message));
+        self.messages.push(ReplyMessage::quick_replies(last.unwrap_or_default(), vec![reply]));
+        self.changes.extend(of_no_item(changes));
     }
 
-    /// Adds a line with the button that fetches a late answer.
-    pub(super) fn offer_poll(&mut self, line: &'a str, button: &'a PollButton, payload: String) {
-        let reply = QuickReply { text: button.label.as_str().into(), payload: payload.into(), image: None };
-        let line = if line.trim().is_empty() { button.label.as_str().into() } else { self.shortened(line) };
-        self.messages.push(ReplyMessage::quick_replies(line, vec![reply]));
-    }
-
-    fn offer(&mut self, choices: &'a Choices) {
-        let replies: Vec<QuickReply<'a>> = choices
-            .options
-            .iter()
-            .filter_map(|option| {
-                let filled = |text: &'a str| Some(text).filter(|text| !text.trim().is_empty());
-                let (label, value) = (filled(&option.label), filled(&option.value));
-                let text = label.or(value)?;
-                Some(QuickReply { text: text.into(), payload: value.unwrap_or(text).into(), image: None })
-            })
-            .collect();
-        self.corrections += u32::try_from(choices.options.len() - replies.len()).unwrap_or(u32::MAX);
-        if replies.is_empty() {
-            self.corrections += u32::from(choices.options.is_empty());
-            self.say(&choices.prompt);
-            return;
-        }
-        let prompt = if choices.prompt.trim().is_empty() {
-            // Channels without buttons show the text alone, so it must say something.
-            self.corrections += 1;
-            let labels: Vec<&str> = replies.iter().map(|reply| &*reply.text).collect();
-            Cow::Owned(labels.join(" / "))
-        } else {
-            self.shortened(&choices.prompt)
-        };
-        self.messages.push(ReplyMessage::quick_replies(prompt, replies));
-    }
-
-    fn shortened(&mut self, text: &'a str) -> Cow<'a, str> {
-        // Bytes are never fewer than characters, so most texts need no counting.
-        if text.len() <= TEXT_MAX_CHARS || text.chars().count() <= TEXT_MAX_CHARS {
-            return Cow::Borrowed(text);
-        }
-        self.corrections += 1;
-        Cow::Owned(text.chars().take(TEXT_MAX_CHARS - 1).chain([ELLIPSIS]).collect())
+    fn add(&mut self, item: &Item) {
+        let Fitted { items, changes } = fit([item], self.to);
+        self.messages.extend(items.into_iter().map(message));
+        self.changes.extend(of_no_item(changes));
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use genesys::cloud::reply::{Content, ReplyType};
-    use model::{Attributes, Choice, Outcome, Slots};
+/// Changes of a line that is none of the bot's items.
+fn of_no_item(changes: Vec<Change>) -> impl Iterator<Item = Change> {
+    changes.into_iter().map(|change| Change { item: 0, ..change })
+}
 
-    use super::*;
-
-    fn said(items: Vec<Item>) -> (Vec<String>, u32) {
-        let part = Part {
-            turn: None,
-            number: 1,
-            items,
-            outcome: Outcome::Open,
-            intent: None,
-            slots: Slots::new(),
-            attributes: Attributes::new(),
-            by_policy: false,
-        };
-        let parts = [part];
-        let messages = Messages::of(&parts);
-        for message in &messages.messages {
-            assert_eq!(message.validate(), []);
-        }
-        let shown = messages.messages.iter().map(|message| {
-            let replies = message.content.iter().map(|content| match content {
-                Content::QuickReply(reply) => format!("[{}={}]", reply.text, reply.payload),
-                other => panic!("{other:?}"),
+/// The message that a fitted item is.
+pub(crate) fn message(item: Item) -> ReplyMessage<'static> {
+    match item {
+        Item::Text(text) | Item::Markdown(text) => ReplyMessage::text(text),
+        Item::Choices(choices) => {
+            let replies = choices.options.into_iter().map(|option| QuickReply {
+                text: option.label.into(),
+                payload: option.value.into(),
+                image: option.image.map(Cow::Owned),
             });
-            let structured = message.reply_type == ReplyType::Structured;
-            assert_eq!(structured, !message.content.is_empty());
-            format!("{}{}", message.text.as_deref().unwrap_or("-"), replies.collect::<String>())
-        });
-        (shown.collect(), messages.corrections)
-    }
-
-    fn choices(prompt: &str, options: &[(&str, &str)]) -> Item {
-        let options = options.iter().map(|(label, value)| Choice::new(*label, *value));
-        Item::Choices(Choices { prompt: prompt.to_owned(), options: options.collect() })
-    }
-
-    #[test]
-    fn every_item_becomes_a_valid_message_or_is_counted() {
-        let cases = [
-            (Item::text("Hello"), &["Hello"][..], 0),
-            (Item::text(" \n"), &[], 1),
-            (choices("Colour?", &[("Red", "r"), ("Blue", "b")]), &["Colour?[Red=r][Blue=b]"], 0),
-            (choices("Colour?", &[("Red", ""), ("", "b"), ("", " ")]), &["Colour?[Red=Red][b=b]"], 1),
-            (choices("", &[("Red", "r"), ("Blue", "b")]), &["Red / Blue[Red=r][Blue=b]"], 1),
-            (choices("Colour?", &[]), &["Colour?"], 1),
-            (choices("Colour?", &[("", "")]), &["Colour?"], 1),
-            (choices("", &[]), &[], 2),
-        ];
-        for (item, expected, corrections) in cases {
-            let (shown, counted) = said(vec![item.clone()]);
-            assert_eq!(
-                (shown.as_slice(), counted),
-                (expected.iter().map(|&text| text.to_owned()).collect::<Vec<_>>().as_slice(), corrections),
-                "{item:?}"
-            );
+            ReplyMessage::quick_replies(choices.prompt, replies.collect())
+        }
+        Item::Card(mut told) => {
+            let fallback = told.fallback.take().unwrap_or_else(|| told.plain().into_owned());
+            ReplyMessage::structured(fallback, vec![Content::Card(card(told))])
+        }
+        Item::Carousel(mut told) => {
+            let fallback = told.fallback.take().unwrap_or_else(|| Item::Carousel(told.clone()).plain().into_owned());
+            let cards = told.cards.into_iter().map(card).collect();
+            ReplyMessage::structured(fallback, vec![Content::Carousel(Carousel { cards })])
+        }
+        Item::Media(media) => {
+            // A message of type `Text` has a text, also when the file says it all.
+            let text = media.caption.or_else(|| media.name.clone()).unwrap_or_else(|| media.url.clone());
+            let attachment = Attachment {
+                id: Some(file_id(&media.url).into()),
+                media_type: match media.kind {
+                    MediaKind::Image => MediaType::Image,
+                    MediaKind::Video => MediaType::Video,
+                    MediaKind::Audio => MediaType::Audio,
+                    MediaKind::File => MediaType::File,
+                },
+                url: Some(media.url.into()),
+                filename: media.name.map(Cow::Owned),
+                mime: media.mime.map(Cow::Owned),
+                sha256: None,
+                content_size_bytes: media.size_bytes,
+            };
+            ReplyMessage::attachment(text, attachment)
         }
     }
+}
 
-    #[test]
-    fn a_long_text_is_cut_at_a_character_and_shows_it() {
-        let fits = "ä".repeat(TEXT_MAX_CHARS);
-        assert_eq!(said(vec![Item::text(fits.clone())]), (vec![fits.clone()], 0));
-        let (shown, corrections) =
-            said(vec![Item::text(format!("{fits}x")), choices(&format!("{fits}x"), &[("A", "a")])]);
-        let cut = format!("{}…", "ä".repeat(TEXT_MAX_CHARS - 1));
-        assert_eq!((shown, corrections), (vec![cut.clone(), format!("{cut}[A=a]")], 2));
+fn card(card: model::Card) -> Card<'static> {
+    let default_action = card.tap.map(|tap| match tap {
+        Tap::Link(url) => CardAction::open(url),
+        Tap::Postback(payload) => CardAction::postback(card.title.clone(), payload),
+    });
+    let actions = card.buttons.into_iter().map(|button| match button.tap {
+        Tap::Link(url) => CardAction::link(button.label, url),
+        Tap::Postback(payload) => CardAction::postback(button.label, payload),
+    });
+    Card {
+        actions: actions.collect(),
+        title: card.title.into(),
+        description: card.description.map(Cow::Owned),
+        image: card.image.map(Cow::Owned),
+        video: card.video.map(Cow::Owned),
+        default_action,
     }
+}
+
+/// The id of a file, which the contract leaves to the sender: the same for the same address, so that a repeated message
+/// has the same bytes.
+fn file_id(url: &str) -> String {
+    let mut hasher = SipHasher13::new();
+    hasher.write(url.as_bytes());
+    format!("file-{:016x}", hasher.finish())
 }

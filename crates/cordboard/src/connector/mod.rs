@@ -7,10 +7,11 @@
 
 pub mod bot_connector;
 pub mod bots;
+pub mod channels;
 pub mod declared;
 pub mod digital_bot_connector;
 mod ending;
-mod messages;
+pub(crate) mod messages;
 pub mod registry;
 mod request;
 pub(crate) mod shadow;
@@ -21,11 +22,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{
-    Attributes, BotKey, Channel, ConnectorKey, Door, Input, LegName, Masked, Opaque, OrgKey, Part, Poll, PushOutcome,
-    Reply, RequestId, Said, Timestamp,
+    Attributes, BotKey, Channel, ConnectorKey, Door, Input, LegName, Opaque, OrgKey, Part, Poll, PushOutcome, Reply,
+    RequestId, Said, Sensitive, Timestamp,
 };
 
+use crate::fit::Change;
 use crate::http;
+use crate::masking;
 use crate::observe::trace::Trace;
 use crate::store::Blob;
 
@@ -122,20 +125,31 @@ pub struct Message {
     pub channel: Option<Channel>,
     /// Who the customer is, in the words of the flow.
     pub customer: Option<String>,
-    /// What was masked in it, after it was read.
-    pub masked: Vec<Masked>,
 }
 
 impl Message {
-    /// What the core is told: that this was said at this door.
+    /// What the core is told: that this was said at this door. Words of the kinds in `mask` end here: nothing behind
+    /// this, the store included, ever sees them. What the flow says in session variables, and what a bot put on a button
+    /// itself, is left as it is.
     #[must_use]
     pub fn said(
-        self,
+        mut self,
         door: &dyn Connector,
+        mask: &[Sensitive],
         request: Option<RequestId>,
         wait_until: Timestamp,
         fresh_session: u128,
     ) -> Said {
+        let cleaned = match &self.input {
+            Input::Text(text) => masking::mask(text, mask),
+            Input::Choice { .. } | Input::Start => None,
+        };
+        let masked = cleaned.map(|cleaned| {
+            // The hash of what was really sent would tell, to whoever tries all numbers, which one it was.
+            self.body_hash = request::body_hash(cleaned.text.as_bytes());
+            self.input = Input::Text(cleaned.text);
+            cleaned.masked
+        });
         Said {
             request,
             wait_until,
@@ -152,7 +166,7 @@ impl Message {
             poll: self.poll,
             channel: self.channel,
             customer: self.customer,
-            masked: self.masked,
+            masked: masked.unwrap_or_default(),
         }
     }
 }
@@ -164,8 +178,8 @@ pub struct Rendered {
     pub reply: SealedReply,
     /// The memory; absent when unchanged.
     pub memory: Option<Opaque>,
-    /// How often something had to be degraded or corrected (an undeclared end intent became `done`, a text was cut).
-    pub corrections: u32,
+    /// What had to be degraded or corrected (an undeclared end intent became `done`, a text was split).
+    pub changes: Vec<Change>,
 }
 
 /// A rendered push.
@@ -176,7 +190,7 @@ pub struct RenderedPush {
     /// As in [`Rendered`].
     pub memory: Option<Opaque>,
     /// As in [`Rendered`].
-    pub corrections: u32,
+    pub changes: Vec<Change>,
 }
 
 /// An HTTP answer whose bytes are decided once.

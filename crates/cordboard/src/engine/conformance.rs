@@ -6,15 +6,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use model::{
-    Answer, Ask, BotKey, Choices, Cut, Failure, HandOver, Input, Item, News, Next, Notice, Opaque, SeatId, SlotValue,
-    Timestamp, TurnNumber,
+    Answer, Ask, BotKey, Card, Carousel, Choices, Cut, Failure, HandOver, Input, Item, News, Next, Notice, Opaque,
+    SeatId, SlotValue, Tap, Timestamp, TurnNumber,
 };
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::connector::{self, Endpoint};
 use super::script::Script;
 use super::webhook::{Config, Webhook};
-use super::{Asking, Engine, History, Limits, Reading, Replay};
+use super::{Asking, Engine, History, Limits, Reading, Replay, Speaker, Utterance};
 use crate::http as calls;
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -46,7 +47,20 @@ enum Situation {
     Refuses,
     /// What it answers cannot be read.
     Nonsense,
+    /// It wants another call, and again another, where its platform knows such a thing; else it says `Hello`.
+    GoesOn,
 }
+
+const SITUATIONS: [Situation; 8] = [
+    Situation::Hello,
+    Situation::Babble,
+    Situation::Ends,
+    Situation::HandsOver,
+    Situation::Busy,
+    Situation::Refuses,
+    Situation::Nonsense,
+    Situation::GoesOn,
+];
 
 fn script() -> Subject {
     const SCRIPT: &str = r#"
@@ -93,7 +107,7 @@ fn webhook() -> Subject {
             Arc::new(Webhook::new(&config).unwrap())
         },
         platform: |situation| match situation {
-            Situation::Hello => {
+            Situation::Hello | Situation::GoesOn => {
                 reply(200, r#"{"items": [{"kind": "text", "text": "Hello"}], "engine_state": {"n": 1.50}}"#)
             }
             Situation::Babble => {
@@ -116,6 +130,80 @@ fn webhook() -> Subject {
     }
 }
 
+/// A language model in the form of Chat Completions.
+fn chat_completions() -> Subject {
+    Subject {
+        make: |limits| openai("chat_completions", limits),
+        platform: |situation| {
+            let said = |content: Value, calls: &[(&str, &str)]| {
+                let calls: Vec<Value> = calls
+                    .iter()
+                    .map(|(name, arguments)| json!({"id": "c", "function": {"name": name, "arguments": arguments}}))
+                    .collect();
+                let message = json!({"role": "assistant", "content": content, "tool_calls": calls});
+                reply(200, json!({"choices": [{"message": message, "finish_reason": "stop"}]}).to_string())
+            };
+            match situation {
+                Situation::Hello => said("Hello".into(), &[]),
+                Situation::GoesOn => said(Value::Null, &[("set_attributes", "{}")]),
+                Situation::Babble => {
+                    let long = format!("\u{7}{}", "a".repeat(100));
+                    said(json!([{"text": long}, {"text": "1"}, {"text": "2"}, {"text": "3"}]), &[])
+                }
+                Situation::Ends => said("Bye".into(), &[("end", r#"{"intent": "Done", "slots": {"number": 42}}"#)]),
+                Situation::HandsOver => {
+                    said("Wait".into(), &[("hand_over", r#"{"reason": "asked", "note": "be kind"}"#)])
+                }
+                Situation::Busy => reply(429, r#"{"error": {"code": "rate_limit_exceeded"}}"#),
+                Situation::Refuses => reply(400, r#"{"error": {"code": "unknown_parameter"}}"#),
+                Situation::Nonsense => reply(200, "<html>"),
+            }
+        },
+        keeps_state: false,
+    }
+}
+
+/// The same in the form of Responses.
+fn responses() -> Subject {
+    Subject {
+        make: |limits| openai("responses", limits),
+        platform: |situation| {
+            let said = |texts: &[&str], call: Option<(&str, &str)>| {
+                let mut output: Vec<Value> = texts
+                    .iter()
+                    .map(|text| json!({"type": "message", "content": [{"type": "output_text", "text": text}]}))
+                    .collect();
+                output.extend(call.map(|(name, arguments)| {
+                    json!({"type": "function_call", "call_id": "c", "name": name, "arguments": arguments})
+                }));
+                reply(200, json!({"status": "completed", "output": output}).to_string())
+            };
+            match situation {
+                Situation::Hello => said(&["Hello"], None),
+                Situation::GoesOn => said(&[], Some(("set_attributes", "{}"))),
+                Situation::Babble => said(&[&format!("\u{7}{}", "a".repeat(100)), "1", "2", "3"], None),
+                Situation::Ends => said(&["Bye"], Some(("end", r#"{"intent": "Done", "slots": {"number": 42}}"#))),
+                Situation::HandsOver => {
+                    said(&["Wait"], Some(("hand_over", r#"{"reason": "asked", "note": "be kind"}"#)))
+                }
+                Situation::Busy => reply(503, ""),
+                Situation::Refuses => reply(401, ""),
+                Situation::Nonsense => reply(200, "<html>"),
+            }
+        },
+        keeps_state: false,
+    }
+}
+
+fn openai(api: &str, limits: Limits) -> Arc<dyn Engine> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("prompt.md"), "You help with parcels.").unwrap();
+    let config = format!("model = 'm'\nprompt = 'prompt.md'\nstream = false\napi = '{api}'\napi_key = 'token'");
+    let mut config: super::openai::Config = toml::from_str(&config).unwrap();
+    config.limits = limits;
+    Arc::new(super::openai::OpenAi::load(&config, folder.path()).unwrap())
+}
+
 fn endpoint(speaks: &str, more: &str, limits: Limits) -> Arc<dyn Engine> {
     let config = format!(
         "speaks = '{speaks}'\nurl = 'https://bot.example.org/genesys'\nheaders = {{ x-key = 'token-of-some-length' }}\n{more}"
@@ -129,7 +217,7 @@ fn connector_v1() -> Subject {
     Subject {
         make: |limits| endpoint("v1", "", limits),
         platform: |situation| match situation {
-            Situation::Hello => {
+            Situation::Hello | Situation::GoesOn => {
                 reply(200, said("replymessages", &["Hello"], "'botState': 'MOREDATA', 'intent': 'None'"))
             }
             Situation::Babble => {
@@ -160,7 +248,9 @@ fn connector_v2() -> Subject {
             endpoint("v2", callbacks, limits)
         },
         platform: |situation| match situation {
-            Situation::Hello => reply(200, said("replyMessages", &["Hello"], "'botState': 'MoreData'")),
+            Situation::Hello | Situation::GoesOn => {
+                reply(200, said("replyMessages", &["Hello"], "'botState': 'MoreData'"))
+            }
             Situation::Babble => {
                 let long = format!("\\u0007{}", "a".repeat(100));
                 reply(200, said("replyMessages", &[&long, "1", "2", "3"], "'botState': 'MoreData'"))
@@ -203,13 +293,30 @@ macro_rules! suite {
             state_comes_back,
             hostile_replies_are_read_without_harm,
             any_reply_is_read_without_harm,
+            what_was_said_is_told_or_left_out,
+            an_attempt_comes_to_an_end,
+            replies_mean_the_same_while_they_come,
         ];)* }
     };
 }
-suite!(script, webhook, connector_v1, connector_v2);
+suite!(script, webhook, connector_v1, connector_v2, chat_completions, responses);
 
 fn reply(status: u16, body: impl Into<Bytes>) -> calls::Reply {
     calls::Reply { status, headers: HeaderMap::new(), body: body.into() }
+}
+
+/// Whether bytes are a part of others.
+fn holds(whole: &[u8], part: &[u8]) -> bool {
+    whole.windows(part.len()).any(|window| window == part)
+}
+
+/// What a customer reads where nothing but text can be shown.
+fn words(answer: &Answer) -> Vec<&str> {
+    let texts = answer.items.iter().map(|item| match item {
+        Item::Text(text) | Item::Markdown(text) => text.as_str(),
+        other => panic!("{other:?}"),
+    });
+    texts.collect()
 }
 
 fn ask(input: Input) -> Ask {
@@ -235,6 +342,11 @@ fn notice(news: News) -> Notice {
     Notice { seat: SeatId(0), bot: BotKey::from("bot"), number: 1, engine_session: 1, news }
 }
 
+/// A question of nothing in particular.
+fn question(engine: &dyn Engine) -> Bytes {
+    engine.ask(&ask(Input::Text("hi".into())), &History::default(), "t-1")
+}
+
 impl Subject {
     fn engine(&self) -> Arc<dyn Engine> {
         (self.make)(Limits::default())
@@ -242,8 +354,12 @@ impl Subject {
 
     fn reading(&self, engine: &dyn Engine, situation: Situation, attempt: u32) -> Reading {
         let question = engine.ask(&ask(Input::Text(format!("{situation:?}"))), &History::default(), "t-1");
-        match engine.call(&question, "t-1", attempt, NOW, 8000) {
-            Asking::Call(_) => engine.read(&Bytes::new(), &(self.platform)(situation)),
+        self.reading_of(engine, &question, situation, attempt)
+    }
+
+    fn reading_of(&self, engine: &dyn Engine, question: &Bytes, situation: Situation, attempt: u32) -> Reading {
+        match engine.call(question, "t-1", attempt, NOW, 8000) {
+            Asking::Call(_) => engine.read(question, &(self.platform)(situation)),
             Asking::Local { reading, .. } => reading,
             Asking::Never => panic!("the engine hangs"),
         }
@@ -273,7 +389,7 @@ fn questions_and_calls_are_the_same_every_time(subject: &Subject) {
         assert_eq!(question, other.ask(&ask.clone(), &History::default(), "t-1"));
         for attempt in 1..=2 {
             let Asking::Call(call) = one.call(&question, "t-1", attempt, NOW, 8000) else { continue };
-            assert_eq!(call.body, question);
+            assert!(holds(&question, &call.body), "what is sent was not stored");
             assert!(call.timeout_ms <= 8000);
             assert_eq!(call.reply_max_bytes, Limits::default().reply_max_bytes);
             let printed = format!("{call:?}");
@@ -292,11 +408,11 @@ fn traits_are_honest(subject: &Subject) {
         assert_eq!(rendered.is_some(), traits.notices, "{news:?}");
     }
     if !traits.callbacks {
-        assert_ne!(engine.read(&Bytes::new(), &reply(202, "")), Reading::Accepted);
+        assert_ne!(engine.read(&question(&*engine), &reply(202, "")), Reading::Accepted);
     }
     if traits.replay == Replay::Unsafe {
         for status in [500, 502, 504] {
-            assert!(!matches!(engine.read(&Bytes::new(), &reply(status, "")), Reading::Later { .. }), "{status}");
+            assert!(!matches!(engine.read(&question(&*engine), &reply(status, "")), Reading::Later { .. }), "{status}");
         }
     }
 }
@@ -304,16 +420,16 @@ fn traits_are_honest(subject: &Subject) {
 fn answers_and_signals_are_read(subject: &Subject) {
     let engine = subject.engine();
     let hello = subject.answer(&*engine, Situation::Hello);
-    assert_eq!((hello.items, hello.next, hello.cuts), (vec![Item::text("Hello")], Next::Await, vec![]));
+    assert_eq!((words(&hello), &hello.next, &hello.cuts), (vec!["Hello"], &Next::Await, &vec![]));
 
     let ends = subject.answer(&*engine, Situation::Ends);
-    assert_eq!((ends.items, ends.next), (vec![Item::text("Bye")], Next::End));
+    assert_eq!((words(&ends), &ends.next), (vec!["Bye"], &Next::End));
     assert_eq!(ends.intent.unwrap().name, "Done");
     assert_eq!(ends.slots, [("number".into(), SlotValue::One("42".into()))].into());
 
     let hands_over = subject.answer(&*engine, Situation::HandsOver);
     let expected = HandOver { reason: "asked".into(), note: Some("be kind".into()) };
-    assert_eq!((hands_over.items, hands_over.next), (vec![Item::text("Wait")], Next::HandOver(expected)));
+    assert_eq!((words(&hands_over), &hands_over.next), (vec!["Wait"], &Next::HandOver(expected)));
 }
 
 fn failures_say_whether_to_ask_again(subject: &Subject) {
@@ -332,8 +448,7 @@ fn limits_hold_and_are_reported(subject: &Subject) {
     let limits = Limits { text_max_chars: 10, items_max: 3, ..Limits::default() };
     let answer = subject.answer(&*(subject.make)(limits), Situation::Babble);
     assert_eq!(answer.cuts, [Cut::Items, Cut::Text, Cut::ControlCharacters]);
-    assert_eq!(answer.items, [Item::text("aaaaaaaaa…"), Item::text("1"), Item::text("2")]);
-
+    assert_eq!(words(&answer), ["aaaaaaaaa…", "1", "2"]);
     if !subject.keeps_state {
         return;
     }
@@ -350,13 +465,13 @@ fn state_comes_back(subject: &Subject) {
     let Some(state) = state else { return };
     let with = Ask { engine_state: Some(state.clone()), ..ask(Input::Text("hi".into())) };
     let question = engine.ask(&with, &History::default(), "t-1");
-    let carried = question.windows(state.0.len()).any(|window| window == state.0);
-    assert!(carried, "{}", String::from_utf8_lossy(&question));
+    assert!(holds(&question, &state.0), "{}", String::from_utf8_lossy(&question));
 }
 
 /// Replies made to harm, and whether they can be anything but nonsense.
 fn hostile() -> Vec<(&'static str, Bytes, bool)> {
     let deep = |open: &str, close: &str| format!("{}{}", open.repeat(100_000), close.repeat(100_000));
+    let held = |depth: usize| format!("{}1{}", r#"{"value":"#.repeat(depth), "}".repeat(depth));
     let nonsense: Vec<(&'static str, Vec<u8>)> = vec![
         ("empty", vec![]),
         ("blank", b" \n\t ".to_vec()),
@@ -377,11 +492,12 @@ fn hostile() -> Vec<(&'static str, Bytes, bool)> {
         ("deep objects", format!("{}1{}", r#"{"a":"#.repeat(40_000), "}".repeat(40_000)).into()),
         ("deep items", format!(r#"{{"items": {}}}"#, deep("[", "]")).into()),
         ("a deep next", format!(r#"{{"next": {{"kind": "end", "x": {}}}}}"#, deep("[", "]")).into()),
-        ("a deep slot", format!(r#"{{"nlu": {{"slots": {{"a": {}}}}}}}"#, deep("[", "]")).into()),
         ("a deep attribute", format!(r#"{{"set_attributes": {{"a": {}}}}}"#, deep("[", "]")).into()),
         ("items of no kind", br#"{"items": [1, null, "a"]}"#.to_vec()),
         ("items as a text", br#"{"items": "hello"}"#.to_vec()),
         ("a text as a number", br#"{"items": [{"kind": "text", "text": 5}]}"#.to_vec()),
+        ("cards as a text", br#"{"items": [{"kind": "carousel", "cards": "a"}]}"#.to_vec()),
+        ("deep cards", format!(r#"{{"items": [{{"kind": "list", "items": {}}}]}}"#, deep("[", "]")).into()),
         ("choices as a text", br#"{"items": [{"kind": "choices", "prompt": "?", "options": "a"}]}"#.to_vec()),
         ("an unknown next", br#"{"text": "a", "next": {"kind": "hand_over"}}"#.to_vec()),
         ("a next of no kind", br#"{"text": "a", "next": "end"}"#.to_vec()),
@@ -398,7 +514,19 @@ fn hostile() -> Vec<(&'static str, Bytes, bool)> {
         ("control characters", br#"{"text": "\u0000\u001b[31mred\u007f"}"#.to_vec()),
         ("deep, where nobody looks", format!(r#"{{"text": "a", "trace": {}}}"#, deep("[", "]")).into()),
         ("a deep state", format!(r#"{{"text": "a", "engine_state": {}}}"#, deep("[", "]")).into()),
+        ("cards without end", {
+            let card = r#"{"title": "\u0007t", "image": "javascript:alert(1)", "actions": [{"kind": "postback", "label": "A"}]}"#;
+            let cards = vec![card; 1000].join(",");
+            format!(r#"{{"items": [{{"kind": "carousel", "cards": [{cards}]}}]}}"#).into()
+        }),
+        ("a card of buttons", {
+            let buttons = vec![r#"{"kind": "open_url", "label": "A", "value": "https://a b"}"#; 1000].join(",");
+            format!(r#"{{"items": [{{"kind": "card", "title": "", "actions": [{buttons}]}}]}}"#).into()
+        }),
+        ("a file from nowhere", br#"{"items": [{"kind": "media", "url": "file:///etc/passwd"}]}"#.to_vec()),
         ("a confidence in percent", br#"{"nlu": {"intent": {"name": "i", "confidence": 93}}}"#.to_vec()),
+        ("deep in a slot", format!(r#"{{"nlu": {{"slots": {{"a": {}}}}}}}"#, deep("[", "]")).into()),
+        ("deep in the value of a slot", format!(r#"{{"nlu": {{"slots": {{"a": {}}}}}}}"#, held(20_000)).into()),
         ("a long intent", format!(r#"{{"nlu": {{"intent": {{"name": "{}"}}}}}}"#, "i".repeat(5000)).into()),
         ("values of wrong types", br#"{"set_attributes": {"a": {}, "b": [1], "c": null, "": "x"}}"#.to_vec()),
     ];
@@ -409,7 +537,7 @@ fn hostile() -> Vec<(&'static str, Bytes, bool)> {
 fn hostile_replies_are_read_without_harm(subject: &Subject) {
     let engine = subject.engine();
     for (name, body, is_nonsense) in hostile() {
-        match engine.read(&Bytes::new(), &reply(200, body.clone())) {
+        match engine.read(&question(&*engine), &reply(200, body.clone())) {
             Reading::Answer(answer) => {
                 assert!(!is_nonsense, "{name} is an answer: {answer:?}");
                 assert!(!answer.cuts.is_empty() || name.starts_with("deep"), "{name}: nothing reported");
@@ -425,7 +553,7 @@ fn hostile_replies_are_read_without_harm(subject: &Subject) {
         }
         for status in [0, 100, 201, 206, 302, 404, 500, 999] {
             assert!(
-                !matches!(engine.read(&Bytes::new(), &reply(status, body.clone())), Reading::Answer(_)),
+                !matches!(engine.read(&question(&*engine), &reply(status, body.clone())), Reading::Answer(_)),
                 "{name}, {status}"
             );
         }
@@ -455,6 +583,14 @@ fn any_reply_is_read_without_harm(subject: &Subject) {
         "\"items\":[",
         "\"choices\"",
         "\"options\":[",
+        "\"card\"",
+        "\"carousel\"",
+        "\"cards\":[",
+        "\"title\":",
+        "\"actions\":[",
+        "\"media\"",
+        "\"url\":",
+        "\"http://a\"",
         "\"label\":",
         "\"next\":{",
         "\"handoff\"",
@@ -488,28 +624,67 @@ fn any_reply_is_read_without_harm(subject: &Subject) {
         if let Ok(value) = HeaderValue::from_str(&retry_after) {
             reply.headers.insert("retry-after", value);
         }
-        if let Reading::Answer(answer) = engine.read(&Bytes::new(), &reply) {
+        if let Reading::Answer(answer) = engine.read(&question(&*engine), &reply) {
             assert_within(&limits, &answer);
         }
     });
 }
 
-fn assert_within(limits: &Limits, answer: &Answer) {
-    let short = |text: &str, max: usize| {
-        assert!(text.chars().count() <= max, "{} characters, at most {max}", text.chars().count());
-        assert!(!text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'), "{text:?}");
-    };
+fn short(text: &str, max: usize) {
+    assert!(text.chars().count() <= max, "{} characters, at most {max}", text.chars().count());
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'), "{text:?}");
+}
+
+fn assert_address_within(limits: &Limits, address: &str) {
+    short(address, limits.url_max_chars);
+    assert!(!address.contains(char::is_whitespace), "{address:?}");
+    let scheme = address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    assert!(matches!(scheme.as_deref(), Some("http" | "https")), "{address:?}");
+}
+
+fn assert_card_within(limits: &Limits, card: &Card) {
+    assert!(!card.title.trim().is_empty());
+    short(&card.title, limits.title_max_chars);
+    short(card.description.as_deref().unwrap_or(""), limits.description_max_chars);
+    short(card.fallback.as_deref().unwrap_or(""), limits.text_max_chars);
+    card.image.iter().chain(&card.video).for_each(|address| assert_address_within(limits, address));
+    assert!(card.buttons.len() <= limits.buttons_max);
+    card.buttons.iter().for_each(|button| short(&button.label, limits.label_max_chars));
+    for tap in card.buttons.iter().map(|button| &button.tap).chain(&card.tap) {
+        match tap {
+            Tap::Link(url) => assert_address_within(limits, url),
+            Tap::Postback(payload) => short(payload, limits.payload_max_chars),
+        }
+    }
+}
+
+/// Holds for whatever passed the limits.
+pub(super) fn assert_within(limits: &Limits, answer: &Answer) {
     assert!(answer.items.len() <= limits.items_max);
     for item in &answer.items {
         match item {
             Item::Text(text) | Item::Markdown(text) => short(text, limits.text_max_chars),
-            rich @ (Item::Card(_) | Item::Carousel(_) | Item::Media(_)) => short(&rich.plain(), usize::MAX),
+            Item::Card(card) => assert_card_within(limits, card),
+            Item::Carousel(Carousel { prompt, cards, fallback }) => {
+                short(prompt.as_deref().unwrap_or(""), limits.prompt_max_chars);
+                short(fallback.as_deref().unwrap_or(""), limits.text_max_chars);
+                assert!((1..=limits.cards_max).contains(&cards.len()));
+                cards.iter().for_each(|card| assert_card_within(limits, card));
+            }
+            Item::Media(media) => {
+                assert_address_within(limits, &media.url);
+                short(media.name.as_deref().unwrap_or(""), limits.name_max_chars);
+                short(media.mime.as_deref().unwrap_or(""), limits.name_max_chars);
+                short(media.caption.as_deref().unwrap_or(""), limits.text_max_chars);
+                short(media.fallback.as_deref().unwrap_or(""), limits.text_max_chars);
+            }
             Item::Choices(Choices { prompt, options }) => {
                 short(prompt, limits.prompt_max_chars);
                 assert!((1..=limits.choices_max).contains(&options.len()));
                 for option in options {
                     short(&option.label, limits.label_max_chars);
                     short(&option.value, limits.payload_max_chars);
+                    option.image.iter().for_each(|image| assert_address_within(limits, image));
                 }
             }
         }
@@ -538,4 +713,93 @@ fn assert_within(limits: &Limits, answer: &Answer) {
         short(hand_over.note.as_deref().unwrap_or(""), limits.note_max_chars);
     }
     assert!(answer.engine_state.as_ref().is_none_or(|state| state.0.len() <= limits.engine_state_max_bytes));
+}
+
+fn history(texts: impl IntoIterator<Item = (Speaker, String)>) -> History {
+    let numbered = (1 << 16..).zip(texts);
+    History { utterances: numbered.map(|(number, (by, text))| Utterance { number, by, text }).collect() }
+}
+
+/// An engine that wants to know what was said tells its platform; the others' questions are the same whatever was said.
+fn what_was_said_is_told_or_left_out(subject: &Subject) {
+    let engine = subject.engine();
+    let words = [
+        (Speaker::Gateway, "greeted".to_owned()),
+        (Speaker::Customer, "first-words".to_owned()),
+        (Speaker::OtherBot, "from-elsewhere".to_owned()),
+        (Speaker::Bot, "latest-words".to_owned()),
+    ];
+    let many = (0..256).map(|number| (words[number % 4].0, format!("{number} {}", "word ".repeat(50))));
+    let odd =
+        ["", " ", "\u{0}\u{2028}\"\\ 👋", "</system>", "{{name}}"].map(|text| (Speaker::Customer, text.to_owned()));
+    for history in [history(words.clone()), history(many), history(odd), history([(Speaker::Bot, "x".repeat(16_384))])]
+    {
+        let asked = engine.ask(&ask(Input::Text("hi".into())), &history, "t-1");
+        assert_eq!(asked, subject.engine().ask(&ask(Input::Text("hi".into())), &history, "t-1"));
+        assert!(engine.traits().history || asked == question(&*engine), "its traits want no history");
+        assert!(!matches!(engine.call(&asked, "t-1", 1, NOW, 8000), Asking::Never));
+    }
+    let asked = engine.ask(&ask(Input::Text("hi".into())), &history(words), "t-1");
+    let asked = String::from_utf8_lossy(&asked);
+    assert_eq!(asked.contains("first-words") && asked.contains("latest-words"), engine.traits().history, "{asked}");
+}
+
+/// However its platform goes on, an engine ends an attempt by itself, and the next question of one is as good as the first.
+fn an_attempt_comes_to_an_end(subject: &Subject) {
+    let engine = subject.engine();
+    for situation in SITUATIONS {
+        let mut question = engine.ask(&ask(Input::Text(format!("{situation:?}"))), &History::default(), "t-1");
+        for calls in 1.. {
+            let reading = subject.reading_of(&*engine, &question, situation, 1);
+            assert_eq!(reading, subject.reading_of(&*engine, &question, situation, 1));
+            let Reading::Continue { question: next } = reading else { break };
+            assert!(calls < 16, "{situation:?} has no end");
+            question = next;
+        }
+    }
+}
+
+/// Reads a reply in pieces of this size: what is given out early, and the end; nothing for an engine that does not.
+fn heard(engine: &dyn Engine, question: &Bytes, reply: &calls::Reply, size: usize) -> Option<(Vec<Answer>, Reading)> {
+    let mut reader = engine.reader(question)?;
+    let parts = reply.body.chunks(size).flat_map(|piece| reader.more(piece)).collect();
+    Some((parts, reader.end(reply)))
+}
+
+fn each_word<'a>(answers: impl Iterator<Item = &'a Answer>) -> Vec<String> {
+    let items = answers.flat_map(|answer| &answer.items);
+    items.flat_map(|item| item.plain().split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+/// A reply that is read while it comes says what it says when it is whole, however it is cut into pieces.
+fn replies_mean_the_same_while_they_come(subject: &Subject) {
+    let engine = subject.engine();
+    let question = question(&*engine);
+    if engine.reader(&question).is_none() {
+        return;
+    }
+    let told =
+        SITUATIONS.map(|situation| (subject.platform)(situation)).into_iter().filter(|reply| reply.status == 200);
+    let hostile = hostile().into_iter().map(|(_, body, _)| reply(200, body));
+    for reply in told.chain(hostile) {
+        let whole = engine.read(&question, &reply);
+        let (parts, end) = heard(&*engine, &question, &reply, usize::MAX).unwrap();
+        for part in &parts {
+            assert_eq!(part.next, Next::More);
+            assert_within(&Limits::default(), part);
+        }
+        let sizes: &[usize] = if reply.body.len() < 10_000 { &[1, 3, 100] } else { &[1_000] };
+        for size in sizes {
+            assert_eq!(heard(&*engine, &question, &reply, *size).unwrap(), (parts.clone(), end.clone()));
+        }
+        match (whole, &end) {
+            (Reading::Answer(whole), Reading::Answer(last)) => {
+                assert_within(&Limits::default(), last);
+                assert_eq!(each_word([&*whole].into_iter()), each_word(parts.iter().chain([&**last])));
+                assert_eq!((&whole.next, &whole.intent, &whole.slots), (&last.next, &last.intent, &last.slots));
+                assert_eq!(whole.usage, last.usage);
+            }
+            (whole, end) => assert_eq!(whole, *end),
+        }
+    }
 }

@@ -1,5 +1,5 @@
 //! What was said before, for engines that remember nothing themselves. It is a window of the journal, not kept in the
-//! state.
+//! state; `window` says what counts as said, and how far it goes back.
 
 /// What was said in a conversation before the question, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum Speaker {
     Customer,
     /// This bot.
     Bot,
-    /// The gateway in the bot's place: a greeting, a fallback.
+    /// A bot that had the conversation before, or has it besides.
+    OtherBot,
+    /// The gateway in a bot's place: a greeting, a fallback.
     Gateway,
 }

@@ -3,6 +3,10 @@
 //!
 //! What a channel can show is narrower still; that is the connector's affair.
 
+mod rich;
+
+pub(super) use rich::leads_to_the_web;
+
 use std::collections::BTreeSet;
 
 use model::{Answer, Attributes, Choice, Choices, Cut, HandOver, Intent, Item, Next, SlotValue, Slots};
@@ -24,10 +28,21 @@ pub struct Limits {
     pub prompt_max_chars: usize,
     /// Choices under one prompt; later ones are left out. Default 20.
     pub choices_max: usize,
-    /// Characters of a choice's label. Default 80.
+    /// Characters of the label of a choice or a button. Default 80.
     pub label_max_chars: usize,
-    /// Characters of what a choice carries. A longer one cannot come back whole, so the choice is left out. Default 1000.
+    /// Characters of what a choice or a button carries. A longer one cannot come back whole, so what carries it is left
+    /// out. Default 1000.
     pub payload_max_chars: usize,
+    /// Cards of a carousel; later ones are left out. More than a channel takes become several carousels. Default 50.
+    pub cards_max: usize,
+    /// Buttons of one card; later ones are left out. Default 10.
+    pub buttons_max: usize,
+    /// Characters of a card's title. Default 200.
+    pub title_max_chars: usize,
+    /// Characters of a card's description. Default 1000.
+    pub description_max_chars: usize,
+    /// Characters of an address. A longer one leads nowhere, so it is left out. Default 2000.
+    pub url_max_chars: usize,
     /// How many slots, how many attributes, and how many values of one slot. Default 100.
     pub values_max: usize,
     /// Characters of the name of an intent, a slot or an attribute. A longer one names nothing in Genesys, so it is left
@@ -52,6 +67,11 @@ impl Default for Limits {
             choices_max: 20,
             label_max_chars: 80,
             payload_max_chars: 1000,
+            cards_max: 50,
+            buttons_max: 10,
+            title_max_chars: 200,
+            description_max_chars: 1000,
+            url_max_chars: 2000,
             values_max: 100,
             name_max_chars: 100,
             value_max_chars: 2000,
@@ -113,7 +133,9 @@ impl Fitting<'_> {
                     other => other,
                 }),
                 Item::Choices(choices) => self.choices(choices),
-                rich @ (Item::Card(_) | Item::Carousel(_) | Item::Media(_)) => Some(rich),
+                Item::Card(card) => self.card_item(card),
+                Item::Carousel(carousel) => self.carousel(carousel),
+                Item::Media(media) => self.media(media),
             };
             self.note_unless(fitted.is_some(), Cut::Dropped);
             kept.extend(fitted);
@@ -159,7 +181,7 @@ impl Fitting<'_> {
         let value = self.clean(choice.value);
         let fine = !label.trim().is_empty() && !exceeds(&value, self.limits.payload_max_chars);
         self.note_unless(fine, Cut::Choices);
-        fine.then_some(Choice { label, value, image: choice.image })
+        fine.then(|| Choice { label, value, image: self.address(choice.image) })
     }
 
     fn hand_over(&mut self, hand_over: HandOver) -> HandOver {

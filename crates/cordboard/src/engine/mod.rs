@@ -16,6 +16,7 @@ mod conformance;
 pub mod connector;
 pub mod history;
 pub mod limits;
+pub mod openai;
 mod registry;
 pub mod script;
 pub mod webhook;
@@ -80,7 +81,7 @@ pub enum Reading {
         failure: Failure,
     },
     /// The turn goes on with another call: this question instead, at once, within the same attempt. It is not stored; an
-    /// attempt that is repeated begins with the first question.
+    /// attempt that is repeated begins with the first question. An attempt goes on at most 15 times.
     Continue {
         /// The next question.
         question: Bytes,
@@ -89,12 +90,16 @@ pub enum Reading {
     Failed(Failure),
 }
 
-/// Reads a reply while it comes.
+/// Reads the body of a reply with status 200 while it comes. Every other reply is read by [`Engine::read`].
 pub trait Reader: Send {
     /// More of the body came. Answers that the customer may get already; the `next` of each is
     /// [`Next::More`](model::Next::More).
     fn more(&mut self, bytes: &[u8]) -> Vec<Answer>;
-    /// The body is whole. As [`Engine::read`], less what was given out before.
+    /// How long the body may be silent before the call is given up.
+    fn patience(&self) -> http::Patience {
+        http::Patience::default()
+    }
+    /// The body is whole, and in `reply`. As [`Engine::read`], less what was given out before.
     fn end(self: Box<Self>, reply: &http::Reply) -> Reading;
 }
 
@@ -117,6 +122,10 @@ pub trait Engine: Send + Sync + 'static {
     fn read(&self, question: &Bytes, reply: &http::Reply) -> Reading;
     /// Reads the reply to a question while it comes; nothing for an engine whose replies are read when they are whole.
     fn reader(&self, _question: &Bytes) -> Option<Box<dyn Reader>> {
+        None
+    }
+    /// What it means that no reply came to a question, or not whole; nothing where it means what it usually does.
+    fn unanswered(&self, _question: &Bytes) -> Option<Reading> {
         None
     }
     /// Where questions are sent; nothing for an engine that answers here. It may hold what is secret.

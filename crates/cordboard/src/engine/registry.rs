@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Engine, connector, script, webhook};
+use super::{Engine, connector, openai, script, webhook};
 
 /// How a bot's engine is configured, by `type`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -18,6 +18,9 @@ pub enum EngineConfig {
     Webhook(webhook::Config),
     /// An endpoint that was written for one of the platform's bot doors.
     Connector(connector::Config),
+    /// A language model, at OpenAI or behind any server that speaks as it does.
+    #[serde(rename = "openai")]
+    OpenAi(Box<openai::Config>),
 }
 
 /// Why an engine cannot be made from its configuration.
@@ -32,6 +35,9 @@ pub enum Error {
     /// An endpoint of the platform's contracts.
     #[error(transparent)]
     Connector(#[from] connector::Error),
+    /// A language model.
+    #[error(transparent)]
+    OpenAi(#[from] openai::Error),
 }
 
 impl EngineConfig {
@@ -45,7 +51,18 @@ impl EngineConfig {
             Self::Script(config) => Arc::new(script::Script::load(config, folder)?),
             Self::Webhook(config) => Arc::new(webhook::Webhook::new(config)?),
             Self::Connector(config) => Arc::new(connector::Endpoint::new(config)?),
+            Self::OpenAi(config) => Arc::new(openai::OpenAi::load(config, folder)?),
         })
+    }
+
+    /// The files that the configuration names, each with its key. What is in them belongs to the configuration.
+    #[must_use]
+    pub fn files(&self) -> Vec<(String, &Path)> {
+        match self {
+            Self::Script(config) => vec![("file".to_owned(), &config.file)],
+            Self::Webhook(_) | Self::Connector(_) => Vec::new(),
+            Self::OpenAi(config) => config.files(),
+        }
     }
 
     /// The word for this kind of engine: what `type` says.
@@ -55,6 +72,7 @@ impl EngineConfig {
             Self::Script(_) => "script",
             Self::Webhook(_) => "webhook",
             Self::Connector(_) => "connector",
+            Self::OpenAi(_) => "openai",
         }
     }
 }
@@ -71,7 +89,7 @@ mod tests {
 
     #[test]
     fn engines_are_made_from_their_configuration() {
-        for script in ["bots/parcels.toml", "bots/clumsy.toml"] {
+        for script in ["bots/parcels.toml", "bots/clumsy.toml", "bots/showcase.toml"] {
             let engine = build(&format!("type = \"script\"\nfile = \"{script}\"\nlimits.items_max = 5")).unwrap();
             assert!(!engine.traits().callbacks, "{script}");
         }
@@ -84,6 +102,7 @@ mod tests {
         let table = [
             ("url = \"http://a\"", "missing field `type`"),
             ("type = \"oracle\"", "expected one of `script`, `webhook`, `connector`"),
+            ("type = \"oracle\"", "expected one of `script`, `webhook`, `openai`"),
             ("type = \"script\"\nfile = \"a\"\nflie = 1", "unknown field `flie`"),
             ("type = \"script\"\nfile = \"bots/missing.toml\"", "bots/missing.toml"),
             ("type = \"webhook\"\nurl = \"http://a\"\nlimits.texts = 1", "unknown field `texts`"),

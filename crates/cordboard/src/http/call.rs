@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use http::{HeaderMap, Method};
 
 /// One HTTP call, ready to be sent.
@@ -55,7 +56,7 @@ pub enum Failed {
     /// The time was over after the request may have been written.
     #[error("no answer in time")]
     TimedOut,
-    /// The connection broke after the request may have been written.
+    /// The connection broke after the request may have been written, or nothing more came on it.
     #[error("the connection broke before the answer was whole")]
     Broken,
     /// The answer was larger than allowed.
@@ -63,8 +64,47 @@ pub enum Failed {
     TooLarge,
 }
 
+/// How long a reply that is read while it comes may be silent. The call's own time bounds it all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// From the beginning of the call to the first byte of the body.
+    pub first_byte_timeout_ms: u64,
+    /// From one piece of the body to the next.
+    pub idle_timeout_ms: u64,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { first_byte_timeout_ms: 30_000, idle_timeout_ms: 15_000 }
+    }
+}
+
+/// A reply whose body is still on its way.
+pub struct Incoming {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The pieces of the body, none of them empty, up to the call's limit together. A failure is the last of them.
+    /// Dropping it aborts the call.
+    pub body: BoxStream<'static, Result<Bytes, Failed>>,
+}
+
+impl From<Reply> for Incoming {
+    /// A body that came in one piece.
+    fn from(reply: Reply) -> Self {
+        let pieces = Some(reply.body).filter(|body| !body.is_empty()).map(Ok);
+        Self { status: reply.status, headers: reply.headers, body: stream::iter(pieces).boxed() }
+    }
+}
+
 /// Sends calls. The product's is one pooled client; simulation brings its own.
 pub trait Transport: Send + Sync + 'static {
     /// Sends one call. Dropping the future aborts it.
     fn send(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failed>>;
+    /// Sends one call and hands out the reply while it comes. A silence beyond the patience is [`Failed::Broken`]. Dropping
+    /// the future aborts it.
+    fn open(&self, call: Call, _patience: Patience) -> BoxFuture<'_, Result<Incoming, Failed>> {
+        Box::pin(async move { self.send(call).await.map(Incoming::from) })
+    }
 }

@@ -11,11 +11,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use http_body::{Frame, SizeHint};
 use secrecy::ExposeSecret as _;
+use tokio::time::Instant;
 
 use super::trouble::Trouble;
-use super::{Call, Failed, Reply, Transport};
+use super::{Call, Failed, Incoming, Patience, Reply, Transport};
 use crate::config::{NEVER_BY_PROXY, Outgoing};
 
 /// Shorter than the idle time-out of the usual servers and balancers, so that we seldom write into a closing connection.
@@ -121,6 +123,30 @@ impl Transport for Client {
         }
         .boxed()
     }
+
+    fn open(&self, call: Call, patience: Patience) -> BoxFuture<'_, Result<Incoming, Failed>> {
+        let written = Written::default();
+        let (now, bytes_left) = (Instant::now(), call.reply_max_bytes);
+        let deadline = now + Duration::from_millis(call.timeout_ms);
+        let next_by = now + Duration::from_millis(patience.first_byte_timeout_ms);
+        async move {
+            let has_body = !call.body.is_empty();
+            let outcome = tokio::time::timeout_at(next_by.min(deadline), self.head(call, written.clone())).await;
+            let begun = written.is_begun() || !has_body;
+            let mut response = match outcome {
+                Ok(Ok(response)) => response,
+                Ok(Err(Broke::TooLarge)) => return Err(Failed::TooLarge),
+                Ok(Err(Broke::Later(_))) if begun => return Err(Failed::Broken),
+                Ok(Err(Broke::NoAddress | Broke::Connecting(_) | Broke::Later(_))) => return Err(Failed::NotSent),
+                Err(_) => return Err(if begun { silent(deadline) } else { Failed::NotSent }),
+            };
+            let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+            let idle = Duration::from_millis(patience.idle_timeout_ms);
+            let body = Arriving { response, deadline, next_by, idle, bytes_left }.pieces();
+            Ok(Incoming { status, headers, body })
+        }
+        .boxed()
+    }
 }
 
 /// Where an exchange broke.
@@ -149,20 +175,13 @@ impl Client {
     }
 
     async fn exchange(&self, call: Call, written: Written) -> Result<Reply, Broke> {
-        let Ok(url) = call.url.parse::<reqwest::Url>() else { return Err(Broke::NoAddress) };
-        let mut request = self.inner.request(call.method, url).headers(call.headers);
-        if !call.body.is_empty() {
-            request = request.body(reqwest::Body::wrap(Tracked { bytes: Some(call.body), written }));
-        }
-        let mut response = request.send().await.map_err(if_connecting)?;
+        let reply_max_bytes = call.reply_max_bytes;
+        let mut response = self.head(call, written).await?;
         let announced = response.content_length().unwrap_or(0);
-        if announced > call.reply_max_bytes as u64 {
-            return Err(Broke::TooLarge);
-        }
         let reserve = usize::try_from(announced).unwrap_or(usize::MAX).min(REPLY_RESERVE_BYTES);
         let mut body = BytesMut::with_capacity(reserve);
         while let Some(chunk) = response.chunk().await.map_err(Broke::Later)? {
-            if body.len() + chunk.len() > call.reply_max_bytes {
+            if body.len() + chunk.len() > reply_max_bytes {
                 return Err(Broke::TooLarge);
             }
             body.extend_from_slice(&chunk);
@@ -173,6 +192,67 @@ impl Client {
             body: body.freeze(),
         })
     }
+
+    /// Sends a call and waits for the head of its reply.
+    async fn head(&self, call: Call, written: Written) -> Result<reqwest::Response, Broke> {
+        let Ok(url) = call.url.parse::<reqwest::Url>() else { return Err(Broke::NoAddress) };
+        let mut request = self.inner.request(call.method, url).headers(call.headers);
+        if !call.body.is_empty() {
+            request = request.body(reqwest::Body::wrap(Tracked { bytes: Some(call.body), written }));
+        }
+        let response = request.send().await.map_err(if_connecting)?;
+        if response.content_length().unwrap_or(0) > call.reply_max_bytes as u64 {
+            return Err(Broke::TooLarge);
+        }
+        Ok(response)
+    }
+}
+
+/// A body on its way, with the times at which it is given up.
+struct Arriving {
+    response: reqwest::Response,
+    deadline: Instant,
+    /// By when the next piece must be there.
+    next_by: Instant,
+    idle: Duration,
+    bytes_left: usize,
+}
+
+impl Arriving {
+    /// The next piece; nothing at the end.
+    async fn next(&mut self) -> Option<Result<Bytes, Failed>> {
+        loop {
+            let piece = match tokio::time::timeout_at(self.next_by.min(self.deadline), self.response.chunk()).await {
+                Ok(Ok(piece)) => piece?,
+                Ok(Err(_)) => return Some(Err(Failed::Broken)),
+                Err(_) => return Some(Err(silent(self.deadline))),
+            };
+            self.next_by = Instant::now() + self.idle;
+            let Some(bytes_left) = self.bytes_left.checked_sub(piece.len()) else {
+                return Some(Err(Failed::TooLarge));
+            };
+            self.bytes_left = bytes_left;
+            if !piece.is_empty() {
+                return Some(Ok(piece));
+            }
+        }
+    }
+
+    /// All pieces; a failure ends them.
+    fn pieces(self) -> BoxStream<'static, Result<Bytes, Failed>> {
+        stream::unfold(Some(self), async |arriving| {
+            let mut arriving = arriving?;
+            let piece = arriving.next().await?;
+            let rest = piece.is_ok().then_some(arriving);
+            Some((piece, rest))
+        })
+        .boxed()
+    }
+}
+
+/// Nothing came: the time of the whole call is over, or only that for the next piece.
+fn silent(deadline: Instant) -> Failed {
+    if Instant::now() >= deadline { Failed::TimedOut } else { Failed::Broken }
 }
 
 fn if_connecting(error: reqwest::Error) -> Broke {

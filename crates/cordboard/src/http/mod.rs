@@ -13,6 +13,6 @@ pub mod tls;
 pub mod trouble;
 
 pub use address::ClientAddress;
-pub use call::{Call, Failed, Reply, Transport};
+pub use call::{Call, Failed, Incoming, Patience, Reply, Transport};
 pub use client::Client;
 pub use credentials::{Credentials, CredentialsConfig};

@@ -17,7 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 pub use super::book::Entry;
 use super::book::{About, Book, Counters, Decimal, DecimalCounter, Histograms, Labels, changes, seconds};
 use super::handles::Handles;
-pub use super::words::{EngineOutcome, Exported, Fetched, HandOver, Pushed, RequestOutcome};
+pub use super::words::{EngineOutcome, Exported, Fetched, HandOver, Pushed, RequestOutcome, Tokens};
 
 /// A counter for each word of an enum.
 #[derive(Debug)]
@@ -64,6 +64,7 @@ impl OfConnector {
 pub struct OfBot {
     turns: Words,
     hand_overs: Words,
+    tokens: Words,
     key: String,
     family: Histograms,
     /// Made when they are used, since most outcomes never come.
@@ -81,6 +82,12 @@ impl OfBot {
     #[must_use]
     pub fn hand_over(&self, reason: HandOver) -> &Counter {
         self.hand_overs.get(reason as usize)
+    }
+
+    /// The counter of tokens that the engine says its answers took.
+    #[must_use]
+    pub fn tokens(&self, direction: Tokens) -> &Counter {
+        self.tokens.get(direction as usize)
     }
 
     /// The time of engine calls that ended so, in seconds.
@@ -168,6 +175,7 @@ pub struct Metrics {
     reply: Histograms,
     turns: Counters,
     calls: Histograms,
+    tokens: Counters,
     hand_overs: Counters,
     pushes: Counters,
     push_delay: Histograms,
@@ -230,10 +238,16 @@ impl Metrics {
                 "cordboard_engine_call",
                 Some(Seconds),
                 &["bot", "outcome"],
-                "Calls to engines, each attempt, by what came of it.",
+                "Calls to engines, by what came of each; a turn has one for each attempt, or more where an engine wants several for an answer.",
             ),
             seconds,
         );
+        let tokens = book.counters(About(
+            "cordboard_engine_tokens",
+            None,
+            &["bot", "direction"],
+            "Tokens that language models read and wrote for answers, as far as their engines say.",
+        ));
         let hand_overs = book.counters(About(
             "cordboard_hand_overs",
             None,
@@ -304,6 +318,7 @@ impl Metrics {
             reply,
             turns,
             calls,
+            tokens,
             hand_overs,
             pushes,
             push_delay,
@@ -356,6 +371,7 @@ impl Metrics {
             OfBot {
                 turns: Words::new(&self.turns, label, "outcome", outcomes()),
                 hand_overs: Words::new(&self.hand_overs, label, "reason", HandOver::ALL.iter().map(|word| word.word())),
+                tokens: Words::new(&self.tokens, label, "direction", Tokens::ALL.iter().map(|word| word.word())),
                 key: key.as_str().to_owned(),
                 family: self.calls.clone(),
                 calls: EngineOutcome::ALL.iter().map(|_| OnceLock::new()).collect(),

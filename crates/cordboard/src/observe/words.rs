@@ -53,6 +53,16 @@ words! {
 }
 
 words! {
+    /// Which tokens of a language model.
+    Tokens {
+        /// Those it read.
+        Input = "input",
+        /// Those it wrote.
+        Output = "output",
+    }
+}
+
+words! {
     /// What came of a call to an engine, and what a turn ended with.
     EngineOutcome {
         /// An answer.

@@ -4,6 +4,7 @@
 //! lanes do not wait for each other. An attempt is claimed durably before its body goes out. What came of it is an event
 //! for the conversation, and the row is settled by the step that applies it.
 
+mod ask;
 mod item;
 mod lanes;
 mod send;

@@ -2,19 +2,20 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use conversation::Conversation;
 use futures_util::FutureExt as _;
-use model::{BotKey, ConnectorKey, Event, Failure, LegId, PushNumber, PushOutcome, SeatId, Timestamp, TurnNumber};
-use tokio::time::Instant;
+use model::{BotKey, ConnectorKey, Event, Failure, LegId, PushNumber, PushOutcome, Timestamp};
 
+use super::ask::Attempt;
 use super::{Item, Kind, LaneRow, Place};
 use crate::connector::PushReading;
 use crate::engine::{Asking, Reading, Replay};
 use crate::gateway::Shared;
 use crate::http::{Call, Failed};
-use crate::observe::metrics::{EngineOutcome, Pushed};
+use crate::observe::metrics::Pushed;
 use crate::observe::trace::{self, Begun, Hop, Trace};
 use crate::org::{NoToken, Reason};
 use crate::roster::Pushing;
@@ -29,23 +30,13 @@ const NOT_TAKEN: &str = "the engine did not take the notice";
 const PAUSE_MIN_MS: u64 = 50;
 
 /// The call with the trace of its span, or else of what it belongs to.
-fn traced(mut call: Call, span: Option<&Begun>, item: &Item) -> Call {
+pub(super) fn traced(mut call: Call, span: Option<&Begun>, item: &Item) -> Call {
     trace::put_on(&mut call, span.map(|span| span.trace).or(item.trace));
     call
 }
 
-/// The word for what came of a call to an engine.
-fn outcome_of(reading: &Reading) -> EngineOutcome {
-    match reading {
-        Reading::Answer(_) => EngineOutcome::Answered,
-        Reading::Accepted => EngineOutcome::Accepted,
-        Reading::Continue { .. } => EngineOutcome::Answered,
-        Reading::Later { failure, .. } | Reading::Failed(failure) => (*failure).into(),
-    }
-}
-
 /// What one attempt led to.
-enum Attempted {
+pub(super) enum Attempted {
     /// The row is over; this is what the conversation is told.
     Over(Option<Event>),
     /// The row is over and becomes a dead letter.
@@ -90,7 +81,7 @@ impl Shared {
 
     /// Rows that an earlier run left. One that was claimed may have been sent: whether it is sent again is the
     /// receiver's declaration or the operator's wish.
-    pub(crate) fn recover(self: &Arc<Self>, slot: &Arc<Slot>, rows: &[OutboxRow]) -> Vec<Queued> {
+    pub(crate) fn recover(self: &Arc<Self>, slot: &Slot, state: &Conversation, rows: &[OutboxRow]) -> Vec<Queued> {
         let mut told = Vec::new();
         let mut lanes = slot.lanes();
         // A step may have been stored though its outcome could not be learnt; then only the store knows what it settled.
@@ -103,7 +94,7 @@ impl Shared {
             };
             let ours = row.claim.is_some_and(|claim| claim.by == self.replica);
             let in_doubt = row.claim.is_some() && !ours;
-            if in_doubt && let Some(event) = self.not_again(&item.kind) {
+            if in_doubt && let Some(event) = self.not_again(&item.kind).or_else(|| self.half_told(&item, state)) {
                 told.push(Queued { settle: Some(row.seq), ..Queued::event(event) });
                 continue;
             }
@@ -150,6 +141,16 @@ impl Shared {
         }
     }
 
+    /// A question becomes this when the customer has parts of its answer that were given out while it came: a second
+    /// answer would begin anew. Parts that came by a callback are the engine's to know of.
+    fn half_told(&self, item: &Item, state: &Conversation) -> Option<Event> {
+        let Kind::Ask { seat, bot, turn, .. } = &item.kind else { return None };
+        let running = state.seat(*seat)?.turn.as_ref().filter(|running| running.number == *turn)?;
+        let listens = self.roster().engines.get(bot)?.reader(&item.body).is_some();
+        let failure = Failure::OutcomeUnknown;
+        (running.parts > 0 && listens).then_some(Event::Failed { seat: *seat, turn: *turn, failure })
+    }
+
     fn resends(&self, connector: &ConnectorKey) -> bool {
         self.roster().connectors.get(connector).is_some_and(|connector| connector.resends_unknown())
     }
@@ -157,19 +158,22 @@ impl Shared {
     async fn send(self: Arc<Self>, slot: Arc<Slot>, row: LaneRow) {
         let (cancel, stop) = (row.cancel.clone(), self.sending.stop.clone());
         let (seq, item) = (row.seq, row.item.clone());
+        // A question of whose answer the customer may have seen a part is not asked again.
+        let spoke = AtomicBool::new(false);
         tokio::select! {
             biased;
             () = cancel.cancelled() => {}
-            () = stop.cancelled() => self.give_back(&slot, seq, &item.kind).await,
-            () = self.send_until_over(&slot, row) => {}
+            () = stop.cancelled() => self.give_back(&slot, seq, &item.kind, spoke.load(Ordering::Relaxed)).await,
+            () = self.send_until_over(&slot, row, &spoke) => {}
         }
         self.sending.claimed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&(slot.id, seq));
     }
 
     /// The process stops: a question that may be asked again gives its claim back, for the next start to ask. What
     /// may have been done already keeps its claim: the next start must know that it is in doubt.
-    async fn give_back(&self, slot: &Slot, seq: OutboxSeq, kind: &Kind) {
+    async fn give_back(&self, slot: &Slot, seq: OutboxSeq, kind: &Kind, spoke: bool) {
         let again = match kind {
+            Kind::Ask { .. } if spoke => false,
             Kind::Ask { bot, .. } | Kind::Notice { bot, .. } => {
                 self.roster().engines.get(bot).is_some_and(|engine| engine.traits().replay == Replay::Safe)
             }
@@ -180,7 +184,7 @@ impl Shared {
         }
     }
 
-    async fn send_until_over(self: &Arc<Self>, slot: &Arc<Slot>, row: LaneRow) {
+    async fn send_until_over(self: &Arc<Self>, slot: &Arc<Slot>, row: LaneRow, spoke: &AtomicBool) {
         let LaneRow { seq, item, since, mut due, mut attempt, mut place, .. } = row;
         loop {
             let born_claimed = place.take();
@@ -200,9 +204,9 @@ impl Shared {
             };
             self.note_claimed(slot, seq, true);
             self.runtime.point("before_send").await;
-            let attempted = match AssertUnwindSafe(self.attempt(&item, attempt)).catch_unwind().await {
+            let attempted = match AssertUnwindSafe(self.attempt(slot, &item, attempt, spoke)).catch_unwind().await {
                 Ok(attempted) => attempted,
-                Err(_) => self.broke(&item.kind, attempt),
+                Err(_) => self.broke(&item.kind, attempt, spoke.load(Ordering::Relaxed)),
             };
             self.runtime.point("after_send").await;
             self.count_push(&item.kind, &attempted, since);
@@ -252,11 +256,11 @@ impl Shared {
     }
 
     /// An attempt panicked. Nobody knows how far it came.
-    fn broke(&self, kind: &Kind, attempt: u32) -> Attempted {
+    fn broke(&self, kind: &Kind, attempt: u32, spoke: bool) -> Attempted {
         tracing::error!("an attempt to send something failed inside Cordboard");
         match self.not_again(kind) {
             Some(event) => Attempted::Over(Some(event)),
-            None if attempt >= self.attempts_max(kind) => worn_out(kind),
+            None if spoke || attempt >= self.attempts_max(kind) => worn_out(kind),
             None => Attempted::Again { after_ms: None, pause: true },
         }
     }
@@ -374,7 +378,7 @@ impl Shared {
         }
     }
 
-    async fn attempt(&self, item: &Item, attempt: u32) -> Attempted {
+    async fn attempt(self: &Arc<Self>, slot: &Arc<Slot>, item: &Item, attempt: u32, spoke: &AtomicBool) -> Attempted {
         if attempt > self.attempts_max(&item.kind) + self.limits.aborted_attempts_max {
             // Attempt after attempt ended with the process, before what came of it was known: this may be what ends it.
             return worn_out(&item.kind);
@@ -382,68 +386,13 @@ impl Shared {
         match &item.kind {
             Kind::Ask { seat, bot, turn, id, hard_deadline } => {
                 self.counts.asks.fetch_add(1, Ordering::Relaxed);
-                self.ask(item, (*seat, *turn), bot, id, *hard_deadline, attempt).await
+                let (seat, turn, deadline) = (*seat, *turn, *hard_deadline);
+                Attempt { shared: self, slot, item, seat, turn, bot, id, deadline, number: attempt, spoke }.run().await
             }
             Kind::Notice { bot, id, .. } => self.notice(item, bot, id, attempt).await,
             Kind::Push { leg, number, connector, expires } => {
                 self.counts.pushes.fetch_add(1, Ordering::Relaxed);
                 self.push(item, (*leg, *number), connector, *expires, attempt).await
-            }
-        }
-    }
-
-    async fn ask(
-        &self,
-        item: &Item,
-        (seat, turn): (SeatId, TurnNumber),
-        bot: &BotKey,
-        id: &str,
-        deadline: Timestamp,
-        attempt: u32,
-    ) -> Attempted {
-        let failed = |failure: Failure| Attempted::Over(Some(Event::Failed { seat, turn, failure }));
-        let now = self.runtime.now();
-        let Some(engine) = self.roster().engines.get(bot).cloned() else { return failed(Failure::NoBot) };
-        if deadline <= now {
-            return failed(Failure::TimedOut);
-        }
-        let safe = engine.traits().replay == Replay::Safe;
-        let (begun, span) = (Instant::now(), self.begin(item.trace));
-        let reading = match engine.call(&item.body, id, attempt, now, deadline.ms_since(now)) {
-            Asking::Never => std::future::pending().await,
-            Asking::Local { reading, delay_ms } => {
-                // A sleep of nothing would still last until the timer's next millisecond.
-                if delay_ms > 0 {
-                    tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-                }
-                reading
-            }
-            Asking::Call(call) => match self.transport.send(traced(call, span.as_ref(), item)).await {
-                Ok(reply) => engine.read(&item.body, &reply),
-                Err(Failed::NotSent) => Reading::Later { after_ms: None, failure: Failure::Unreachable },
-                Err(Failed::TimedOut) => Reading::Failed(Failure::TimedOut),
-                Err(Failed::Broken) if safe => Reading::Later { after_ms: None, failure: Failure::Unavailable },
-                Err(Failed::Broken) => Reading::Failed(Failure::OutcomeUnknown),
-                Err(Failed::TooLarge) => Reading::Failed(Failure::Nonsense),
-            },
-        };
-        let outcome = outcome_of(&reading);
-        self.metrics.bot(bot).call(outcome).observe(begun.elapsed().as_secs_f64());
-        let failed_call = matches!(reading, Reading::Later { .. } | Reading::Failed(_));
-        let attributes = [("cordboard.bot", bot.as_str()), ("cordboard.outcome", outcome.word())];
-        self.end(span, Hop::EngineCall, failed_call, &attributes);
-        match reading {
-            Reading::Answer(answer) => Attempted::Over(Some(Event::Answered { seat, turn, answer })),
-            Reading::Accepted => Attempted::Over(Some(Event::Accepted { seat, turn })),
-            Reading::Continue { .. } => failed(Failure::Internal),
-            Reading::Failed(failure) => failed(failure),
-            Reading::Later { after_ms, failure } => {
-                let again_at = self.runtime.now() + after_ms.unwrap_or(0);
-                if attempt >= self.limits.ask_attempts_max || again_at >= deadline {
-                    failed(failure)
-                } else {
-                    Attempted::Again { after_ms, pause: false }
-                }
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Whether bots still declare what their platform knows under the same version.
 //!
 //! Of each version the first declaration and the latest are known. A flow holds the one that was current when it was
-//! published, which nobody tells us; so a version is in order only when both are what the bot declares now.
+//! published, which nobody tells us; so a version is in order only when both are what the bot declares now. Whoever takes a
+//! change back is in order again, though a flow that was published meanwhile is not: what was between is not remembered.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -160,27 +161,30 @@ impl Finding {
     #[must_use]
     pub fn found(&self) -> String {
         let (version, connector) = (&self.version, &self.connector);
-        let done = if self.is_sent { "sent" } else { "read" };
+        let through = format!("through connectors.{connector}");
+        let (known, unknown, as_known) = match self.is_sent {
+            true => (
+                format!("version {version} was sent to Genesys {through}"),
+                format!("version {version} was not sent to Genesys {through} yet"),
+                format!("version {version} is as it was sent to Genesys {through}"),
+            ),
+            false => (
+                format!("Genesys read version {version} {through}"),
+                format!("Genesys has not read version {version} {through} yet"),
+                format!("version {version} is as Genesys read it {through}"),
+            ),
+        };
         match &self.state {
-            State::Unknown { earlier: None } => {
-                format!("version {version} was not {done} through connectors.{connector} yet")
+            State::Unknown { earlier: None } => unknown,
+            State::Unknown { earlier: Some((earlier, at_ms)) } => {
+                format!("{unknown}; it knows version {earlier}, since {}", day(*at_ms))
             }
-            State::Unknown { earlier: Some((earlier, at_ms)) } => format!(
-                "version {version} was not {done} through connectors.{connector} yet; version {earlier} was, on {}",
-                day(*at_ms)
-            ),
-            State::InOrder { since_ms } => {
-                format!("version {version} is as it was {done} through connectors.{connector} on {}", day(*since_ms))
+            State::InOrder { since_ms } => format!("{as_known} on {}", day(*since_ms)),
+            State::Changed { since_ms, intents, changes } => {
+                format!("{known} on {} {}; now {}", day(*since_ms), with_intents(intents), sentence(changes))
             }
-            State::Changed { since_ms, intents, changes } => format!(
-                "version {version} was {done} through connectors.{connector} on {} {}; now {}",
-                day(*since_ms),
-                with_intents(intents),
-                sentence(changes)
-            ),
             State::ChangedBefore { first_ms, latest_ms, changes } => format!(
-                "version {version} was {done} through connectors.{connector} on {}, and otherwise on {} ({}): a flow that was \
-                 published between them holds the former",
+                "{known} on {}, and otherwise on {} ({}): a flow that was published between them holds the former",
                 day(*first_ms),
                 day(*latest_ms),
                 sentence(changes)

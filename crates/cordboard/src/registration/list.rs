@@ -152,6 +152,8 @@ impl Plan {
         let mut others: Vec<(&str, &str)> = Vec::new();
         for entry in there {
             match ours_of(ours, there, entry) {
+                // An id that is there twice; the first counts.
+                Some(bot) if plan.ours.values().any(|placed| *placed == bot.id) => {}
                 Some(bot) => {
                     left.retain(|one| one.id != bot.id);
                     plan.add(bot, text(entry, "id"), versions(entry), dropping)?;

@@ -13,6 +13,7 @@ use crate::observe::trace::Trace;
 use crate::outbox::Lanes;
 use crate::store::{self, Key};
 use crate::timer::Timers;
+use crate::window::Window;
 
 /// At most this many events are applied in one step.
 const STEP_EVENTS_MAX: usize = 32;
@@ -96,6 +97,8 @@ pub(crate) struct Held {
     pub(crate) sealed: VecDeque<(RequestId, SealedReply)>,
     /// The trace of the last step, for those that time alone brings about.
     pub(crate) trace: Option<Trace>,
+    /// What was said, once a bot of the conversation wants to be told.
+    pub(crate) window: Option<Window>,
 }
 
 impl Held {

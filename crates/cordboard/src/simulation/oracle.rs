@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use conversation::invariants::Ledger;
 use conversation::{Conversation, apply};
-use model::{Effect, Event, Fact, Item, Late, Part, Timestamp};
+use model::{Effect, Event, Fact, Item, Late, Part, SeatId, Timestamp, TurnNumber};
 
+use super::engine::digest;
 use super::platform::START;
 use super::world::World;
+use crate::engine::History;
+use crate::step::turn_id;
 use crate::store::{LetterQuery, Store as _};
 use crate::stored;
+use crate::window::{Window, is_taken};
 
 /// What one conversation's journal tells.
 #[derive(Default)]
@@ -21,6 +25,8 @@ struct Told {
     in_doubt: bool,
     /// Whether some reply counts as delivered on the evidence of the next message alone.
     taken_as_delivered: bool,
+    /// How many lines of an answer that comes in lines were taken, by turn.
+    lines: BTreeMap<(SeatId, TurnNumber), usize>,
     /// Words that an operator tried again: they come late, and perhaps twice.
     tried_again: BTreeSet<String>,
 }
@@ -81,6 +87,7 @@ async fn replay(world: &World, conversation: model::ConversationId) -> Result<To
     let rows = world.memory.read_journal(conversation, 1, 100_000).await.unwrap();
     let mut told = Told::default();
     let mut ledger = Ledger::default();
+    let mut window = Window::default();
     let mut state = rows.first().map_or_else(|| Conversation::new(Timestamp(0)), |row| Conversation::new(row.at));
     for row in &rows {
         if row.schema_version != stored::VERSION {
@@ -98,8 +105,18 @@ async fn replay(world: &World, conversation: model::ConversationId) -> Result<To
                 row.seq, journal.effects
             ));
         }
-        for event in &journal.events {
-            told.learn(event, &effects);
+        window.begin_row(row.seq, &journal.events, &effects);
+        for effect in &effects {
+            if let Effect::Ask(ask) = effect {
+                told_before(world, &turn_id(conversation, ask.seat, ask.turn), &window.history(ask.seat))?;
+            }
+            window.add(effect);
+        }
+        for (index, event) in journal.events.iter().enumerate() {
+            told.learn(&journal.events[index..], &effects)?;
+            if matches!(event, Event::Failed { turn, seat, .. } if told.lines.contains_key(&(*seat, *turn))) {
+                world.note("the rest is lost");
+            }
             if let Event::Answered { seat, turn, .. } | Event::Failed { seat, turn, .. } = event {
                 ledger.answered(*seat, *turn);
             }
@@ -130,19 +147,31 @@ async fn replay(world: &World, conversation: model::ConversationId) -> Result<To
     Ok(told)
 }
 
+/// What the engine was told of a conversation when it was asked is what the journal tells, whatever crashed before.
+fn told_before(world: &World, turn: &str, history: &History) -> Result<(), String> {
+    let asked = world.engine.lock().unwrap();
+    let expected = if world.history { digest(history) } else { digest(&History::default()) };
+    match asked.histories.get(turn) {
+        Some(told) if *told != expected => {
+            Err(format!("the engine was told {told} before {turn}, and the journal tells {expected}"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 fn is_refused(effect: &Effect) -> bool {
     matches!(effect, Effect::Record(Fact::PushRefused { .. }))
 }
 
 impl Told {
-    fn learn(&mut self, event: &Event, effects: &[Effect]) {
-        match event {
+    /// Learns from the first of these events.
+    fn learn(&mut self, events: &[Event], effects: &[Effect]) -> Result<(), String> {
+        match &events[0] {
             Event::Said(said) if said.poll.is_none() => *self.said.entry(said.input.shown().into()).or_default() += 1,
-            Event::Answered { seat, turn, answer } => {
-                let is_stale = |effect: &Effect| matches!(effect, Effect::Record(Fact::StaleAnswer { seat: s, turn: t }) if s == seat && t == turn);
-                if !effects.iter().any(is_stale) {
-                    self.answered.extend(texts(&answer.items));
-                }
+            Event::Answered { seat, turn, answer } if is_taken((*seat, *turn), events, effects) => {
+                let lines = texts(&answer.items);
+                once_begun(self.lines.entry((*seat, *turn)).or_default(), &lines)?;
+                self.answered.extend(lines);
             }
             Event::Pushed { answer, .. } if !effects.iter().any(is_refused) => {
                 self.answered.extend(texts(&answer.items));
@@ -150,7 +179,20 @@ impl Told {
             Event::Redriven { part, .. } => self.tried_again.extend(words(part)),
             _ => {}
         }
+        Ok(())
     }
+}
+
+/// Of an answer that was given out while it came, the customer gets one attempt, from its beginning on.
+fn once_begun(known: &mut usize, lines: &[String]) -> Result<(), String> {
+    let place = |line: &String| line.split(' ').skip_while(|word| *word != "line").nth(1)?.parse::<usize>().ok();
+    for number in lines.iter().filter_map(place) {
+        if number != *known {
+            return Err(format!("2, once per turn: line {number} of an answer came, and {known} was expected"));
+        }
+        *known += 1;
+    }
+    Ok(())
 }
 
 fn is_words(said: &str) -> bool {

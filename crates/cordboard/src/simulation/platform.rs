@@ -7,18 +7,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt as _};
 use http::{HeaderMap, HeaderValue, Method};
 use model::{
     Attributes, ConnectorKey, Door, Input, Item, Late, Opaque, OrgKey, Outcome, Part, Poll, PollNumber, PushOutcome,
     Timestamp,
 };
 
+use super::engine::ANOTHER_ROUND;
 use super::intrusions;
 use super::world::{Dice, World};
 use crate::connector::{
     Arrival, Connector, LegView, Message, Parsed, PushReading, Rendered, RenderedPush, SealedReply,
 };
-use crate::http::{Call, Failed, Reply, Transport};
+use crate::http::{Call, Failed, Incoming, Patience, Reply, Transport};
 use crate::org::{Bearer, NoToken, Reason};
 use crate::outbox::PushAccess;
 use crate::runtime::Clock as _;
@@ -124,12 +126,12 @@ impl Connector for SimulatedConnector {
             model::Reply::Failed { code } => format!("[failed {code}]\n"),
             model::Reply::Refused => "[refused]\n".into(),
         };
-        Rendered { reply: sealed(body), memory: None, corrections: 0 }
+        Rendered { reply: sealed(body), memory: None, changes: Vec::new() }
     }
 
     fn render_push(&self, parts: &[Part], leg: LegView<'_>) -> Option<RenderedPush> {
         let body = format!("{}\n{}", leg.session, lines(parts)).into();
-        (self.late == Late::Push).then_some(RenderedPush { body, memory: None, corrections: 0 })
+        (self.late == Late::Push).then_some(RenderedPush { body, memory: None, changes: Vec::new() })
     }
 
     fn refusal(&self) -> SealedReply {
@@ -225,14 +227,45 @@ impl Transport for SimulatedTransport {
             tokio::time::timeout(Duration::from_millis(call.timeout_ms), sent).await.unwrap_or(Err(Failed::TimedOut))
         })
     }
+
+    /// The body comes in small pieces, and may break off or stall at any of them.
+    fn open(&self, call: Call, patience: Patience) -> BoxFuture<'_, Result<Incoming, Failed>> {
+        Box::pin(async move {
+            let deadline = tokio::time::Instant::now() + Duration::from_millis(call.timeout_ms);
+            let Reply { status, headers, body } = self.send(call).await?;
+            let world = self.world.clone();
+            let pieces: Vec<Bytes> = body.chunks(7).map(Bytes::copy_from_slice).collect();
+            let body = stream::unfold(pieces.into_iter(), move |mut pieces| {
+                let world = world.clone();
+                async move {
+                    let piece = pieces.next()?;
+                    let pause_ms = if world.think_ms.is_some() { 10 } else { world.dice.roll(100) };
+                    let stalls = world.has_faults() && world.dice.once_in(200);
+                    let pause_ms = if stalls { patience.idle_timeout_ms } else { pause_ms };
+                    let came =
+                        tokio::time::timeout_at(deadline, tokio::time::sleep(Duration::from_millis(pause_ms))).await;
+                    let piece = match came {
+                        Err(_) => Err(Failed::TimedOut),
+                        Ok(()) if stalls || (world.has_faults() && world.dice.once_in(200)) => Err(Failed::Broken),
+                        Ok(()) => Ok(piece),
+                    };
+                    if piece.is_err() {
+                        world.note("broke off in the middle");
+                    }
+                    let rest = if piece.is_ok() { pieces } else { Vec::new().into_iter() };
+                    Some((piece, rest))
+                }
+            });
+            Ok(Incoming { status, headers, body: body.boxed() })
+        })
+    }
 }
 
 impl SimulatedTransport {
     async fn engine(&self, text: &str) -> Result<Reply, Failed> {
         let world = &self.world;
         let (dice, faults) = (&world.dice, world.has_faults());
-        let mut words = text.splitn(3, ' ');
-        let (id, session, said) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+        let [id, session, history, said] = text.splitn(4, ' ').collect::<Vec<_>>().try_into().unwrap();
         if let Some(think_ms) = world.think_ms {
             if let Some(scripted) = world.scripted.lock().unwrap().pop_front() {
                 return Ok(scripted);
@@ -244,7 +277,7 @@ impl SimulatedTransport {
         if faults && dice.once_in(25) {
             return Err(Failed::NotSent);
         }
-        let _under_way = self.began(id, session, said);
+        let _under_way = self.began(id, session, history, said);
         let think_ms = match dice.roll(10) {
             0 => 9_000,
             1 | 2 => 3_000,
@@ -256,12 +289,21 @@ impl SimulatedTransport {
             1 if faults => Err(Failed::Broken),
             2 if faults => Ok(reply(200 + 300, "")),
             3 if faults => std::future::pending().await,
+            4 | 5 if world.listens => {
+                world.note(ANOTHER_ROUND);
+                Ok(reply(200, ANOTHER_ROUND))
+            }
+            6..=12 if world.listens => {
+                let lines =
+                    (0..=dice.roll(3)).map(|line| format!("answer {} line {line} to {said}", dice.roll(1_000_000)));
+                Ok(reply(200, lines.collect::<Vec<_>>().join("\n")))
+            }
             // Every answer is different, so that one which was asked for twice shows which of the two was taken.
             _ => Ok(reply(200, format!("answer {} to {said}", dice.roll(1_000_000)))),
         }
     }
 
-    fn began(&self, id: &str, session: &str, said: &str) -> UnderWay {
+    fn began(&self, id: &str, session: &str, history: &str, said: &str) -> UnderWay {
         let mut asked = self.world.engine.lock().unwrap();
         if !said.starts_with("notice:") {
             let times = asked.turns.entry(id.into()).or_insert_with(|| (said.into(), 0));
@@ -272,6 +314,7 @@ impl SimulatedTransport {
             if times.0 != said {
                 asked.violations.push(format!("turn {id} was asked with different words"));
             }
+            asked.histories.insert(id.into(), history.into());
         }
         if let Some(other) = asked.under_way.insert(session.into(), id.into()) {
             asked.violations.push(format!("3, in order: the engine was asked {id} while it worked on {other}"));
@@ -516,7 +559,6 @@ pub(super) fn request(
         poll,
         channel: None,
         customer: None,
-        masked: Vec::new(),
     }
 }
 

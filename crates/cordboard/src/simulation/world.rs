@@ -35,6 +35,10 @@ pub(super) struct World {
     pub(super) late: Late,
     pub(super) replay: Replay,
     pub(super) resends: bool,
+    /// Whether the engine is told what was said before.
+    pub(super) history: bool,
+    /// Whether the engine's replies are read while they come.
+    pub(super) listens: bool,
     /// How long texts are merged.
     pub(super) merge_quiet_ms: u64,
     /// What a calm engine answers before anything else.
@@ -165,6 +169,8 @@ impl World {
             late: [Late::Push, Late::Push, Late::Push, Late::PollButton, Late::PendingFlow][dice.roll(5) as usize],
             replay: if dice.once_in(4) { Replay::Unsafe } else { Replay::Safe },
             resends: !dice.once_in(4),
+            history: seed % 2 == 1,
+            listens: seed.is_multiple_of(3),
             merge_quiet_ms: if dice.once_in(3) { 400 } else { 0 },
             scripted: Mutex::default(),
             think_ms: None,
@@ -323,7 +329,8 @@ impl World {
             resends: self.resends,
             merge_quiet_ms: self.merge_quiet_ms,
         });
-        let engine: Arc<dyn Engine> = Arc::new(SimulatedEngine { replay: self.replay });
+        let engine: Arc<dyn Engine> =
+            Arc::new(SimulatedEngine { replay: self.replay, history: self.history, listens: self.listens });
         let access: Arc<dyn PushAccess> = Arc::new(SimulatedAccess { dice: self.dice.clone(), calm });
         Parts {
             store: self.memory.clone(),

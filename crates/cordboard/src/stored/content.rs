@@ -236,6 +236,7 @@ enum CutForm {
     Dropped,
     Values,
     EngineState,
+    Addresses,
 }
 
 #[derive(Serialize, Deserialize)]

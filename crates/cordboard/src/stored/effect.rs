@@ -258,6 +258,12 @@ enum FactForm {
     },
     TurnLimit,
     HoldingLimit,
+    PolicySaid {
+        #[serde(rename = "s", with = "form")]
+        seat: SeatId,
+        #[serde(rename = "x")]
+        text: String,
+    },
     Cut {
         #[serde(rename = "s", with = "form")]
         seat: SeatId,

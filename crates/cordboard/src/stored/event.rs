@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::form::{self, Each, In, Out, forms, hex, is_default};
-use super::{Journal, Members, VERSION};
+use super::{Changed, Journal, Members, VERSION};
 
 forms!(
     EventForm => Event,
@@ -22,7 +22,7 @@ forms!(
 );
 
 /// The members of a journal row.
-pub(super) const JOURNAL_MEMBERS: Members = &[("v", "version"), ("e", "events"), ("f", "effects")];
+pub(super) const JOURNAL_MEMBERS: Members = &[("v", "version"), ("e", "events"), ("f", "effects"), ("c", "changes")];
 /// The members of an event.
 pub(super) const EVENT_MEMBERS: Members = &[("v", "version"), ("e", "event")];
 
@@ -33,11 +33,13 @@ pub(super) struct JournalOut<'a> {
     events: Each<'a, Event>,
     #[serde(rename = "f")]
     effects: Each<'a, Effect>,
+    #[serde(rename = "c", skip_serializing_if = "Each::is_empty")]
+    changes: Each<'a, Changed>,
 }
 
 impl<'a> JournalOut<'a> {
-    pub(super) fn new(events: &'a [Event], effects: &'a [Effect]) -> Self {
-        Self { v: VERSION, events: Each(events), effects: Each(effects) }
+    pub(super) fn new(events: &'a [Event], effects: &'a [Effect], changes: &'a [Changed]) -> Self {
+        Self { v: VERSION, events: Each(events), effects: Each(effects), changes: Each(changes) }
     }
 }
 
@@ -50,11 +52,13 @@ pub(super) struct JournalIn {
     events: In<Vec<Event>>,
     #[serde(rename = "f")]
     effects: In<Vec<Effect>>,
+    #[serde(rename = "c", default, with = "form")]
+    changes: Vec<Changed>,
 }
 
 impl From<JournalIn> for Journal {
     fn from(row: JournalIn) -> Self {
-        Self { events: row.events.0, effects: row.effects.0 }
+        Self { events: row.events.0, effects: row.effects.0, changes: row.changes }
     }
 }
 

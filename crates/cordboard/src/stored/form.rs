@@ -43,6 +43,12 @@ impl<T: Form> Serialize for Out<'_, T> {
 /// Values on their way out.
 pub(super) struct Each<'a, T>(pub(super) &'a [T]);
 
+impl<T> Each<'_, T> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl<T: Form> Serialize for Each<'_, T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(Out))

@@ -10,7 +10,7 @@
 //! | Document | Members |
 //! |---|---|
 //! | state | `n` now, `f` floor, `s` seats, `l` legs, `k` number of the next leg, `t` turns asked, `u` customer |
-//! | journal row | `e` the events of one step, `f` its effects |
+//! | journal row | `e` the events of one step, `f` its effects, `c` what connectors changed in what is said |
 //! | event | `e` one event: an open inbox entry |
 //! | letter | `s` the seat, `p` the part, `y` the reason: an undelivered answer |
 //!
@@ -34,6 +34,7 @@
 //! question, and the question repeats attributes and the engine's state. Beside these, the rows of a turn (asked,
 //! answered) are about 800 bytes together.
 
+mod change;
 mod content;
 mod effect;
 mod event;
@@ -45,10 +46,11 @@ mod state;
 mod tests;
 
 use conversation::Conversation;
-use model::{Effect, Event, Part, SeatId, Undelivered};
+use model::{Effect, Event, LegId, Part, SeatId, Undelivered};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::fit::Change;
 use form::Out;
 
 pub use policies::{decode_policies, encode_policies};
@@ -87,6 +89,17 @@ pub struct Journal {
     pub events: Vec<Event>,
     /// The effects, in their order.
     pub effects: Vec<Effect>,
+    /// What connectors changed in what the effects say. No effect of the core: nothing is decided by it.
+    pub changes: Vec<Changed>,
+}
+
+/// What a connector changed in what is said on a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The leg.
+    pub leg: LegId,
+    /// What.
+    pub change: Change,
 }
 
 /// An answer that was not delivered.
@@ -117,10 +130,10 @@ pub fn decode_state(bytes: &[u8]) -> Result<Conversation, Unreadable> {
     }
 }
 
-/// Writes the events and effects of one step, for its journal row.
+/// Writes the events and effects of one step, and what was changed in what they say, for its journal row.
 #[must_use]
-pub fn encode_journal(events: &[Event], effects: &[Effect]) -> Vec<u8> {
-    written(&event::JournalOut::new(events, effects), 1024)
+pub fn encode_journal(events: &[Event], effects: &[Effect], changes: &[Changed]) -> Vec<u8> {
+    written(&event::JournalOut::new(events, effects, changes), 1024)
 }
 
 /// Reads a journal row of any version.

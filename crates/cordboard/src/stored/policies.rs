@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use conversation::{BotPolicy, OnFailure, Opening, Policies, Texts, Wording};
-use model::{BotKey, Channel, News};
+use model::{BotKey, Channel, News, Sensitive};
 use serde::{Deserialize, Serialize};
 
 use super::form::{self, Form, forms, is_default};
@@ -95,6 +95,8 @@ struct BotPolicyForm {
     opening: Opening,
     #[serde(rename = "ch", default, skip_serializing_if = "is_default", with = "form")]
     channel: Option<Channel>,
+    #[serde(rename = "m", default, skip_serializing_if = "is_default", with = "form")]
+    mask: Vec<Sensitive>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -23,7 +23,7 @@ async fn said(arguments: &[&str], config: &str) -> String {
 
 /// The lines about what Genesys knows, without their times.
 fn about(said: &str) -> String {
-    let lines = said.lines().filter(|line| line.contains("connectors.web ") || line.contains("→ raise"));
+    let lines = said.lines().filter(|line| line.contains("through connectors.web ") || line.contains("→ raise"));
     let time = regex_lite::Regex::new(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC").unwrap();
     lines.map(|line| format!("{}\n", time.replace_all(line, "TIME"))).collect()
 }
@@ -71,7 +71,7 @@ async fn a_change_under_a_version_that_was_read_is_told_until_the_version_is_rai
     };
     read(&served).await;
     // That it was read is noted behind the answer's back.
-    let noted = async { while !said(&["doctor"], &config).await.contains("is as it was read") {} };
+    let noted = async { while !said(&["doctor"], &config).await.contains("is as Genesys read it") {} };
     tokio::time::timeout(crate::stopping::PATIENCE, noted).await.unwrap();
     tell("it was read: the doctor", about(&said(&["doctor"], &config).await));
 

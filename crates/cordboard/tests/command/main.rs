@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod called;
 #[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod drift;

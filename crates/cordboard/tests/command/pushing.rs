@@ -195,7 +195,9 @@ async fn what_was_sent_is_noted_at_the_server_and_in_the_audit_trail() {
     let doctor = async || text(&run(&["doctor", "--config", &config]).await.stdout);
     let said = doctor().await;
     assert!(
-        said.contains("skipped  manifest    bots.orders: version 1 was not sent through connectors.classic yet"),
+        said.contains(
+            "skipped  manifest    bots.orders: version 1 was not sent to Genesys through connectors.classic yet"
+        ),
         "{said}"
     );
     assert!(

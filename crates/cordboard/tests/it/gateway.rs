@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use conversation::Policies;
 use cordboard::connector::Connector;
 use cordboard::connector::bots::{Bot, BotFace, Bots};
 use cordboard::connector::registry::{ConnectorConfig, Integration};
 use cordboard::doors::{self, Doors};
-use cordboard::engine::EngineConfig;
+use cordboard::engine::{Engine, EngineConfig};
 use cordboard::gateway::{Limits, Parts, Shared};
-use cordboard::http::{Call, Failed, Reply, Transport, server};
+use cordboard::http::{Call, Client, Failed, Incoming, Patience, Reply, Transport, server};
 use cordboard::org::{Org, OrgConfig, Tokens};
 use cordboard::outbox::{OrgAccess, PushAccess};
 use cordboard::roster::Roster;
@@ -57,7 +58,12 @@ pub(crate) struct World {
     push_status: AtomicU16,
     login_status: AtomicU16,
     logins: watch::Sender<usize>,
+    /// For what a test serves itself.
+    client: Client,
 }
+
+/// Where tests serve themselves.
+const HERE: &str = "http://127.0.0.1";
 
 impl World {
     async fn answer(&self, call: Call) -> (u16, Value) {
@@ -86,11 +92,19 @@ impl World {
 
 impl Transport for World {
     fn send(&self, call: Call) -> BoxFuture<'_, Result<Reply, Failed>> {
+        if call.url.starts_with(HERE) {
+            return self.client.send(call);
+        }
         Box::pin(async move {
             let (status, body) = self.answer(call).await;
             let body = if status == 202 { Bytes::new() } else { body.to_string().into() };
             Ok(Reply { status, headers: HeaderMap::new(), body })
         })
+    }
+
+    fn open(&self, call: Call, patience: Patience) -> BoxFuture<'_, Result<Incoming, Failed>> {
+        assert!(call.url.starts_with(HERE), "the world beyond answers in one piece");
+        self.client.open(call, patience)
     }
 }
 
@@ -102,6 +116,9 @@ pub(crate) struct Setup {
     pub(crate) soft_deadline_ms: u64,
     /// The store takes its time: what comes meanwhile queues.
     pub(crate) slow_store: bool,
+    /// The bot's engine, instead of a webhook.
+    pub(crate) engine: Option<Arc<dyn Engine>>,
+    pub(crate) policies: Arc<Policies>,
 }
 
 impl Default for Setup {
@@ -112,6 +129,8 @@ impl Default for Setup {
             server: server::Limits::default(),
             soft_deadline_ms: 8_000,
             slow_store: false,
+            engine: None,
+            policies: Arc::default(),
         }
     }
 }
@@ -185,6 +204,7 @@ impl Gateway {
             push_status: AtomicU16::new(200),
             login_status: AtomicU16::new(200),
             logins: watch::Sender::new(0),
+            client: Client::new().unwrap(),
         });
         let org = org();
         let runtime = Runtime::system(Tasks::default(), [3; 32]);
@@ -192,7 +212,7 @@ impl Gateway {
         let engine: EngineConfig =
             toml::from_str(&format!("type = 'webhook'\nurl = 'http://bot.example.com'\nsecrets = ['{SECRET}']"))
                 .unwrap();
-        let engine = engine.build(Path::new(".")).unwrap();
+        let engine = setup.engine.unwrap_or_else(|| engine.build(Path::new(".")).unwrap());
         let access: Arc<dyn PushAccess> =
             Arc::new(OrgAccess::new(Tokens::new(&org, world.clone(), runtime.clock.clone()), org.rate()));
         let connectors = integrations.iter().map(|integration| {
@@ -207,7 +227,7 @@ impl Gateway {
                 connectors: connectors.collect(),
                 engines: BTreeMap::from([("claims".into(), engine)]),
                 access: BTreeMap::from([(org.key().clone(), access)]),
-                policies: Arc::default(),
+                policies: setup.policies,
             },
             limits: setup.limits,
             metrics: Arc::default(),

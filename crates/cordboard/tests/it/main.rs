@@ -22,13 +22,19 @@ mod kills;
 #[cfg(test)]
 mod listener;
 #[cfg(test)]
+mod masking;
+#[cfg(test)]
 mod network;
 #[cfg(test)]
 mod observe;
 #[cfg(test)]
+mod openai;
+#[cfg(test)]
 mod operators;
 #[cfg(test)]
 mod platform;
+#[cfg(test)]
+mod questions;
 #[cfg(test)]
 mod races_v1;
 #[cfg(test)]
@@ -38,10 +44,14 @@ mod raw;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod rich;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod service;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod values;
 #[cfg(test)]
 mod world;

@@ -81,6 +81,16 @@ async fn a_conversation_is_followed_hop_by_hop() {
 }
 
 #[tokio::test]
+async fn what_was_masked_is_told_by_its_kind() {
+    let office = Office::open().await;
+    let (gateway, client) = (&office.gateway, office.client().await);
+    gateway.says("s1", "m1", "4111 1111 1111 1111 and 5555555555554444").await;
+    let told = until(&client, latest(gateway).await, true, "came in").await;
+    assert_eq!(told[0].words, ["[card] and [card]"]);
+    assert!(told[0].text.ends_with("the customer says; masked: 2 card"), "{}", told[0].text);
+}
+
+#[tokio::test]
 async fn who_follows_hears_of_what_happens_meanwhile() {
     let office = Office::open().await;
     let (gateway, client) = (&office.gateway, office.client().await);

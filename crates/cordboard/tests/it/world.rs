@@ -159,6 +159,11 @@ impl World {
         self.running.as_ref().and_then(|running| running.gateway.as_ref()).unwrap()
     }
 
+    /// Where everything is kept.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.file.with_file_name("data")
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.gateway().address()
     }

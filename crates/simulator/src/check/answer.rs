@@ -32,7 +32,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn is_usable(&self) -> bool {
-        !self.findings.0.iter().any(super::Violation::is_error)
+        !self.findings.0.iter().any(super::Violation::breaks)
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Findings, kind};
 use crate::Door;
+use crate::channel::Screen;
 
 /// Something the customer can tap.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,6 +20,9 @@ pub struct Choice {
     pub payload: String,
     /// `QuickReply`, or `Button` on a card; sent back as the type of the `ButtonResponse`.
     pub kind: &'static str,
+    /// The card that it stands on, by its place in the message.
+    #[serde(skip)]
+    pub card: Option<usize>,
 }
 
 /// A card as shown.
@@ -29,6 +33,9 @@ pub struct Card {
     /// Its description, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// How many buttons it has that send something.
+    #[serde(skip)]
+    pub buttons: usize,
     /// Labels and addresses of its links.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<(String, String)>,
@@ -45,6 +52,9 @@ pub struct Message {
     /// Cards, alone or in a carousel.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cards: Vec<Card>,
+    /// Whether the cards are side by side.
+    #[serde(skip)]
+    pub in_carousel: bool,
     /// File names and addresses of attachments.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<(String, String)>,
@@ -56,6 +66,8 @@ pub(crate) struct Rules {
     pub(crate) door: Door,
     /// Whether the integration has attachments to the customer switched on.
     pub(crate) attachments: bool,
+    /// What the customer looks at, where that is known.
+    pub(crate) screen: Option<Screen>,
 }
 
 /// Reads a list of reply messages strictly.
@@ -64,7 +76,11 @@ pub(crate) fn messages(findings: &mut Findings, rules: Rules, items: &[Value], a
     for (n, item) in items.iter().enumerate() {
         let at = format!("{at}[{n}]");
         if let Some(object) = findings.object(item, &at) {
-            messages.extend(message(findings, rules, object, &at));
+            let shown = message(findings, rules, object, &at);
+            messages.extend(match rules.screen {
+                Some(screen) => shown.and_then(|message| screen.show(findings, message, &at)),
+                None => shown,
+            });
         }
     }
     messages
@@ -144,6 +160,7 @@ fn content_element(
         "QuickReply" => quick_reply(findings, rules, body, &at, shown, pairs),
         "Card" => card(findings, body, &at, shown, pairs),
         "Carousel" => {
+            shown.in_carousel = true;
             let cards = findings.array(body, "cards", &at);
             if cards.len() > 10 {
                 findings.schema("carousel-at-most-10", format!("{at} has {} cards", cards.len()));
@@ -180,7 +197,7 @@ fn quick_reply(
         findings.schema("quick-reply-action", format!("{at}.action may only be Message"));
     }
     pair(findings, pairs, label, payload, at);
-    shown.choices.push(Choice { label: label.to_owned(), payload: payload.to_owned(), kind: "QuickReply" });
+    shown.choices.push(Choice { label: label.to_owned(), payload: payload.to_owned(), kind: "QuickReply", card: None });
 }
 
 fn card(findings: &mut Findings, body: &Map<String, Value>, at: &str, shown: &mut Message, pairs: &mut Pairs) {
@@ -190,6 +207,7 @@ fn card(findings: &mut Findings, body: &Map<String, Value>, at: &str, shown: &mu
     findings.optional_text(body, "image", at);
     findings.optional_text(body, "video", at);
     let mut links = Vec::new();
+    let choices_before = shown.choices.len();
     if let Some(default) = body.get("defaultAction").filter(|value| !value.is_null()) {
         let at = format!("{at}.defaultAction");
         if let Some(default) = findings.object(default, &at) {
@@ -202,7 +220,8 @@ fn card(findings: &mut Findings, body: &Map<String, Value>, at: &str, shown: &mu
             action(findings, item, &at, false, &mut links, shown, pairs);
         }
     }
-    shown.cards.push(Card { title, description, links });
+    let buttons = shown.choices.len() - choices_before;
+    shown.cards.push(Card { title, description, buttons, links });
 }
 
 /// A `Link` needs `url`, and `text` when it is a button; a `Postback` needs `text` and `payload`.
@@ -231,7 +250,13 @@ fn action(
             };
             if !is_default {
                 pair(findings, pairs, label, payload, at);
-                shown.choices.push(Choice { label: label.to_owned(), payload: payload.to_owned(), kind: "Button" });
+                let card = Some(shown.cards.len());
+                shown.choices.push(Choice {
+                    label: label.to_owned(),
+                    payload: payload.to_owned(),
+                    kind: "Button",
+                    card,
+                });
             }
         }
         Some(other) => findings.schema("action-type", format!("{at}.type '{other}' is neither Link nor Postback")),

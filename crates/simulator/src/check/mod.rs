@@ -21,6 +21,8 @@ use serde_json::{Map, Value};
 pub enum Severity {
     /// Genesys is believed to tolerate it, or the reference is unsure.
     Warning,
+    /// The platform takes it, but the customer's channel does not show it as it was meant.
+    Channel,
     /// The answer is well formed but does not fit the published bot; the flow takes the failure path.
     Meaning,
     /// The body breaks the schema: the failure path for an answer, 400 for an outgoing message.
@@ -39,10 +41,15 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// Whether the answer is unusable because of this, as opposed to a warning.
+    /// Whether it counts as a mistake of the bot, as opposed to a warning.
     #[must_use]
     pub fn is_error(&self) -> bool {
         self.severity != Severity::Warning
+    }
+
+    /// Whether the answer is unusable because of this.
+    pub(crate) fn breaks(&self) -> bool {
+        self.severity >= Severity::Meaning
     }
 }
 

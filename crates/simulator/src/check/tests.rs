@@ -135,7 +135,7 @@ fn answers_of_v2_and_what_they_break() {
         (entities(json!([{"name": "why", "type": "StringCollection", "value": "a"}])), "required"),
     ];
     for (body, wanted) in table {
-        let answer = answer::read(&body, &published(), Rules { door: Door::V2, attachments: true }, &[]);
+        let answer = answer::read(&body, &published(), Rules { door: Door::V2, attachments: true, screen: None }, &[]);
         assert_eq!(names(&answer.findings), wanted, "{body}");
     }
 }
@@ -182,7 +182,7 @@ fn reply_messages_and_what_they_break() {
     ];
     for (message, wanted) in table {
         let body = json!({"botState": "MoreData", "replyMessages": [message]});
-        let answer = answer::read(&body, &published(), Rules { door: Door::V2, attachments: false }, &[]);
+        let answer = answer::read(&body, &published(), Rules { door: Door::V2, attachments: false, screen: None }, &[]);
         assert_eq!(names(&answer.findings), wanted, "{message}");
     }
 }
@@ -211,11 +211,11 @@ fn answers_of_v1_and_what_they_break() {
         ),
     ];
     for (body, wanted) in table {
-        let answer = answer_v1::read(&body, &published(), Rules { door: Door::V1, attachments: true });
+        let answer = answer_v1::read(&body, &published(), Rules { door: Door::V1, attachments: true, screen: None });
         assert_eq!(names(&answer.findings), wanted, "{body}");
     }
     let camel = json!({"botState": "Failed", "intent": "human", "replyMessages": [{"type": "Text", "text": "lost"}]});
-    let answer = answer_v1::read(&camel, &published(), Rules { door: Door::V1, attachments: true });
+    let answer = answer_v1::read(&camel, &published(), Rules { door: Door::V1, attachments: true, screen: None });
     assert_eq!((answer.state, answer.messages.len()), (Some(BotState::Failed), 0));
 }
 

@@ -133,9 +133,9 @@ fn switched(org: &Org, line: Option<&Line>) -> Result<(), Refusal> {
 /// Reads the body against the session's bot, or only for its shape when the session is unknown.
 fn read(body: &Value, line: Option<&Line>) -> Answer {
     let unknown = BotVersion { version: String::new(), languages: Vec::new(), intents: BTreeMap::new() };
-    let (version, attachments) =
-        line.map_or((&unknown, true), |line| (&line.version, line.integration.integration.attachments));
-    let mut answer = answer::read(body, version, Rules { door: Door::V2, attachments }, &MEMBERS);
+    let anyone = Rules { door: Door::V2, attachments: true, screen: None };
+    let (version, rules) = line.map_or((&unknown, anyone), |line| (&line.version, line.rules()));
+    let mut answer = answer::read(body, version, rules, &MEMBERS);
     if let Some(object) = body.as_object() {
         for name in MEMBERS {
             answer.findings.text(object, name, "body");

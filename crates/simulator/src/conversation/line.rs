@@ -13,7 +13,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Input, Seen};
+use crate::channel::Screen;
 use crate::check::answer::{Answer, BotState};
+use crate::check::content::Rules;
 use crate::check::manifest::{Bot, BotVersion};
 use crate::fault::{Dice, Point};
 use crate::org::{Org, Registered};
@@ -30,6 +32,8 @@ pub(crate) struct Line {
     pub(crate) bot_name: String,
     pub(crate) version: BotVersion,
     pub(crate) flow: FlowSettings,
+    /// The session variables as they are now.
+    pub(crate) parameters: Mutex<BTreeMap<String, String>>,
     pub(crate) faults: Mutex<Faults>,
     pub(crate) dice: Mutex<Dice>,
     ids: Mutex<Dice>,
@@ -153,6 +157,7 @@ impl Line {
             state: Mutex::new(State::new(now)),
             changed: watch::Sender::new(0),
             opened: now,
+            parameters: Mutex::new(flow.session_variables()),
             org,
             integration,
             flow,
@@ -161,6 +166,12 @@ impl Line {
 
     pub(crate) fn door(&self) -> Door {
         self.integration.door()
+    }
+
+    /// What the messages of the bot are read by.
+    pub(crate) fn rules(&self) -> Rules {
+        let screen = self.flow.channel.map(|channel| Screen { channel, told: self.flow.pass_channel });
+        Rules { door: self.door(), attachments: self.integration.integration.attachments, screen }
     }
 
     pub(crate) fn uuid(&self) -> String {
@@ -252,13 +263,13 @@ impl Line {
         Instant::now() + self.org.scaled(self.flow.follow_up_timeout(self.door()))
     }
 
-    /// What is offered under this label: first what came since the customer's last input, then what stayed on cards.
-    pub(crate) fn offered(&self, label: &str) -> Option<Choice> {
+    /// What is offered and wanted: first what came since the customer's last input, then what stayed on cards.
+    pub(crate) fn offered(&self, is_wanted: impl Fn(&Choice) -> bool) -> Option<Choice> {
         let state = lock(&self.state);
         let choices = |seen: &'_ Seen| seen.message.choices.iter().rev().cloned().collect::<Vec<_>>();
         let recent = state.seen[state.answered_from..].iter().rev().flat_map(choices);
         let older = state.seen[..state.answered_from].iter().rev().flat_map(choices);
-        recent.chain(older.filter(|choice| choice.kind == "Button")).find(|choice| choice.label == label)
+        recent.chain(older.filter(|choice| choice.kind == "Button")).find(is_wanted)
     }
 
     /// The open bot session, or a new one; none when the flow is not at the bot.
@@ -482,7 +493,7 @@ impl Line {
 
     /// The failure that an unusable answer leads to.
     fn unusable(&self, answer: &Answer) -> Path {
-        let rules: Vec<&str> = answer.findings.0.iter().filter(|v| v.is_error()).map(|v| v.rule).collect();
+        let rules: Vec<&str> = answer.findings.0.iter().filter(|v| v.breaks()).map(|v| v.rule).collect();
         let error_type = match self.door() {
             Door::V2 => "ServiceProviderInvalidResponse",
             Door::V1 if rules.iter().all(|rule| matches!(*rule, "intent-declared" | "complete-needs-intent")) => {

@@ -44,10 +44,11 @@ impl Seen {
         &self.message.text
     }
 
-    /// Whether the text, or a card, contains these words.
+    /// Whether the text, a card or the name of a file contains these words.
     #[must_use]
     pub fn contains(&self, words: &str) -> bool {
         self.message.text.contains(words)
+            || self.message.attachments.iter().any(|(name, _)| name.contains(words))
             || self.message.cards.iter().any(|card| {
                 card.title.contains(words) || card.description.as_deref().is_some_and(|text| text.contains(words))
             })
@@ -108,9 +109,29 @@ impl Conversation {
 
     /// The customer taps what was offered last under this label. False when nothing of the kind was offered.
     pub fn tap(&self, label: &str) -> bool {
-        let Some(choice) = self.line.offered(label) else { return false };
+        let Some(choice) = self.line.offered(|choice| choice.label == label) else { return false };
         self.line.hear(Input::Tap(choice));
         true
+    }
+
+    /// The customer taps this one of the things that were offered: several may have the same label. False when no bot
+    /// listens any more.
+    pub fn tap_choice(&self, choice: &Choice) -> bool {
+        self.line.hear(Input::Tap(choice.clone()))
+    }
+
+    /// The same by label and payload. False when nothing of the kind was offered.
+    pub fn tap_payload(&self, label: &str, payload: &str) -> bool {
+        let Some(choice) = self.line.offered(|choice| choice.label == label && choice.payload == payload) else {
+            return false;
+        };
+        self.line.hear(Input::Tap(choice));
+        true
+    }
+
+    /// The flow sets a session variable, from the customer's next input on.
+    pub fn set_parameter(&self, name: impl Into<String>, value: impl Into<String>) {
+        lock(&self.line.parameters).insert(name.into(), value.into());
     }
 
     /// The customer goes away; Genesys tells nobody.

@@ -10,13 +10,12 @@ use tokio::time::Instant;
 use super::Input;
 use super::line::{After, Line, Turn};
 use crate::call::{self, Outcome};
-use crate::check::content::Rules;
 use crate::check::{Findings, answer, answer_v1};
 use crate::fault::Point;
 use crate::flow::ParametersSent;
 use crate::org::with_headers;
 use crate::record::Event;
-use crate::{Door, Path};
+use crate::{Door, Path, lock};
 
 /// What a message came to after all attempts.
 enum Delivered {
@@ -119,7 +118,7 @@ impl Line {
     }
 
     fn read(&self, session: &str, bytes: &[u8]) -> After {
-        let rules = Rules { door: self.door(), attachments: self.integration.integration.attachments };
+        let rules = self.rules();
         let answer = match serde_json::from_slice::<Value>(bytes) {
             Ok(body) if self.door() == Door::V2 => answer::read(&body, &self.version, rules, &[]),
             Ok(body) => answer_v1::read(&body, &self.version, rules),
@@ -237,12 +236,14 @@ impl Line {
                 body["chatBot"] = json!({"id": self.bot_id, "name": self.bot_name});
             }
         }
+        let parameters = lock(&self.parameters);
         match poll_id {
             Some(poll_id) => body["parameters"] = json!({"pollId": poll_id}),
-            None if self.flow.parameters.is_empty() => {}
+            None if parameters.is_empty() => {}
             None if self.flow.parameters_sent == ParametersSent::FirstTurn && !turn.is_first => {}
-            None => body["parameters"] = json!(self.flow.parameters),
+            None => body["parameters"] = json!(*parameters),
         }
+        drop(parameters);
         if self.strikes(Point::UnknownMembers, |faults| faults.unknown_members) {
             self.add(Event::Fault { name: "unknown_members" });
             body["addedLater"] = json!({"nested": [1, null, "two"]});

@@ -12,7 +12,7 @@ use model::{ConnectorKey, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::at_hand::{AtHand, now_ms, print_json};
+use super::super::at_hand::{AtHand, now_ms, plain, print_json};
 use super::super::{ConfigFile, Failed};
 use crate::admin::audit::{Entry, Trail};
 use crate::admin::view::{SentBot, SentView};
@@ -33,9 +33,10 @@ const READING_BACK_AFTER: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The OAuth client of the org needs integration:botconnector:view and :edit. Sending a list replaces the
-whole of it: bots there that are not of this connector are sent along, and so are earlier versions of
-ours, unless they are dropped. A bot that Genesys knows by another id keeps that id.
+The OAuth client of the org needs integration:botconnector:view and :edit. A list that is sent
+replaces the whole list at Genesys: bots there that are not of this connector are sent along, and so
+are earlier versions of ours, unless they are dropped. A bot that Genesys knows by another id keeps
+that id.
 
 A published flow keeps what it knew. So languages, intents and slots that changed are sent under
 another `version` only; choose that in the Call Bot Connector action, and publish the flow.
@@ -314,17 +315,17 @@ impl Report<'_> {
             (false, _) => ", not of this connector",
             (true, _) => "",
         };
-        writeln!(out, "{} bot {id} ({name}){whose}", difference.sign())?;
+        writeln!(out, "{}", plain(&format!("{} bot {id} ({name}){whose}", difference.sign())))?;
         if *difference == Difference::Same {
             return Ok(());
         }
         for line in details {
-            writeln!(out, "    {line}")?;
+            writeln!(out, "    {}", plain(line))?;
         }
         for version in versions {
-            writeln!(out, "    {} version {}", version.difference.sign(), version.version)?;
+            writeln!(out, "    {} version {}", version.difference.sign(), plain(&version.version))?;
             for change in &version.changes {
-                writeln!(out, "        {}", change.line())?;
+                writeln!(out, "        {}", plain(&change.line()))?;
             }
         }
         Ok(())

@@ -1,9 +1,12 @@
 //! The configuration of a Bot Connector (v1) integration.
 
+use std::collections::BTreeMap;
+
 use model::Late;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::connector::channels::ChannelConfig;
 use crate::connector::request::{channel_parameter, customer_parameter, start_text};
 use crate::http::CredentialsConfig;
 
@@ -45,6 +48,10 @@ pub struct Config {
     /// The session variable in which the flow says who the customer is. Default "customer_id".
     #[serde(default = "customer_parameter")]
     pub customer_parameter: String,
+    /// Limits of channels where they differ from the table in `docs/reference/channels.md`, such as
+    /// `[connectors.KEY.channels.whatsapp]`; `unknown` is the channel that the flow does not name. Default: none differ.
+    #[serde(default)]
+    pub channels: BTreeMap<String, ChannelConfig>,
     /// A request whose body equals that of one in flight, or broken off less than this long ago, is taken for a retry.
     /// Default 3000.
     #[serde(default = "join_identical_ms")]

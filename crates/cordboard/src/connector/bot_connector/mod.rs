@@ -26,8 +26,10 @@ use genesys::cloud::{Unreadable, read};
 use model::{Attributes, ConnectorKey, Door, Input, Opaque, OrgKey, Part, Poll, PollNumber, PushOutcome, Reply};
 
 pub use self::config::{Config, LateAnswers};
-use self::rotation::{Rotation, STAMP_SLOT, TURN_INTENTS};
+pub(crate) use self::rotation::STAMP_SLOT;
+use self::rotation::{Rotation, TURN_INTENTS};
 use super::bots::{Bot, Bots, HAND_OVER_INTENT};
+use super::channels::Channels;
 use super::declared::{Declaration, Declared};
 use super::ending::{Ending, NOTE_PARAMETER, REASON_PARAMETER, Slot};
 use super::messages::Messages;
@@ -36,6 +38,7 @@ use super::request::{
     lifetime_ms, ok, overlong, parameters,
 };
 use super::{Connector, LegView, Message, Misconfigured, Parsed, PushReading, Rendered, RenderedPush, SealedReply};
+use crate::fit::{Capabilities, DoorKind};
 use crate::http::{self as outgoing, Credentials};
 use crate::org::Org;
 
@@ -66,6 +69,7 @@ pub struct BotConnector {
     reserved: Reserved,
     session_lifetime_default_ms: u64,
     shadow: Option<ConnectorKey>,
+    channels: Channels,
     door: Door,
 }
 
@@ -100,6 +104,7 @@ impl BotConnector {
             )));
         }
         let connector = Self {
+            channels: Channels::new(&owner, DoorKind::BotConnector, false, &config.channels)?,
             org: org.key().clone(),
             path: config.path.clone(),
             credentials: Credentials::new(&owner, &config.credentials)?,
@@ -309,20 +314,20 @@ impl Connector for BotConnector {
             address: Opaque::default(),
             body_hash: body_hash(body),
             poll,
-            masked: Vec::new(),
         }))
     }
 
     fn render(&self, reply: &Reply, leg: LegView<'_>) -> Rendered {
+        let to = self.channels.of(leg.channel);
         match reply {
             Reply::Parts(parts) => {
                 self.with_bot(leg, |bot| match parts.last().and_then(|part| Ending::of(bot, part)) {
-                    Some(ending) => ended(ending, parts),
-                    None => open(Messages::of(parts), parts, leg),
+                    Some(ending) => ended(ending, parts, to),
+                    None => open(Messages::of(parts, to), parts, leg),
                 })
             }
             Reply::Holding { parts, line, button } => {
-                let mut messages = Messages::of(parts);
+                let mut messages = Messages::of(parts, to);
                 match (line, button) {
                     (line, Some(button)) => {
                         let payload = format!("{POLL_PAYLOAD}{}", button.poll);
@@ -334,7 +339,7 @@ impl Connector for BotConnector {
                 open(messages, parts, leg)
             }
             Reply::Pending { parts, poll } => {
-                let messages = Messages::of(parts);
+                let messages = Messages::of(parts, to);
                 let mut parameters = parameters(parts);
                 parameters.insert(POLL_PARAMETER.into(), poll.to_string().into());
                 let response = UtteranceResponse {
@@ -343,10 +348,10 @@ impl Connector for BotConnector {
                     parameters,
                     ..UtteranceResponse::new(BotState::Complete)
                 };
-                Rendered { reply: written(&response), memory: None, corrections: messages.corrections }
+                Rendered { reply: written(&response), memory: None, changes: messages.changes }
             }
-            Reply::Failed { code } => Rendered { reply: fault(code), memory: None, corrections: 0 },
-            Reply::Refused => Rendered { reply: self.refusal(), memory: None, corrections: 0 },
+            Reply::Failed { code } => Rendered { reply: fault(code), memory: None, changes: Vec::new() },
+            Reply::Refused => Rendered { reply: self.refusal(), memory: None, changes: Vec::new() },
         }
     }
 
@@ -385,13 +390,14 @@ fn open(messages: Messages<'_>, parts: &[Part], leg: LegView<'_>) -> Rendered {
         parameters: parameters(parts),
         ..UtteranceResponse::new(BotState::MoreData)
     };
-    Rendered { reply: written(&response), memory: Some(rotation.write()), corrections: messages.corrections }
+    Rendered { reply: written(&response), memory: Some(rotation.write()), changes: messages.changes }
 }
 
 /// An answer that ends the session.
-fn ended(ending: Ending<'_>, parts: &[Part]) -> Rendered {
-    let messages = Messages::of(parts);
-    let corrections = messages.corrections + ending.corrections;
+fn ended(ending: Ending<'_>, parts: &[Part], to: &Capabilities) -> Rendered {
+    let messages = Messages::of(parts, to);
+    let mut changes = messages.changes;
+    changes.extend(ending.changes);
     let mut response = UtteranceResponse {
         reply_messages: messages.messages,
         intent: Some(ending.intent.into()),
@@ -406,7 +412,7 @@ fn ended(ending: Ending<'_>, parts: &[Part]) -> Rendered {
             response.parameters.insert(NOTE_PARAMETER.into(), note.as_str().into());
         }
     }
-    Rendered { reply: written(&response), memory: None, corrections }
+    Rendered { reply: written(&response), memory: None, changes }
 }
 
 /// A slot in its JSON form (section 4.5).

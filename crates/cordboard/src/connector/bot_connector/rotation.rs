@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The intents of open answers, in turns.
 pub(super) const TURN_INTENTS: [&str; 2] = ["turn-a", "turn-b"];
 /// Their slot, an ascending number.
-pub(super) const STAMP_SLOT: &str = "turnStamp";
+pub(crate) const STAMP_SLOT: &str = "turnStamp";
 
 /// The version of the stored form.
 const FORM: u8 = 1;

@@ -29,7 +29,6 @@ fn the_forms_seen_in_the_field_are_read() {
         poll: None,
         channel: None,
         customer: None,
-        masked: Vec::new(),
     };
     assert_eq!(first, expected);
     assert_eq!(read_message(&door, include_bytes!("fixtures/name_only.json")).bot, BotKey::from("claims"));

@@ -1,8 +1,11 @@
 //! The configuration of a Digital Bot Connector integration.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::connector::channels::ChannelConfig;
 use crate::connector::request::{channel_parameter, customer_parameter, start_text};
 use crate::http::CredentialsConfig;
 
@@ -31,6 +34,14 @@ pub struct Config {
     /// The session variable in which the flow says who the customer is. Default "customer_id".
     #[serde(default = "customer_parameter")]
     pub customer_parameter: String,
+    /// Whether the integration's property for files is on in Genesys. Without it an answer with a file is invalid, and the
+    /// flow fails; so files go out as their address until this says otherwise. Default false.
+    #[serde(default)]
+    pub attachments: bool,
+    /// Limits of channels where they differ from the table in `docs/reference/channels.md`, such as
+    /// `[connectors.KEY.channels.whatsapp]`; `unknown` is the channel that the flow does not name. Default: none differ.
+    #[serde(default)]
+    pub channels: BTreeMap<String, ChannelConfig>,
     /// What the platform's reports call us. Default "Cordboard".
     #[serde(default = "provider")]
     pub provider: String,

@@ -29,6 +29,7 @@ use model::{ConnectorKey, Door, Late, OrgKey, Part, PushOutcome, Reply};
 use self::address::Address;
 pub use self::config::{Config, OnUnknownSend};
 use super::bots::{Bot, Bots};
+use super::channels::Channels;
 use super::declared::{Declaration, Declared};
 use super::ending::{Ending, NOTE_PARAMETER, REASON_PARAMETER, Slot};
 use super::messages::Messages;
@@ -37,6 +38,7 @@ use super::request::{
     lifetime_ms, ok, overlong, parameters,
 };
 use super::{Connector, LegView, Message, Misconfigured, Parsed, PushReading, Rendered, RenderedPush, SealedReply};
+use crate::fit::{Capabilities, Change, DoorKind, Source, What};
 use crate::http::{self as outgoing, Credentials};
 use crate::org::Org;
 
@@ -67,6 +69,7 @@ pub struct DigitalBotConnector {
     soft_deadline_ms: u64,
     start_text: String,
     reserved: Reserved,
+    channels: Channels,
     door: Door,
     on_unknown_send: OnUnknownSend,
 }
@@ -86,7 +89,9 @@ impl DigitalBotConnector {
         check_range(&owner, "push_after_ack_ms", config.push_after_ack_ms, 0..=10_000)?;
         check_range(&owner, "platform_retry_window_ms", config.platform_retry_window_ms, 0..=300_000)?;
         check_range(&owner, "follow_up_timeout_ms", config.follow_up_timeout_ms, 60_000..=SESSION_MAX_MS)?;
+        let kind = DoorKind::DigitalBotConnector;
         let connector = Self {
+            channels: Channels::new(&owner, kind, config.attachments, &config.channels)?,
             org: org.key().clone(),
             path: config.path.clone(),
             credentials: Credentials::new(&owner, &config.credentials)?,
@@ -187,16 +192,17 @@ impl DigitalBotConnector {
         }
     }
 
-    /// The session's own address; made up, and counted, when the stored one is not ours.
-    fn address(bot: &Bot, leg: LegView<'_>) -> (Address, u32) {
+    /// The session's own address; made up, and told, when the stored one is not ours.
+    fn address(bot: &Bot, leg: LegView<'_>) -> (Address, Option<Change>) {
         match Address::read(leg.address) {
             Some(address) => {
-                let served_another = u32::from(address.version != bot.version());
-                (address, served_another)
+                let is_another = address.version != bot.version();
+                (address, is_another.then(|| Change::of_answer(What::OtherVersion, 1, Source::Endings)))
             }
             None => {
                 let (version, language) = (bot.version().to_owned(), bot.default_language().to_owned());
-                (Address::new(bot.id().to_owned(), version, language), 1)
+                let address = Address::new(bot.id().to_owned(), version, language);
+                (address, Some(Change::of_answer(What::AddressMade, 1, Source::Endings)))
             }
         }
     }
@@ -266,19 +272,20 @@ impl Connector for DigitalBotConnector {
             session_lifetime_ms: lifetime_ms(request.bot_session_timeout_minutes, SESSION_DEFAULT_MS),
             body_hash: body_hash(body),
             poll: None,
-            masked: Vec::new(),
         }))
     }
 
     fn render(&self, reply: &Reply, leg: LegView<'_>) -> Rendered {
-        let (reply, corrections) = match reply {
-            Reply::Parts(parts) if parts.is_empty() => (ok(Bytes::from_static(NOTHING_SAID)), 0),
+        let to = self.channels.of(leg.channel);
+        let (reply, changes) = match reply {
+            Reply::Parts(parts) if parts.is_empty() => (ok(Bytes::from_static(NOTHING_SAID)), Vec::new()),
             Reply::Parts(parts) => self.with_bot(leg, |bot| {
-                let (answer, corrections) = answer(bot, parts);
-                (written(&answer), corrections + Self::address(bot, leg).1)
+                let (answer, mut changes) = answer(bot, parts, to);
+                changes.extend(Self::address(bot, leg).1);
+                (written(&answer), changes)
             }),
             Reply::Holding { parts, line, button } => {
-                let mut messages = Messages::of(parts);
+                let mut messages = Messages::of(parts, to);
                 match (line, button) {
                     // This door pushes and needs no button; should it get one, it is worth its label.
                     (Some(line), _) => messages.say(line),
@@ -288,20 +295,21 @@ impl Connector for DigitalBotConnector {
                 open(messages, parts)
             }
             Reply::Pending { parts, .. } => {
-                let mut messages = Messages::of(parts);
-                messages.corrections += 1;
+                let mut messages = Messages::of(parts, to);
+                messages.changes.push(Change::of_answer(What::PollUnneeded, 1, Source::Types));
                 open(messages, parts)
             }
-            Reply::Failed { code } => (failed(code, "the session cannot be served"), 0),
-            Reply::Refused => (self.refusal(), 0),
+            Reply::Failed { code } => (failed(code, "the session cannot be served"), Vec::new()),
+            Reply::Refused => (self.refusal(), Vec::new()),
         };
-        Rendered { reply, memory: None, corrections }
+        Rendered { reply, memory: None, changes }
     }
 
     fn render_push(&self, parts: &[Part], leg: LegView<'_>) -> Option<RenderedPush> {
         self.with_bot(leg, |bot| {
             let (address, odd) = Self::address(bot, leg);
-            let (answer, corrections) = answer(bot, parts);
+            let (answer, mut changes) = answer(bot, parts, self.channels.of(leg.channel));
+            changes.extend(odd);
             let push = OutgoingMessagesRequest {
                 bot_id: address.bot.into(),
                 bot_version: address.version.into(),
@@ -309,7 +317,7 @@ impl Connector for DigitalBotConnector {
                 language_code: address.language.into(),
                 answer,
             };
-            Some(RenderedPush { body: json(&push)?, memory: None, corrections: corrections + odd })
+            Some(RenderedPush { body: json(&push)?, memory: None, changes })
         })
     }
 
@@ -362,16 +370,16 @@ fn why(status: u16, code: Option<&str>) -> &'static str {
 }
 
 /// The answer that these parts make; the last one says where it leaves the session.
-fn answer<'a>(bot: &'a Bot, parts: &'a [Part]) -> (IncomingMessagesResponse<'a>, u32) {
-    let messages = Messages::of(parts);
-    let mut corrections = messages.corrections;
+fn answer<'a>(bot: &'a Bot, parts: &'a [Part], to: &Capabilities) -> (IncomingMessagesResponse<'a>, Vec<Change>) {
+    let messages = Messages::of(parts, to);
+    let mut changes = messages.changes;
     let mut response = IncomingMessagesResponse {
         reply_messages: messages.messages,
         parameters: parameters(parts),
         ..IncomingMessagesResponse::new(BotState::MoreData)
     };
     if let Some(ending) = parts.last().and_then(|part| Ending::of(bot, part)) {
-        corrections += ending.corrections;
+        changes.extend(ending.changes);
         response.bot_state = BotState::Complete;
         response.intent = Some(ending.intent.into());
         response.confidence = ending.confidence;
@@ -383,16 +391,16 @@ fn answer<'a>(bot: &'a Bot, parts: &'a [Part]) -> (IncomingMessagesResponse<'a>,
             }
         }
     }
-    (response, corrections)
+    (response, changes)
 }
 
-fn open(messages: Messages<'_>, parts: &[Part]) -> (SealedReply, u32) {
+fn open(messages: Messages<'_>, parts: &[Part]) -> (SealedReply, Vec<Change>) {
     let response = IncomingMessagesResponse {
         reply_messages: messages.messages,
         parameters: parameters(parts),
         ..IncomingMessagesResponse::new(BotState::MoreData)
     };
-    (written(&response), messages.corrections)
+    (written(&response), messages.changes)
 }
 
 /// A slot as the entity it is in this door: all values are texts, money the text of a JSON object (section 1.5).

@@ -1,6 +1,7 @@
 //! What every bot door is held to: both read whatever a network can bring, and every answer of theirs is one that the
 //! platform takes.
 
+mod buttons;
 mod hostile;
 mod replies;
 mod shadows;
@@ -174,10 +175,10 @@ pub(super) fn shown(door: &dyn Connector, leg: LegView<'_>) -> String {
         let memory = rendered.memory.map(|memory| String::from_utf8(memory.0).unwrap());
         let body = std::str::from_utf8(&rendered.reply.body).unwrap();
         shown += &format!(
-            "{name}: {} retry-after {:?}, corrections {}, memory {}\n{body}\n\n",
+            "{name}: {} retry-after {:?}, changes {:?}, memory {}\n{body}\n\n",
             rendered.reply.status,
             rendered.reply.retry_after_s,
-            rendered.corrections,
+            rendered.changes.iter().map(ToString::to_string).collect::<Vec<_>>(),
             memory.as_deref().unwrap_or("unchanged"),
         );
     }

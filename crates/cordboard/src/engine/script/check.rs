@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::config::{Action, Ask, Dialogue, Fail, Node, Offer, Rule};
+use super::show::{self, Show, Use};
 use super::template::{Template, is_name};
 
 /// Every problem of a script, in the order of the script; none when it can be used.
@@ -153,6 +154,9 @@ impl<'a> Check<'a> {
         for text in action.say.iter().chain(action.attributes.values()) {
             self.template(place, text);
         }
+        for (index, show) in action.show.iter().enumerate() {
+            self.show(&format!("{place}.show[{index}]"), show);
+        }
         if let Some(choices) = &action.choices {
             self.template(place, &choices.prompt);
             if choices.options.is_empty() {
@@ -168,12 +172,31 @@ impl<'a> Check<'a> {
         }
     }
 
+    fn show(&mut self, place: &str, show: &Show) {
+        for (at, used, template) in show.templates() {
+            let place = format!("{place}.{at}");
+            self.template(&place, template);
+            if let Some(problem) = show::problem(used, template) {
+                self.problem(&place, problem);
+            }
+        }
+        for (at, problem) in show.problems() {
+            self.problem(&format!("{place}.{at}"), problem);
+        }
+    }
+
     fn offers(&mut self, place: &str, offers: &'a [Offer]) {
         let mut labels = BTreeSet::new();
         for offer in offers {
             self.template(place, &offer.label);
             if let Some(value) = &offer.value {
                 self.template(place, value);
+            }
+            if let Some(image) = &offer.image {
+                self.template(place, image);
+                if let Some(problem) = show::problem(Use::Address, image) {
+                    self.problem(place, format_args!("`image`: {problem}"));
+                }
             }
             if let Some(label) = offer.label.literal()
                 && !labels.insert(label)

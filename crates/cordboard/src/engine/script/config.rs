@@ -9,14 +9,15 @@ use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::pattern::{Pattern, Regex};
+use super::show::{Show, one_or_several};
 use super::template::Template;
 
 /// A whole script.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Dialogue {
-    /// Said at the first turn. When a rule knows the customer's first words, its answer follows the opening's texts; the
-    /// opening's choices and `goto` count only when none does. Default: nothing.
+    /// Said at the first turn. When a rule knows the customer's first words, its answer follows what the opening says and
+    /// shows; the opening's choices and `goto` count only when none does. Default: nothing.
     #[serde(default)]
     pub(super) opening: Option<Action>,
     /// Takes the place of the opening when the conversation comes back from a human. Default: the opening.
@@ -106,7 +107,10 @@ pub(super) struct Action {
     /// One text or several. Default: none.
     #[serde(deserialize_with = "one_or_many")]
     pub(super) say: Vec<Template>,
-    /// A question with quick replies, after the texts. Default: none.
+    /// Markdown, cards, carousels and files, one or several, after the texts. Default: none.
+    #[serde(deserialize_with = "one_or_several")]
+    pub(super) show: Vec<Show>,
+    /// A question with quick replies, after everything shown. Default: none.
     pub(super) choices: Option<Choices>,
     /// The intent to report, with the slots. Default: none.
     pub(super) intent: Option<String>,
@@ -150,6 +154,8 @@ pub(super) struct Offer {
     pub(super) label: Template,
     /// The label, when absent.
     pub(super) value: Option<Template>,
+    /// The address of a picture beside the label.
+    pub(super) image: Option<Template>,
 }
 
 /// Why and how a human shall take over.
@@ -170,6 +176,7 @@ impl<'de> Deserialize<'de> for Offer {
         struct Table {
             label: Template,
             value: Template,
+            image: Option<Template>,
         }
         struct OfferVisitor;
         impl<'de> Visitor<'de> for OfferVisitor {
@@ -180,12 +187,12 @@ impl<'de> Deserialize<'de> for Offer {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Offer, E> {
-                Ok(Offer { label: Template::parse(text).map_err(E::custom)?, value: None })
+                Ok(Offer { label: Template::parse(text).map_err(E::custom)?, value: None, image: None })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Offer, A::Error> {
-                let Table { label, value } = Table::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Offer { label, value: Some(value) })
+                let Table { label, value, image } = Table::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Offer { label, value: Some(value), image })
             }
         }
         deserializer.deserialize_any(OfferVisitor)

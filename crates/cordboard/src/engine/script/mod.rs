@@ -6,6 +6,7 @@
 mod check;
 mod config;
 mod pattern;
+mod show;
 mod template;
 mod turn;
 

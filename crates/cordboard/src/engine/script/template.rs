@@ -60,17 +60,23 @@ impl Template {
 
     /// The text with its places filled. What is filled in is not looked at again.
     pub(super) fn fill(&self, values: &Values<'_>) -> String {
-        let mut text = String::new();
-        for piece in &self.0 {
-            text.push_str(match piece {
-                Piece::Literal(literal) => literal,
-                Piece::Slot(name) => values.slots.get(name).map_or("", String::as_str),
-                Piece::Input => values.input,
-                Piece::Match => values.matched,
-                Piece::Context(name) => values.context.get(name).map_or("", String::as_str),
-            });
+        self.0.iter().map(|piece| piece.filled(values)).collect()
+    }
+
+    /// As an address. What is filled in behind its beginning is a part of it and no more: signs with a meaning there are
+    /// written as their codes. An address may be filled in as a whole.
+    pub(super) fn fill_address(&self, values: &Values<'_>) -> String {
+        let mut address = String::new();
+        for (index, piece) in self.0.iter().enumerate() {
+            let filled = piece.filled(values);
+            match piece {
+                Piece::Slot(_) | Piece::Input | Piece::Match | Piece::Context(_) if index > 0 => {
+                    encode(filled, &mut address);
+                }
+                _ => address.push_str(filled),
+            }
         }
-        text
+        address
     }
 
     /// The slots it names.
@@ -96,7 +102,29 @@ impl Template {
     }
 }
 
+/// Writes a value into an address, with everything but letters, digits and `-_.~` as percent codes.
+fn encode(value: &str, address: &mut String) {
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            address.push(char::from(byte));
+        } else {
+            address.push('%');
+            address.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])));
+        }
+    }
+}
+
 impl Piece {
+    fn filled<'a>(&'a self, values: &Values<'a>) -> &'a str {
+        match self {
+            Self::Literal(literal) => literal,
+            Self::Slot(name) => values.slots.get(name).map_or("", String::as_str),
+            Self::Input => values.input,
+            Self::Match => values.matched,
+            Self::Context(name) => values.context.get(name).map_or("", String::as_str),
+        }
+    }
+
     fn parse(name: &str) -> Option<Self> {
         match name {
             "input" => return Some(Self::Input),

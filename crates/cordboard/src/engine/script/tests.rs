@@ -1,5 +1,7 @@
 //! Dialogues as stories: what the customer says, and what the bot says back. The example scripts are the scripts.
 
+mod show;
+
 use model::{
     Answer, Ask, Attributes, BotKey, Choices, Failure, Input, Item, Next, Opaque, SeatId, Timestamp, TurnNumber,
 };

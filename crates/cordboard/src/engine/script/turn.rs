@@ -128,14 +128,14 @@ struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    /// The opening, and the answer to the first words if a rule knows them: then the opening's texts come before it, and
-    /// its choices are left out.
+    /// The opening, and the answer to the first words if a rule knows them: then what the opening says and shows comes
+    /// before it, and its choices are left out.
     fn open(&mut self, opening: &'a Action) {
         self.act(opening);
         let rule = find(&self.dialogue.rules, self.input).filter(|_| self.answer.next == Next::Await);
         match (rule, &opening.goto) {
             (Some(rule), _) => {
-                self.answer.items.retain(|item| matches!(item, Item::Text(_)));
+                self.answer.items.retain(|item| !matches!(item, Item::Choices(_)));
                 self.follow_rule(rule);
             }
             (None, Some(node)) => self.enter(node),
@@ -235,6 +235,10 @@ impl<'a> Turn<'a> {
             let text = self.fill(text);
             self.answer.items.push(Item::Text(text));
         }
+        for show in &action.show {
+            let item = show.item(&|text| self.fill(text), &|url| url.fill_address(&self.values()));
+            self.answer.items.push(item);
+        }
         if let Some(choices) = &action.choices {
             self.prompt(&choices.prompt, &choices.options);
         }
@@ -259,7 +263,8 @@ impl<'a> Turn<'a> {
         let options = offers.iter().map(|offer| {
             let label = self.fill(&offer.label);
             let value = offer.value.as_ref().map_or_else(|| label.clone(), |value| self.fill(value));
-            Choice::new(label, value)
+            let image = offer.image.as_ref().map(|image| image.fill_address(&self.values()));
+            Choice { label, value, image }
         });
         let options: Vec<Choice> = options.collect();
         let item = if options.is_empty() { Item::Text(prompt) } else { Item::Choices(Choices { prompt, options }) };
@@ -267,13 +272,11 @@ impl<'a> Turn<'a> {
     }
 
     fn fill(&self, template: &Template) -> String {
-        let values = Values {
-            input: self.input.shown(),
-            matched: self.matched,
-            context: self.context,
-            slots: &self.state.slots,
-        };
-        template.fill(&values)
+        template.fill(&self.values())
+    }
+
+    fn values(&self) -> Values<'_> {
+        Values { input: self.input.shown(), matched: self.matched, context: self.context, slots: &self.state.slots }
     }
 
     fn finish(mut self, limits: &Limits) -> Asking {

@@ -158,6 +158,9 @@ fn secrets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SecretStrin
     Ok(Vec::<Secret>::deserialize(deserializer)?.into_iter().map(|secret| secret.0).collect())
 }
 
-fn optional_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+/// A secret that may be left out.
+pub(in crate::engine) fn optional_secret<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
     Secret::deserialize(deserializer).map(|secret| Some(secret.0))
 }

@@ -6,8 +6,10 @@
 //! events (`text/event-stream`) is part of the contract but not read yet: it counts as nonsense.
 
 mod config;
+mod items;
 mod read;
 pub mod signature;
+mod slots;
 mod wire;
 
 #[cfg(test)]
@@ -18,6 +20,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use model::{Answer, Ask, Channel, Failure, Input, News, Notice, Timestamp};
 
+pub(in crate::engine) use config::optional_secret;
 pub use config::{Config, Error, Notify, ReplayConfig};
 pub use signature::TOLERANCE_S;
 

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use model::{Answer, Attributes, Choice, Choices, Cut, HandOver, Intent, Item, Next, Opaque, SlotValue, Slots};
+use model::{Answer, Attributes, Cut, HandOver, Intent, Item, Next, Opaque};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use super::wire;
+use super::{items, slots, wire};
 use crate::engine::callback::{Callback, Unreadable};
 use crate::engine::limits::Limits;
 
@@ -51,7 +50,7 @@ fn answer(reply: wire::Reply) -> Result<Answer, Unreadable> {
     answer.items.extend(reply.text.map(Item::Text));
     for (index, raw) in reply.items.unwrap_or_default().iter().enumerate() {
         // Positions inside an item count from its own start, so the item is named and they are not.
-        read_item(raw, &mut answer)
+        items::read(raw, &mut answer)
             .map_err(|_| Unreadable::NotAReply(format!("items[{index}] lacks a field, or one has another type")))?;
     }
     read_values(reply.set_attributes.unwrap_or_default(), &mut answer.attributes, &mut answer.cuts);
@@ -68,63 +67,10 @@ fn answer(reply: wire::Reply) -> Result<Answer, Unreadable> {
     };
     if let Some(nlu) = reply.nlu {
         answer.intent = nlu.intent.map(|intent| read_intent(intent, &mut answer.cuts));
-        answer.slots = read_slots(nlu.slots.unwrap_or_default(), &mut answer.cuts);
+        answer.slots = slots::read(nlu.slots.unwrap_or_default(), &mut answer.cuts)?;
     }
     answer.engine_state = reply.engine_state.map(|state| Opaque(state.get().as_bytes().to_vec()));
     Ok(answer)
-}
-
-fn read_item(raw: &RawValue, answer: &mut Answer) -> Result<(), Unreadable> {
-    let head: wire::ItemHead = parse(raw.get().as_bytes())?;
-    match head.kind.as_str() {
-        "text" => {
-            let text: wire::Text = parse(raw.get().as_bytes())?;
-            if text.format.is_none_or(|format| format == "plain") {
-                answer.items.push(Item::Text(text.text));
-            } else {
-                answer.cuts.push(Cut::Degraded);
-                answer.items.push(Item::Text(head.fallback_text.unwrap_or(text.text)));
-            }
-        }
-        "choices" => {
-            let choices: wire::Choices = parse(raw.get().as_bytes())?;
-            answer.items.push(read_choices(choices, head.fallback_text, &mut answer.cuts));
-        }
-        _ => match head.fallback_text {
-            Some(text) => {
-                answer.cuts.push(Cut::Degraded);
-                answer.items.push(Item::Text(text));
-            }
-            None => answer.cuts.push(Cut::Dropped),
-        },
-    }
-    Ok(())
-}
-
-/// An option that is not said or posted back (a link, a number to call) cannot be a quick reply; it becomes a line under
-/// the prompt, so that the customer still has it.
-fn read_choices(choices: wire::Choices, fallback_text: Option<String>, cuts: &mut Vec<Cut>) -> Item {
-    let mut prompt = choices.prompt.or(fallback_text).unwrap_or_default();
-    let mut options = Vec::with_capacity(choices.options.len());
-    for wire::ChoiceOption { label, action } in choices.options {
-        match action {
-            None => options.push(Choice::new(label.clone(), label)),
-            Some(action) if matches!(action.kind.as_str(), "say" | "postback") => {
-                let value = action.value.unwrap_or_else(|| label.clone());
-                options.push(Choice::new(label, value));
-            }
-            Some(action) => {
-                cuts.push(Cut::Degraded);
-                prompt.push('\n');
-                prompt.push_str(&label);
-                if let Some(value) = action.value {
-                    prompt.push_str(": ");
-                    prompt.push_str(&value);
-                }
-            }
-        }
-    }
-    Item::Choices(Choices { prompt, options })
 }
 
 fn read_intent(intent: wire::Intent, cuts: &mut Vec<Cut>) -> Intent {
@@ -139,31 +85,6 @@ fn read_intent(intent: wire::Intent, cuts: &mut Vec<Cut>) -> Intent {
         }
     });
     Intent { name: intent.name, confidence_permille }
-}
-
-/// A slot is a value, a list of values, or an object that holds either as `value`.
-fn read_slots(slots: BTreeMap<String, Value>, cuts: &mut Vec<Cut>) -> Slots {
-    let mut read = Slots::new();
-    for (name, mut value) in slots {
-        if let Value::Object(fields) = &mut value {
-            value = fields.remove("value").unwrap_or(Value::Null);
-        }
-        let slot = if let Value::Array(values) = value {
-            let all = values.len();
-            let texts: Vec<String> = values.into_iter().filter_map(scalar).collect();
-            if texts.len() < all {
-                cuts.push(Cut::Values);
-            }
-            Some(SlotValue::Many(texts))
-        } else {
-            scalar(value).map(SlotValue::One)
-        };
-        match slot {
-            Some(slot) => drop(read.insert(name, slot)),
-            None => cuts.push(Cut::Values),
-        }
-    }
-    read
 }
 
 fn read_values(values: BTreeMap<String, Value>, into: &mut Attributes, cuts: &mut Vec<Cut>) {
@@ -186,7 +107,7 @@ fn scalar(value: Value) -> Option<String> {
 }
 
 /// Parses without quoting the input in the error: it may hold customers' words.
-fn parse<'de, T: serde::Deserialize<'de>>(body: &'de [u8]) -> Result<T, Unreadable> {
+pub(super) fn parse<'de, T: serde::Deserialize<'de>>(body: &'de [u8]) -> Result<T, Unreadable> {
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Unreadable::NotAReply(format!(
             "a field is missing, or has another type (line {}, column {})",

@@ -1,10 +1,12 @@
 //! The contract as it stands on the wire, against its JSON Schema. Bots that share no code with us are in `tests/it/samples.rs`.
 
+mod rich;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::{
-    Answer, Ask, Attributes, BotKey, Choice, Choices, Cut, Failure, HandOver, Input, Intent, Item, News, Next, Notice,
-    Opaque, SeatId, SlotValue, Timestamp, TurnNumber,
+    Answer, Ask, Attributes, BotKey, Channel, Choice, Choices, Cut, Failure, HandOver, Input, Intent, Item, News, Next,
+    Notice, Opaque, SeatId, SlotValue, Timestamp, TurnNumber,
 };
 use serde_json::{Value, json};
 
@@ -82,7 +84,9 @@ fn what_we_send_is_what_the_schema_says() {
     let (questions, notices) = (schema("question"), schema("notice"));
     let first = Ask { engine_state: None, is_first: true, language: String::new(), ..ask(text("")) };
     let tapped = Input::Choice { label: "Change address".into(), payload: "addr_change".into() };
-    for ask in [first, ask(text("Grüße\n\u{0}")), ask(tapped), ask(Input::Start)] {
+    let known = |channel| Ask { channel: Some(channel), customer: Some("c-991".into()), ..ask(text("hi")) };
+    let asks = [first, ask(text("Grüße\n\u{0}")), ask(tapped), ask(Input::Start)];
+    for ask in asks.into_iter().chain(Channel::ALL.map(known)) {
         let question: Value = serde_json::from_slice(&webhook.ask(&ask, &History::default(), "t-000123")).unwrap();
         questions.validate(&question).unwrap();
         assert!(!notices.is_valid(&question));
@@ -98,9 +102,10 @@ fn what_we_send_is_what_the_schema_says() {
 #[test]
 fn a_question_on_the_wire() {
     let webhook = signed("bearer = \"secret-token\"");
-    let question = webhook.ask(&ask(text("Where is it?")), &History::default(), "t-000123");
+    let ask = Ask { channel: Some(Channel::Sms), customer: Some("c-991".into()), ..ask(text("Where is it?")) };
+    let question = webhook.ask(&ask, &History::default(), "t-000123");
     let Asking::Call(call) = webhook.call(&question, "t-000123", 2, NOW, 8000) else { panic!("a call") };
-    insta::assert_snapshot!(std::str::from_utf8(&call.body).unwrap(), @r#"{"contract":"1","bot":"parcels","conversation":{"id":"6e0a6c0e-2f0b-4e52-9f0e-3d0a5b1f7a10","attempt":0,"locale":"de-de"},"turn":{"id":"t-000123","seq":4,"is_first":false,"deadline_ms":20000},"input":{"kind":"text","text":"Where is it?"},"context":{"queue_hint":"parcels"},"engine_state":{"v": 1}}"#);
+    insta::assert_snapshot!(std::str::from_utf8(&call.body).unwrap(), @r#"{"contract":"1","bot":"parcels","conversation":{"id":"6e0a6c0e-2f0b-4e52-9f0e-3d0a5b1f7a10","attempt":0,"locale":"de-de","channel":"sms"},"turn":{"id":"t-000123","seq":4,"is_first":false,"deadline_ms":20000},"input":{"kind":"text","text":"Where is it?"},"user":{"id":"c-991"},"context":{"queue_hint":"parcels"},"engine_state":{"v": 1}}"#);
     insta::assert_debug_snapshot!(call.headers, @r#"
     {
         "content-type": "application/json",
@@ -137,7 +142,7 @@ fn a_full_reply_is_read() {
                 {"label": "Thanks"},
                 {"label": "Track online", "action": {"kind": "open_url", "value": "https://example.org/track/77"}}
             ]},
-            {"kind": "card", "fallback_text": "A picture of a parcel."},
+            {"kind": "date_picker", "fallback_text": "Which day suits you?"},
             {"kind": "text", "text": "**Bold**", "format": "markdown", "fallback_text": "Bold"}
         ],
         "next": {"kind": "handoff", "reason": "address", "note_to_agent": "Be quick.", "summary": "Moves house.",
@@ -162,8 +167,8 @@ fn a_full_reply_is_read() {
                     prompt: "What next?\nTrack online: https://example.org/track/77".into(),
                     options: vec![choice("Change address", "addr_change"), choice("Thanks", "Thanks")],
                 }),
-                Item::text("A picture of a parcel."),
-                Item::text("Bold"),
+                Item::text("Which day suits you?"),
+                Item::Markdown("**Bold**".into()),
             ],
             next: Next::HandOver(HandOver { reason: "address".into(), note: Some("Be quick.\n\nMoves house.".into()) }),
             intent: Some(Intent { name: "track_parcel".into(), confidence_permille: Some(930) }),
@@ -417,9 +422,9 @@ fn the_examples_of_the_guide_are_valid() {
         .skip(1)
         .map(|rest| serde_json::from_str(rest.split_once("```").unwrap().0).unwrap())
         .collect();
-    let [question, reply, callback] = parts.as_slice() else { panic!("{} examples", parts.len()) };
+    let [question, reply, rich, callback] = parts.as_slice() else { panic!("{} examples", parts.len()) };
     schema("question").validate(question).unwrap();
-    for example in [reply, callback] {
+    for example in [reply, rich, callback] {
         schema("reply").validate(example).unwrap();
         assert_eq!(answer(example).cuts, []);
     }

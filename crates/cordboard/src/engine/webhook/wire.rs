@@ -128,6 +128,8 @@ pub(super) struct ChoiceOption {
     /// Without one, the label is said.
     #[serde(default)]
     pub(super) action: Option<Action>,
+    #[serde(default)]
+    pub(super) image: Option<Picture>,
 }
 
 #[derive(Deserialize)]
@@ -135,6 +137,91 @@ pub(super) struct Action {
     pub(super) kind: String,
     #[serde(default)]
     pub(super) value: Option<String>,
+}
+
+/// A card, also as one of a carousel or a list.
+#[derive(Deserialize)]
+pub(super) struct Card {
+    #[serde(default)]
+    pub(super) title: Option<String>,
+    #[serde(default)]
+    pub(super) subtitle: Option<String>,
+    #[serde(default)]
+    pub(super) body: Option<String>,
+    #[serde(default)]
+    pub(super) image: Option<Picture>,
+    #[serde(default)]
+    pub(super) video: Option<Picture>,
+    #[serde(default)]
+    pub(super) actions: Vec<CardAction>,
+    #[serde(default)]
+    pub(super) default_action: Option<Action>,
+    #[serde(default)]
+    pub(super) fallback_text: Option<String>,
+}
+
+/// A button of a card: what is on it, and what a tap does.
+#[derive(Deserialize)]
+pub(super) struct CardAction {
+    pub(super) label: String,
+    #[serde(flatten)]
+    pub(super) action: Action,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Carousel {
+    #[serde(default)]
+    pub(super) prompt: Option<String>,
+    pub(super) cards: Vec<Card>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct List {
+    #[serde(default)]
+    pub(super) title: Option<String>,
+    #[serde(default)]
+    pub(super) subtitle: Option<String>,
+    pub(super) items: Vec<Card>,
+}
+
+/// A slot that is an object: a value with what is known of it, or an amount of money.
+#[derive(Deserialize)]
+pub(super) struct SlotObject<'a> {
+    #[serde(default, borrow)]
+    pub(super) value: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    pub(super) amount: Option<&'a RawValue>,
+    #[serde(default)]
+    pub(super) code: Option<String>,
+}
+
+/// The address of a picture or a film, bare or in an object.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Picture {
+    Bare(String),
+    Described { url: String },
+}
+
+#[derive(Deserialize)]
+pub(super) struct Media {
+    /// What kind of file; the item's own `kind` says that it is one.
+    #[serde(default)]
+    pub(super) media: Option<String>,
+    /// Absent when the file itself is in the item, which is not read.
+    #[serde(default)]
+    pub(super) url: Option<String>,
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) mime: Option<String>,
+    #[serde(default)]
+    pub(super) bytes: Option<u64>,
+    /// What the file shows, for those who cannot see it.
+    #[serde(default)]
+    pub(super) alt: Option<String>,
+    #[serde(default)]
+    pub(super) caption: Option<String>,
 }
 
 /// What comes after the items. A kind we do not know is nonsense: taking it for "wait" would lose a hand-over.
@@ -160,8 +247,9 @@ pub(super) enum Next {
 pub(super) struct Nlu {
     #[serde(default)]
     pub(super) intent: Option<Intent>,
+    /// Raw, so that numbers keep their digits.
     #[serde(default)]
-    pub(super) slots: Option<BTreeMap<String, Value>>,
+    pub(super) slots: Option<BTreeMap<String, Box<RawValue>>>,
 }
 
 #[derive(Deserialize)]

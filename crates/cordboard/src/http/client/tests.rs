@@ -195,3 +195,86 @@ async fn calls_go_through_the_proxy_of_the_configuration_except_where_it_cannot_
     // A connection that the proxy refuses was not sent.
     assert_eq!(client.send(call("https://bot.invalid/")).await.unwrap_err(), Failed::NotSent);
 }
+
+const PATIENT: Patience = Patience { first_byte_timeout_ms: 20_000, idle_timeout_ms: 20_000 };
+
+/// What comes of a reply that is read while it comes.
+async fn pieces(call: Call, patience: Patience) -> (String, Result<u16, Failed>) {
+    let incoming = match Client::new().unwrap().open(call, patience).await {
+        Ok(incoming) => incoming,
+        Err(failed) => return (String::new(), Err(failed)),
+    };
+    let Incoming { status, body, .. } = incoming;
+    let pieces: Vec<Result<Bytes, Failed>> = body.collect().await;
+    let text = pieces.iter().flatten().flat_map(|piece| piece.to_vec()).collect();
+    let end = pieces.into_iter().find_map(Result::err).map_or(Ok(status), Err);
+    (String::from_utf8(text).unwrap(), end)
+}
+
+const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+
+#[tokio::test]
+async fn a_reply_is_handed_out_while_it_comes() {
+    let (taken, mut connections) = tokio::sync::mpsc::unbounded_channel();
+    let server = raw(move |mut stream| {
+        let taken = taken.clone();
+        async move {
+            read_request(&mut stream).await;
+            stream.write_all(&[CHUNKED, b"3\r\none\r\n"].concat()).await.unwrap();
+            taken.send(stream).unwrap();
+        }
+    })
+    .await;
+    let Incoming { status, mut body, .. } =
+        Client::new().unwrap().open(call(format!("http://{server}/")), PATIENT).await.unwrap();
+    assert_eq!((status, body.next().await), (200, Some(Ok("one".into()))));
+    // The rest is written only now.
+    let mut stream = connections.recv().await.unwrap();
+    stream.write_all(b"3\r\ntwo\r\n0\r\n\r\n").await.unwrap();
+    assert_eq!((body.next().await, body.next().await), (Some(Ok("two".into())), None));
+
+    // Nobody listens any more: the other side sees it.
+    let call = call(format!("http://{server}/"));
+    let body = Client::new().unwrap().open(call, PATIENT).await.unwrap().body;
+    let mut stream = connections.recv().await.unwrap();
+    drop(body);
+    assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0);
+}
+
+#[tokio::test]
+async fn a_reply_that_does_not_come_whole_says_how_it_failed() {
+    let (stalled, _connections) = tokio::sync::mpsc::unbounded_channel();
+    let server = raw(move |mut stream| {
+        let stalled = stalled.clone();
+        async move {
+            let path = read_request(&mut stream).await;
+            let path = path.split(' ').nth(1).unwrap();
+            match path {
+                "/silent" | "/late" => {}
+                "/head" => stream.write_all(CHUNKED).await.unwrap(),
+                "/large" => stream.write_all(&[CHUNKED, b"65\r\n", &[b'x'; 101], b"\r\n"].concat()).await.unwrap(),
+                _ => stream.write_all(&[CHUNKED, b"3\r\none\r\n"].concat()).await.unwrap(),
+            }
+            if path != "/torn" {
+                stalled.send(stream).unwrap();
+            }
+        }
+    })
+    .await;
+    let hasty = Patience { first_byte_timeout_ms: 200, ..PATIENT };
+    let lively = Patience { idle_timeout_ms: 200, ..PATIENT };
+    let table = [
+        ("silent", hasty, 20_000, "", Failed::Broken),
+        ("head", hasty, 20_000, "", Failed::Broken),
+        ("stalls", lively, 20_000, "one", Failed::Broken),
+        ("torn", PATIENT, 20_000, "one", Failed::Broken),
+        ("late", PATIENT, 200, "", Failed::TimedOut),
+        ("drips", PATIENT, 200, "one", Failed::TimedOut),
+        ("large", PATIENT, 20_000, "", Failed::TooLarge),
+    ];
+    for (path, patience, timeout_ms, came, failed) in table {
+        let call = Call { timeout_ms, ..call(format!("http://{server}/{path}")) };
+        assert_eq!(pieces(call, patience).await, (came.to_owned(), Err(failed)), "{path}");
+    }
+    assert_eq!(pieces(call("http://host.invalid/"), PATIENT).await.1, Err(Failed::NotSent));
+}

@@ -83,9 +83,9 @@ fn schema(connection: &Connection) -> Result<i64, rusqlite::Error> {
 ///
 /// When it cannot be read.
 pub fn manifests_at_rest(folder: &Path) -> Result<Option<Vec<Manifest>>, OpenError> {
-    let Opened::Resting(AtRest { connection, .. }) = open(folder)? else { return Ok(None) };
-    let is_there = schema(&connection)? >= MANIFEST_SCHEMA;
-    Ok(Some(if is_there { reads::manifests(&connection)? } else { Vec::new() }))
+    let Opened::Resting(store) = open(folder)? else { return Ok(None) };
+    let is_there = schema(&store.connection)? >= MANIFEST_SCHEMA;
+    Ok(Some(if is_there { reads::manifests(&store.connection)? } else { Vec::new() }))
 }
 
 /// Looks at a folder. A store that rests is locked meanwhile, and read whole.

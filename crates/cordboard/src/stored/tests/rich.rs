@@ -14,6 +14,9 @@ use model::{
     Usage,
 };
 
+use crate::fit::{Basis, Change, Confidence, Source, What};
+use crate::stored::Changed;
+
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
 const HOLDERS: [Holder; 5] = [Holder::Bot, Holder::HandingOver, Holder::Queued, Holder::Human, Holder::Ended];
@@ -57,7 +60,7 @@ const PUSH_OUTCOMES: [PushOutcome; 5] = [
     PushOutcome::GaveUp,
     PushOutcome::OutcomeUnknown,
 ];
-const CUTS: [Cut; 8] = [
+const CUTS: [Cut; 9] = [
     Cut::Items,
     Cut::Text,
     Cut::Choices,
@@ -66,6 +69,7 @@ const CUTS: [Cut; 8] = [
     Cut::Dropped,
     Cut::Values,
     Cut::EngineState,
+    Cut::Addresses,
 ];
 
 pub(super) fn seat_1() -> SeatId {
@@ -292,6 +296,7 @@ pub(super) fn policies() -> Policies {
         texts: Wording { languages: [("de".to_owned(), texts)].into(), otherwise: Texts::default() },
         opening: Opening::Engine,
         channel: Some(Channel::Open),
+        mask: Sensitive::ALL.into(),
         ..BotPolicy::default()
     };
     let bare = BotPolicy { texts: silent.into(), opening: Opening::Silent, ..BotPolicy::default() };
@@ -417,6 +422,7 @@ fn facts() -> Vec<Fact> {
         Fact::TakenAsDelivered { leg },
         Fact::TurnLimit,
         Fact::HoldingLimit,
+        Fact::PolicySaid { seat, text: "One moment.".into() },
         Fact::Cut { seat, cuts: CUTS.into() },
         Fact::Redriven,
         Fact::RedriveRefused { reason: Undelivered::SessionEnded },
@@ -548,4 +554,17 @@ fn bare_leg(id: u32, late: Late) -> Leg {
         last_push: PushNumber(0),
         push_not_before: Timestamp(0),
     }
+}
+
+/// Every kind of change, with every source and every degree of confidence.
+pub(super) fn changes() -> Vec<Changed> {
+    let bases = Source::ALL.into_iter().zip(Confidence::ALL.into_iter().cycle());
+    let bases = bases.map(|(source, confidence)| Basis { source, confidence }).cycle();
+    let changes = What::all().zip(bases).zip(0..);
+    changes
+        .map(|((what, basis), item)| Changed {
+            leg: LegId(3),
+            change: Change { item, what, found: item * 7, limit: item % 3, basis },
+        })
+        .collect()
 }

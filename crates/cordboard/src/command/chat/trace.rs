@@ -1,0 +1,71 @@
+//! The timeline of a turn as a chat shows it: the operator's hops, with the words, and the values that were found.
+//!
+//! Pure. Whoever chats is the customer, so nothing has to be hidden from them.
+
+use std::time::Duration;
+
+use model::{Answer, Event, SlotValue, Timestamp, Usage};
+
+use super::draw::{Line, Tone, harmless, note, wrapped};
+use crate::admin::timeline::Hop;
+use crate::stored::Journal;
+
+const LEAD: &str = "        ";
+
+/// One hop, with the time since the customer's input.
+pub(super) fn hop(hop: &Hop, from: Timestamp, columns: usize) -> Vec<Line> {
+    let ms = (hop.at_ms - from.0).max(0);
+    let head = format!("+{}.{:03} s {}: {}", ms / 1_000, ms % 1_000, hop.what, hop.text);
+    let mut lines = note(&head, columns);
+    let room = columns.saturating_sub(LEAD.len() + 2).max(20);
+    let words = hop.words.iter().flat_map(|words| wrapped(&harmless(words), room));
+    lines.extend(words.map(|words| Line::new(Tone::Dim, format!("{LEAD}| {words}"))));
+    lines
+}
+
+/// What engines found and used.
+pub(super) fn found(rows: &[(Timestamp, Journal)], calls: u64) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut used: Option<Usage> = None;
+    for event in rows.iter().flat_map(|(_, journal)| &journal.events) {
+        if let Event::Answered { answer, .. } | Event::Pushed { answer, .. } = event {
+            found.extend(values(answer));
+            if let Some(usage) = answer.usage {
+                let before = used.unwrap_or_default();
+                used = Some(Usage {
+                    input_tokens: before.input_tokens + usage.input_tokens,
+                    output_tokens: before.output_tokens + usage.output_tokens,
+                });
+            }
+        }
+    }
+    if calls > 1 {
+        found.push(format!("the engine was called {calls} times"));
+    }
+    if let Some(Usage { input_tokens, output_tokens, .. }) = used {
+        found.push(format!("tokens: {input_tokens} read, {output_tokens} written"));
+    }
+    found
+}
+
+fn values(answer: &Answer) -> Vec<String> {
+    let mut values = Vec::new();
+    if let Some(intent) = &answer.intent {
+        let sure = intent.confidence_permille.map(|permille| format!(", {}.{} % sure", permille / 10, permille % 10));
+        values.push(format!("intent {}{}", intent.name, sure.unwrap_or_default()));
+    }
+    values.extend(answer.slots.iter().map(|(name, value)| {
+        let value = match value {
+            SlotValue::One(value) => value.clone(),
+            SlotValue::Many(values) => values.join(", "),
+        };
+        format!("slot {name} = {value}")
+    }));
+    values.extend(answer.attributes.iter().map(|(name, value)| format!("attribute {name} = {value}")));
+    values
+}
+
+pub(super) fn span(time: Duration) -> String {
+    let ms = time.as_millis();
+    if ms.is_multiple_of(1_000) { format!("{} s", ms / 1_000) } else { format!("{ms} ms") }
+}
