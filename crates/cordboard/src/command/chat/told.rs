@@ -181,6 +181,8 @@ impl Teller {
             | Fact::LegEnded { .. }
             | Fact::Redriven
             | Fact::RedriveRefused { .. }
+            // It is told where its words are shown.
+            | Fact::PolicySaid { .. }
             | Fact::Nothing => return None,
         })
     }
