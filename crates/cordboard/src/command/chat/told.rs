@@ -183,6 +183,7 @@ impl Teller {
             | Fact::PolicySaid { .. }
             | Fact::Redriven
             | Fact::RedriveRefused { .. }
+            // It is told where its words are shown.
             | Fact::PolicySaid { .. }
             | Fact::Nothing => return None,
         })
