@@ -102,6 +102,21 @@ pub enum What {
     PollUnneeded,
 }
 
+/// What became of an item, from the least to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Something that it lacked was added, or something that leads nowhere taken away.
+    Mended,
+    /// Something of it is shorter.
+    Shortened,
+    /// It became several, or is told in another way.
+    Split,
+    /// It became a text.
+    AsText,
+    /// There is nothing left of it.
+    LeftOut,
+}
+
 /// Each kind of change with its word in journals, for what is read back.
 const WORDS: &[(What, &str)] = &[
     (What::Blank, "blank"),
@@ -154,6 +169,33 @@ impl What {
     /// Whether its number is a measure of one thing, which does not add up.
     pub(super) const fn measures(self) -> bool {
         matches!(self, Self::TextSplit | Self::FallbackShortened | Self::ButtonsSplit | Self::MediaTooLarge)
+    }
+
+    /// What becomes of an item by it.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Blank => Outcome::LeftOut,
+            Self::ChoicesAsText
+            | Self::NoOptions
+            | Self::NoButtons
+            | Self::CardAsText
+            | Self::NoCards
+            | Self::CarouselAsText
+            | Self::MediaAsText
+            | Self::MediaRefused
+            | Self::MediaTooLarge
+            | Self::MediaNowhere => Outcome::AsText,
+            Self::TextSplit
+            | Self::OptionsListed
+            | Self::ButtonsSplit
+            | Self::CarouselSplit
+            | Self::CarouselAsCards
+            | Self::LinksAsText
+            | Self::TapMoved => Outcome::Split,
+            Self::LabelsShortened | Self::FallbackShortened | Self::Unmarked | Self::Unspoken => Outcome::Shortened,
+            _ => Outcome::Mended,
+        }
     }
 
     /// The word of journals.
