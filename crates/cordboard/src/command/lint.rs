@@ -47,8 +47,9 @@ pub(super) struct Arguments {
     /// The integration lets files through (its property in Genesys is on).
     #[arg(long, conflicts_with = "connector")]
     attachments: bool,
-    #[command(flatten)]
-    config: Option<ConfigFile>,
+    /// The configuration file, for --connector.
+    #[arg(long = "config", short = 'c', value_name = "FILE", env = "CORDBOARD_CONFIG")]
+    config: Option<PathBuf>,
     /// Takes door and limits from this connector of the configuration.
     #[arg(long, value_name = "KEY")]
     connector: Option<String>,
@@ -127,10 +128,10 @@ fn rows(arguments: &Arguments) -> Result<Vec<Capabilities>, Failed> {
             false => rows.map(Capabilities::without_attachments).collect(),
         });
     };
-    let Some(config) = &arguments.config else {
+    let Some(file) = arguments.config.clone() else {
         return Err(Failed::because("--connector names a connector of a configuration; give that with --config"));
     };
-    let written = config.load_without_any_secret()?;
+    let written = ConfigFile { file }.load_without_any_secret()?;
     let Some(connector) = written.connectors.get(key) else {
         let there: Vec<&str> = written.connectors.keys().map(String::as_str).collect();
         return Err(Failed::because(format!("no connector is called \"{key}\"; there are: {}", there.join(", "))));
