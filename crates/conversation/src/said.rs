@@ -540,6 +540,7 @@ fn new_leg(id: LegId, seat: SeatId, said: &Said, expires: Timestamp) -> Leg {
         address: said.address.clone(),
         memory: Opaque::default(),
         channel: said.channel,
+        offered: Vec::new(),
         expires,
         closed: None,
         comes_back: false,

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use model::{
-    Attributes, BotKey, Channel, Door, Evidence, Floor, Holder, Input, Late, LegId, LegName, Opaque, Part, PollNumber,
-    PushNumber, RequestId, SeatId, SeatKind, Timestamp, TurnNumber,
+    Attributes, BotKey, Channel, Choice, Door, Evidence, Floor, Holder, Input, Late, LegId, LegName, Opaque, Part, PollNumber,
+    PushNumber, RequestId, Said, SeatId, SeatKind, Timestamp, TurnNumber,
 };
 
 /// At most this many bots sit in one conversation.
@@ -23,6 +23,8 @@ pub const UNCONFIRMED_MAX: usize = 32;
 pub const JOINED_MAX: usize = 8;
 /// At most this many bytes of messages that follow each other become one input.
 pub const MERGED_MAX_BYTES: usize = 16 * 1024;
+/// At most this many bytes of what was offered as numbered lines are remembered.
+pub const OFFERED_MAX_BYTES: usize = 8 * 1024;
 /// At most this many bytes of a customer's id are kept; a longer one is no id.
 pub(crate) const CUSTOMER_MAX_BYTES: usize = 256;
 /// At most this many bytes of attributes are kept per seat.
@@ -117,6 +119,19 @@ impl Conversation {
         let is_news = |leg: &Leg| leg.unconfirmed.iter().any(|sealed| out.iter().any(|request| sealed.is(*request)));
         let gates_a_push = |leg: &Leg| leg.pushes_late() && !leg.held.is_empty() && is_news(leg);
         self.legs.iter().any(gates_a_push) || (self.legs.iter().any(is_news) && self.is_finished_without(out))
+    }
+
+    /// What a customer means who types a number or a label of what was offered as numbered lines, on a channel that has
+    /// nothing to tap. Whoever brings a message to the core asks this first.
+    #[must_use]
+    pub fn tapped(&self, said: &Said) -> Option<Input> {
+        let Input::Text(text) = &said.input else { return None };
+        let leg = self.legs.iter().find(|leg| leg.name == said.leg && said.poll.is_none())?;
+        let words = text.trim().trim_end_matches(['.', ')']);
+        let by_label = leg.offered.iter().find(|choice| choice.label.trim().to_lowercase() == words.to_lowercase());
+        let by_number = || leg.offered.get(words.parse::<usize>().ok()?.checked_sub(1)?);
+        let choice = by_label.or_else(by_number)?;
+        Some(Input::Choice { label: choice.label.clone(), payload: choice.value.clone() })
     }
 
     /// How many inputs of a bot wait behind its running turn.
@@ -240,6 +255,8 @@ pub struct Leg {
     pub memory: Opaque,
     /// What the customer uses; the latest that was said.
     pub channel: Option<Channel>,
+    /// What the latest answer offered as numbered lines, the first being number 1.
+    pub offered: Vec<Choice>,
     /// When the platform takes nothing more.
     pub expires: Timestamp,
     /// Why it is over for us.
@@ -261,6 +278,18 @@ pub struct Leg {
 }
 
 impl Leg {
+    /// Remembers what was offered as numbered lines, as far as there is room: what comes last is answered in words.
+    pub fn offer(&mut self, mut offered: Vec<Choice>) {
+        let mut bytes = 0;
+        let fits = offered.iter().take_while(|choice| {
+            bytes += choice.label.len() + choice.value.len();
+            bytes <= OFFERED_MAX_BYTES
+        });
+        let room = fits.count();
+        offered.truncate(room);
+        self.offered = offered;
+    }
+
     /// Whether answers that nobody waits for can be pushed.
     #[must_use]
     pub fn pushes_late(&self) -> bool {

@@ -12,8 +12,7 @@ use model::{
 };
 use prometheus_client::metrics::counter::Counter;
 
-use crate::connector::{Connector, LegView, SealedReply, shadow};
-use crate::fit::Change;
+use crate::connector::{Connector, LegView, Noted, SealedReply, shadow};
 use crate::gateway::Shared;
 use crate::observe::metrics::{EngineOutcome, RequestOutcome, Tokens};
 use crate::observe::trace::{Begun, Trace};
@@ -71,7 +70,15 @@ impl Shared {
     pub(crate) fn prepare(&self, slot: &Arc<Slot>, held: Held, mut batch: Vec<Queued>) -> Result<Prepared, Unprepared> {
         // Lent to the core, which wants them in a row, and given back: a batch may be prepared again.
         let lend = |event: &mut Event| std::mem::replace(event, Event::TimePassed);
-        let events: Vec<Event> = batch.iter_mut().filter_map(|queued| queued.event.as_mut()).map(lend).collect();
+        let mut events: Vec<Event> = batch.iter_mut().filter_map(|queued| queued.event.as_mut()).map(lend).collect();
+        for event in &mut events {
+            // Before the core and its journal hear of it: what was shown is the connector's knowledge, not theirs.
+            if let Event::Said(said) = event
+                && let Some(tapped) = held.state.tapped(said)
+            {
+                said.input = tapped;
+            }
+        }
         // Core, connectors and engines are pure here, so one that panics leaves nothing half done.
         let drafted = catch_unwind(AssertUnwindSafe(|| self.draft(slot, held, &batch, &events)));
         for (lent, event) in batch.iter_mut().filter_map(|queued| queued.event.as_mut()).zip(events) {
@@ -274,17 +281,21 @@ impl Draft<'_> {
             self.after.unsendable.push((push.leg, push.number));
             return;
         };
-        self.remember(push.leg, rendered.memory, rendered.changes);
+        self.remember(push.leg, rendered.memory, rendered.noted);
         let kind = Kind::Push { leg: push.leg, number: push.number, connector, expires: push.expires };
         self.add_row(Item { kind, body: rendered.body, trace: self.after.held.trace }, push.not_before);
     }
 
-    fn remember(&mut self, leg: LegId, memory: Option<model::Opaque>, changes: Vec<Change>) {
+    fn remember(&mut self, leg: LegId, memory: Option<model::Opaque>, Noted { changes, offered }: Noted) {
         let count = u64::try_from(changes.len()).unwrap_or(u64::MAX);
         self.shared.counts.corrections.fetch_add(count, Ordering::Relaxed);
         self.changes.extend(changes.into_iter().map(|change| Changed { leg, change }));
-        if let (Some(memory), Some(leg)) = (memory, self.state.legs.iter_mut().find(|found| found.id == leg)) {
+        let Some(leg) = self.state.legs.iter_mut().find(|found| found.id == leg) else { return };
+        if let Some(memory) = memory {
             leg.memory = memory;
+        }
+        if let Some(offered) = offered {
+            leg.offer(offered);
         }
     }
 
@@ -347,7 +358,7 @@ impl Draft<'_> {
         let found = shadows.iter().map(|note| (self.shared.metrics.shadow(&note.connector, &note.kind), 1));
         self.after.counted.extend(found);
         self.step.shadows.extend(shadows);
-        self.remember(leg, rendered.memory, rendered.changes);
+        self.remember(leg, rendered.memory, rendered.noted);
         self.seal_bytes(request, rendered.reply);
     }
 

@@ -164,7 +164,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn write(&self, answer: &Answer, out: &mut dyn Write) -> Result<(), Failed> {
-        let Fitted { items, changes } = &self.fitted;
+        let Fitted { items, changes, .. } = &self.fitted;
         writeln!(
             out,
             "{} through {}: {} in, {} out, {}",
@@ -193,7 +193,7 @@ impl Look<'_> {
     }
 
     fn json(&self, answer: &Answer) -> Value {
-        let Fitted { items, changes } = &self.fitted;
+        let Fitted { items, changes, .. } = &self.fitted;
         let messages: Vec<_> = items.iter().cloned().map(message).collect();
         let cuts: Vec<&str> = answer.cuts.iter().map(|cut| cut_in_words(*cut)).collect();
         json!({

@@ -10,20 +10,22 @@ use genesys::cloud::reply::{Attachment, Card, CardAction, Carousel, Content, Med
 use model::{Item, MediaKind, Part, PollButton, Tap};
 use siphasher::sip::SipHasher13;
 
+use super::Noted;
 use crate::fit::{Capabilities, Change, Fitted, fit};
 
-/// Messages under construction, and what had to be changed.
+/// Messages under construction, and what is to be known of them.
 pub(super) struct Messages<'a> {
     pub(super) messages: Vec<ReplyMessage<'static>>,
-    pub(super) changes: Vec<Change>,
+    pub(super) noted: Noted,
     to: &'a Capabilities,
 }
 
 impl<'a> Messages<'a> {
     /// What these parts say, in order, as this channel shows it.
     pub(super) fn of(parts: &[Part], to: &'a Capabilities) -> Self {
-        let Fitted { items, changes } = fit(parts.iter().flat_map(|part| &part.items), to);
-        Self { messages: items.into_iter().map(message).collect(), changes, to }
+        let Fitted { items, changes, offered } = fit(parts.iter().flat_map(|part| &part.items), to);
+        let offered = (!parts.is_empty()).then_some(offered);
+        Self { messages: items.into_iter().map(message).collect(), noted: Noted { changes, offered }, to }
     }
 
     /// Adds a line of our own.
@@ -39,17 +41,17 @@ impl<'a> Messages<'a> {
             return self.say(line);
         }
         let reply = QuickReply { text: button.label.clone().into(), payload: payload.into(), image: None };
-        let Fitted { mut items, changes } = fit([&Item::text(line)], self.to);
+        let Fitted { mut items, changes, .. } = fit([&Item::text(line)], self.to);
         let last = items.pop().map(|item| item.plain().into_owned());
         self.messages.extend(items.into_iter().map(message));
         self.messages.push(ReplyMessage::quick_replies(last.unwrap_or_default(), vec![reply]));
-        self.changes.extend(of_no_item(changes));
+        self.noted.changes.extend(of_no_item(changes));
     }
 
     fn add(&mut self, item: &Item) {
-        let Fitted { items, changes } = fit([item], self.to);
+        let Fitted { items, changes, .. } = fit([item], self.to);
         self.messages.extend(items.into_iter().map(message));
-        self.changes.extend(of_no_item(changes));
+        self.noted.changes.extend(of_no_item(changes));
     }
 }
 

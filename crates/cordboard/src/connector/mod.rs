@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{
-    Attributes, BotKey, Channel, ConnectorKey, Door, Input, LegName, Opaque, OrgKey, Part, Poll, PushOutcome, Reply,
+    Attributes, BotKey, Channel, Choice, ConnectorKey, Door, Input, LegName, Opaque, OrgKey, Part, Poll, PushOutcome, Reply,
     RequestId, Said, Sensitive, Timestamp,
 };
 
@@ -179,8 +179,18 @@ pub struct Rendered {
     pub reply: SealedReply,
     /// The memory; absent when unchanged.
     pub memory: Option<Opaque>,
+    /// What else is to be known of it.
+    pub noted: Noted,
+}
+
+/// What is to be known of a rendered answer beside its bytes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Noted {
     /// What had to be degraded or corrected (an undeclared end intent became `done`, a text was split).
     pub changes: Vec<Change>,
+    /// What was offered as numbered lines, the first being number 1; absent when no bot spoke, so that what was offered
+    /// before still stands.
+    pub offered: Option<Vec<Choice>>,
 }
 
 /// A rendered push.
@@ -191,7 +201,7 @@ pub struct RenderedPush {
     /// As in [`Rendered`].
     pub memory: Option<Opaque>,
     /// As in [`Rendered`].
-    pub changes: Vec<Change>,
+    pub noted: Noted,
 }
 
 /// An HTTP answer whose bytes are decided once.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use model::{Button, Card, Carousel, Item, Media, MediaKind, Tap};
+use model::{Button, Card, Carousel, Choice, Item, Media, MediaKind, Tap};
 
 use super::{Fitting, RULES, What, text};
 
@@ -303,8 +303,8 @@ impl Fitting<'_> {
     }
 
     /// Cards as a text of this channel.
-    fn told(&self, prompt: Option<&str>, cards: &[&Card]) -> String {
-        told(prompt, cards, self.to.style.value != super::Style::Spoken)
+    fn told(&mut self, prompt: Option<&str>, cards: &[&Card]) -> String {
+        told_and_offered(prompt, cards, self.to.style.value != super::Style::Spoken, &mut self.fitted.offered)
     }
 }
 
@@ -327,10 +327,19 @@ fn add_line(text: &mut Option<String>, line: &str) {
     }
 }
 
-/// Cards as text. What can be answered is numbered through, so that a number means one button.
+/// Cards as the text beside them, for channels that show no cards though nobody said so.
 fn told(prompt: Option<&str>, cards: &[&Card], with_addresses: bool) -> String {
+    told_and_offered(prompt, cards, with_addresses, &mut Vec::new())
+}
+
+/// Cards as text. What can be answered is numbered through, so that a number means one button.
+fn told_and_offered(
+    prompt: Option<&str>,
+    cards: &[&Card],
+    with_addresses: bool,
+    offered: &mut Vec<Choice>,
+) -> String {
     let mut blocks: Vec<String> = prompt.map(|prompt| prompt.trim().to_owned()).into_iter().collect();
-    let mut number = 0;
     for card in cards {
         let mut block = None;
         let heads = [Some(card.title.as_str()), card.description.as_deref()];
@@ -354,8 +363,8 @@ fn told(prompt: Option<&str>, cards: &[&Card], with_addresses: bool) -> String {
                 Tap::Postback(payload) => {
                     let shown = if label.is_empty() { payload.trim() } else { label };
                     if !shown.is_empty() {
-                        number += 1;
-                        add_line(&mut block, &format!("{number}. {shown}"));
+                        offered.push(Choice::new(shown, if text::is_blank(payload) { shown } else { payload.trim() }));
+                        add_line(&mut block, &format!("{}. {shown}", offered.len()));
                     }
                 }
             }

@@ -20,11 +20,12 @@ impl Fitting<'_> {
         let max = self.to.quick_replies_max;
         if max.value == 0 {
             self.note(What::ChoicesAsText, options.len(), 0, max.basis);
-            return self.say(Cow::Owned(listed(&prompt, &options)));
+            let text = self.listed(&prompt, &options);
+            return self.say(Cow::Owned(text));
         }
         if options.len() > max.value {
             self.note(What::OptionsListed, options.len(), max.value, max.basis);
-            prompt = Cow::Owned(listed(&prompt, &options));
+            prompt = Cow::Owned(self.listed(&prompt, &options));
             options.truncate(max.value);
         } else if text::is_blank(&prompt) {
             self.note(What::PromptMade, 1, 0, RULES);
@@ -34,6 +35,19 @@ impl Fitting<'_> {
         self.shorten_labels(&mut options);
         let prompt = self.all_but_last(prompt).into_owned();
         self.fitted.items.push(Item::Choices(Choices { prompt, options }));
+    }
+
+    /// A prompt with its options as numbered lines, which a customer can answer by label or by number. Numbers go on from
+    /// the lines before, so that one means one thing.
+    fn listed(&mut self, prompt: &str, options: &[Choice]) -> String {
+        let mut text = prompt.trim_end().to_owned();
+        for option in options {
+            let newline = if text.is_empty() { "" } else { "\n" };
+            let wrote = write!(text, "{newline}{}. {}", self.fitted.offered.len() + 1, option.label);
+            debug_assert!(wrote.is_ok(), "memory takes every character");
+            self.fitted.offered.push(Choice::new(option.label.as_str(), option.value.as_str()));
+        }
+        text
     }
 
     /// The options that can be tapped: with label and value, each once.
@@ -83,15 +97,4 @@ impl Fitting<'_> {
             self.note(What::OptionsRepeated, before - options.len(), 0, RULES);
         }
     }
-}
-
-/// A prompt with its options as numbered lines, which a customer can answer by label or by number.
-fn listed(prompt: &str, options: &[Choice]) -> String {
-    let mut text = prompt.trim_end().to_owned();
-    for (index, option) in options.iter().enumerate() {
-        let newline = if text.is_empty() { "" } else { "\n" };
-        let wrote = write!(text, "{newline}{}. {}", index + 1, option.label);
-        debug_assert!(wrote.is_ok(), "memory takes every character");
-    }
-    text
 }

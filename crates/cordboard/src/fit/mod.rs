@@ -20,7 +20,7 @@ mod text;
 
 use std::borrow::Cow;
 
-use model::{Choices, Item};
+use model::{Choice, Choices, Item};
 
 pub use capabilities::{Basis, Capabilities, Confidence, DoorKind, Fact, FileType, Source, Style};
 pub use change::{Change, Outcome, What};
@@ -32,6 +32,8 @@ pub struct Fitted {
     pub items: Vec<Item>,
     /// What was changed, in the order of the items that came in.
     pub changes: Vec<Change>,
+    /// What became numbered lines: the first is number 1, over all items.
+    pub offered: Vec<Choice>,
 }
 
 /// Fits the items of one answer to a channel.

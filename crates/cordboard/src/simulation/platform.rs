@@ -17,7 +17,7 @@ use model::{
 use super::engine::ANOTHER_ROUND;
 use super::intrusions;
 use super::world::{Dice, World};
-use crate::connector::{
+use crate::connector::{Noted, 
     Arrival, Connector, LegView, Message, Parsed, PushReading, Rendered, RenderedPush, SealedReply,
 };
 use crate::http::{Call, Failed, Incoming, Patience, Reply, Transport};
@@ -126,12 +126,12 @@ impl Connector for SimulatedConnector {
             model::Reply::Failed { code } => format!("[failed {code}]\n"),
             model::Reply::Refused => "[refused]\n".into(),
         };
-        Rendered { reply: sealed(body), memory: None, changes: Vec::new() }
+        Rendered { reply: sealed(body), memory: None, noted: Noted::default() }
     }
 
     fn render_push(&self, parts: &[Part], leg: LegView<'_>) -> Option<RenderedPush> {
         let body = format!("{}\n{}", leg.session, lines(parts)).into();
-        (self.late == Late::Push).then_some(RenderedPush { body, memory: None, changes: Vec::new() })
+        (self.late == Late::Push).then_some(RenderedPush { body, memory: None, noted: Noted::default() })
     }
 
     fn refusal(&self) -> SealedReply {

@@ -6,7 +6,7 @@ use conversation::{
     Conversation, Gathering, Leg, OpenRequest, Seat, Session, Turn, Unconfirmed, UnderWay, Waiting, Wants,
 };
 use model::{
-    Attributes, BotKey, Channel, Door, Evidence, Floor, Holder, Input, LegId, LegName, Opaque, Part, PollNumber,
+    Attributes, BotKey, Channel, Choice, Door, Evidence, Floor, Holder, Input, LegId, LegName, Opaque, Part, PollNumber,
     PushNumber, RequestId, SeatId, SeatKind, Timestamp, TurnNumber,
 };
 use serde::de::IgnoredAny;
@@ -265,6 +265,8 @@ struct LegForm {
     memory: Opaque,
     #[serde(rename = "ch", default, skip_serializing_if = "is_default", with = "form")]
     channel: Option<Channel>,
+    #[serde(rename = "of", default, skip_serializing_if = "is_default", with = "form")]
+    offered: Vec<Choice>,
     #[serde(rename = "x", with = "form")]
     expires: Timestamp,
     #[serde(rename = "c", default, skip_serializing_if = "is_default", with = "form")]

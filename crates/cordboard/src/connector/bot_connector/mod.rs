@@ -37,7 +37,7 @@ use super::request::{
     REFUSE_AFTER_WAIT_MS, Reserved, SESSION_MAX_MS, attributes, body_hash, check_path, check_range, input, json,
     lifetime_ms, ok, overlong, parameters,
 };
-use super::{Connector, LegView, Message, Misconfigured, Parsed, PushReading, Rendered, RenderedPush, SealedReply};
+use super::{Connector, LegView, Message, Misconfigured, Noted, Parsed, PushReading, Rendered, RenderedPush, SealedReply};
 use crate::fit::{Capabilities, DoorKind};
 use crate::http::{self as outgoing, Credentials};
 use crate::org::Org;
@@ -348,10 +348,10 @@ impl Connector for BotConnector {
                     parameters,
                     ..UtteranceResponse::new(BotState::Complete)
                 };
-                Rendered { reply: written(&response), memory: None, changes: messages.changes }
+                Rendered { reply: written(&response), memory: None, noted: messages.noted }
             }
-            Reply::Failed { code } => Rendered { reply: fault(code), memory: None, changes: Vec::new() },
-            Reply::Refused => Rendered { reply: self.refusal(), memory: None, changes: Vec::new() },
+            Reply::Failed { code } => Rendered { reply: fault(code), memory: None, noted: Noted::default() },
+            Reply::Refused => Rendered { reply: self.refusal(), memory: None, noted: Noted::default() },
         }
     }
 
@@ -390,14 +390,14 @@ fn open(messages: Messages<'_>, parts: &[Part], leg: LegView<'_>) -> Rendered {
         parameters: parameters(parts),
         ..UtteranceResponse::new(BotState::MoreData)
     };
-    Rendered { reply: written(&response), memory: Some(rotation.write()), changes: messages.changes }
+    Rendered { reply: written(&response), memory: Some(rotation.write()), noted: messages.noted }
 }
 
 /// An answer that ends the session.
 fn ended(ending: Ending<'_>, parts: &[Part], to: &Capabilities) -> Rendered {
     let messages = Messages::of(parts, to);
-    let mut changes = messages.changes;
-    changes.extend(ending.changes);
+    let mut noted = messages.noted;
+    noted.changes.extend(ending.changes);
     let mut response = UtteranceResponse {
         reply_messages: messages.messages,
         intent: Some(ending.intent.into()),
@@ -412,7 +412,7 @@ fn ended(ending: Ending<'_>, parts: &[Part], to: &Capabilities) -> Rendered {
             response.parameters.insert(NOTE_PARAMETER.into(), note.as_str().into());
         }
     }
-    Rendered { reply: written(&response), memory: None, changes }
+    Rendered { reply: written(&response), memory: None, noted }
 }
 
 /// A slot in its JSON form (section 4.5).

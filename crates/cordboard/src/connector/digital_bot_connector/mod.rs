@@ -37,7 +37,7 @@ use super::request::{
     REFUSE_AFTER_WAIT_MS, Reserved, SESSION_MAX_MS, attributes, body_hash, check_path, check_range, input, json,
     lifetime_ms, ok, overlong, parameters,
 };
-use super::{Connector, LegView, Message, Misconfigured, Parsed, PushReading, Rendered, RenderedPush, SealedReply};
+use super::{Connector, LegView, Message, Misconfigured, Noted, Parsed, PushReading, Rendered, RenderedPush, SealedReply};
 use crate::fit::{Capabilities, Change, DoorKind, Source, What};
 use crate::http::{self as outgoing, Credentials};
 use crate::org::Org;
@@ -277,12 +277,12 @@ impl Connector for DigitalBotConnector {
 
     fn render(&self, reply: &Reply, leg: LegView<'_>) -> Rendered {
         let to = self.channels.of(leg.channel);
-        let (reply, changes) = match reply {
-            Reply::Parts(parts) if parts.is_empty() => (ok(Bytes::from_static(NOTHING_SAID)), Vec::new()),
+        let (reply, noted) = match reply {
+            Reply::Parts(parts) if parts.is_empty() => (ok(Bytes::from_static(NOTHING_SAID)), Noted::default()),
             Reply::Parts(parts) => self.with_bot(leg, |bot| {
-                let (answer, mut changes) = answer(bot, parts, to);
-                changes.extend(Self::address(bot, leg).1);
-                (written(&answer), changes)
+                let (answer, mut noted) = answer(bot, parts, to);
+                noted.changes.extend(Self::address(bot, leg).1);
+                (written(&answer), noted)
             }),
             Reply::Holding { parts, line, button } => {
                 let mut messages = Messages::of(parts, to);
@@ -296,20 +296,20 @@ impl Connector for DigitalBotConnector {
             }
             Reply::Pending { parts, .. } => {
                 let mut messages = Messages::of(parts, to);
-                messages.changes.push(Change::of_answer(What::PollUnneeded, 1, Source::Types));
+                messages.noted.changes.push(Change::of_answer(What::PollUnneeded, 1, Source::Types));
                 open(messages, parts)
             }
-            Reply::Failed { code } => (failed(code, "the session cannot be served"), Vec::new()),
-            Reply::Refused => (self.refusal(), Vec::new()),
+            Reply::Failed { code } => (failed(code, "the session cannot be served"), Noted::default()),
+            Reply::Refused => (self.refusal(), Noted::default()),
         };
-        Rendered { reply, memory: None, changes }
+        Rendered { reply, memory: None, noted }
     }
 
     fn render_push(&self, parts: &[Part], leg: LegView<'_>) -> Option<RenderedPush> {
         self.with_bot(leg, |bot| {
             let (address, odd) = Self::address(bot, leg);
-            let (answer, mut changes) = answer(bot, parts, self.channels.of(leg.channel));
-            changes.extend(odd);
+            let (answer, mut noted) = answer(bot, parts, self.channels.of(leg.channel));
+            noted.changes.extend(odd);
             let push = OutgoingMessagesRequest {
                 bot_id: address.bot.into(),
                 bot_version: address.version.into(),
@@ -317,7 +317,7 @@ impl Connector for DigitalBotConnector {
                 language_code: address.language.into(),
                 answer,
             };
-            Some(RenderedPush { body: json(&push)?, memory: None, changes })
+            Some(RenderedPush { body: json(&push)?, memory: None, noted })
         })
     }
 
@@ -370,16 +370,16 @@ fn why(status: u16, code: Option<&str>) -> &'static str {
 }
 
 /// The answer that these parts make; the last one says where it leaves the session.
-fn answer<'a>(bot: &'a Bot, parts: &'a [Part], to: &Capabilities) -> (IncomingMessagesResponse<'a>, Vec<Change>) {
+fn answer<'a>(bot: &'a Bot, parts: &'a [Part], to: &Capabilities) -> (IncomingMessagesResponse<'a>, Noted) {
     let messages = Messages::of(parts, to);
-    let mut changes = messages.changes;
+    let mut noted = messages.noted;
     let mut response = IncomingMessagesResponse {
         reply_messages: messages.messages,
         parameters: parameters(parts),
         ..IncomingMessagesResponse::new(BotState::MoreData)
     };
     if let Some(ending) = parts.last().and_then(|part| Ending::of(bot, part)) {
-        changes.extend(ending.changes);
+        noted.changes.extend(ending.changes);
         response.bot_state = BotState::Complete;
         response.intent = Some(ending.intent.into());
         response.confidence = ending.confidence;
@@ -391,16 +391,16 @@ fn answer<'a>(bot: &'a Bot, parts: &'a [Part], to: &Capabilities) -> (IncomingMe
             }
         }
     }
-    (response, changes)
+    (response, noted)
 }
 
-fn open(messages: Messages<'_>, parts: &[Part]) -> (SealedReply, Vec<Change>) {
+fn open(messages: Messages<'_>, parts: &[Part]) -> (SealedReply, Noted) {
     let response = IncomingMessagesResponse {
         reply_messages: messages.messages,
         parameters: parameters(parts),
         ..IncomingMessagesResponse::new(BotState::MoreData)
     };
-    (written(&response), messages.changes)
+    (written(&response), messages.noted)
 }
 
 /// A slot as the entity it is in this door: all values are texts, money the text of a JSON object (section 1.5).
