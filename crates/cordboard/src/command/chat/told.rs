@@ -176,17 +176,15 @@ impl Teller {
                 format!("changed on its way in (bots.{bot}.engine.limits): {}", cuts.join(", "))
             }
             Fact::PushRefused { reason } => format!("not said: {}", undelivered(*reason)),
-            Fact::Floor(_)
+            // What the policy said is told where its words are shown.
+            Fact::PolicySaid { .. }
+            | Fact::Floor(_)
             | Fact::Joined { .. }
-            | Fact::PolicySaid { .. }
             | Fact::PossibleDuplicate { .. }
             | Fact::TakenAsDelivered { .. }
             | Fact::LegEnded { .. }
-            | Fact::PolicySaid { .. }
             | Fact::Redriven
             | Fact::RedriveRefused { .. }
-            // It is told where its words are shown.
-            | Fact::PolicySaid { .. }
             | Fact::Nothing => return None,
         })
     }
