@@ -181,7 +181,6 @@ impl Teller {
             | Fact::PossibleDuplicate { .. }
             | Fact::TakenAsDelivered { .. }
             | Fact::LegEnded { .. }
-            | Fact::PolicySaid { .. }
             | Fact::Redriven
             | Fact::RedriveRefused { .. }
             // It is told where its words are shown.
