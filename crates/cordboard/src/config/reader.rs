@@ -222,7 +222,7 @@ fn in_our_words(message: &str) -> String {
         Some(found) => {
             let (wanted, found) = (kind(expected), kind(found));
             let next = match (wanted, found) {
-                ("a whole number" | "true or false", "a text") => "; write it without quotes",
+                ("a whole number" | "a number" | "true or false", "a text") => "; write it without quotes",
                 ("a text", "a whole number" | "true or false") => "; write it in quotes",
                 ("a list", "a text") => "; write [ and ] around it",
                 ("a list", "a table") => "; write [[…]] instead of […]",
@@ -241,6 +241,7 @@ fn kind(word: &str) -> &str {
         "string" => "a text",
         "integer" => "a whole number",
         "floating" => "a number with a fraction",
+        "f64" => "a number",
         "boolean" => "true or false",
         "sequence" => "a list",
         "map" => "a table",

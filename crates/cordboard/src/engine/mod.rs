@@ -90,6 +90,27 @@ pub enum Reading {
     Failed(Failure),
 }
 
+/// What a probe found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probed {
+    /// A question would be answered, as far as can be told.
+    Well(String),
+    /// It may be answered.
+    Doubtful {
+        /// What was found.
+        found: String,
+        /// What to do.
+        next_step: String,
+    },
+    /// It would not be answered.
+    Ill {
+        /// What was found.
+        found: String,
+        /// What to do.
+        next_step: String,
+    },
+}
+
 /// Reads the body of a reply with status 200 while it comes. Every other reply is read by [`Engine::read`].
 pub trait Reader: Send {
     /// More of the body came. Answers that the customer may get already; the `next` of each is
@@ -131,6 +152,14 @@ pub trait Engine: Send + Sync + 'static {
     /// Where questions are sent; nothing for an engine that answers here. It may hold what is secret.
     fn address(&self) -> Option<&str> {
         None
+    }
+    /// A call that asks nothing and tells whether a question would be answered.
+    fn probe(&self) -> Option<http::Call> {
+        None
+    }
+    /// What the reply to the probe says.
+    fn probed(&self, reply: &http::Reply) -> Probed {
+        Probed::Well(format!("answers ({})", reply.status))
     }
     /// The door for callbacks, where there is one.
     fn callbacks(&self) -> Option<&dyn Callbacks> {

@@ -102,7 +102,7 @@ mod tests {
         let table = [
             ("url = \"http://a\"", "missing field `type`"),
             ("type = \"oracle\"", "expected one of `script`, `webhook`, `connector`"),
-            ("type = \"oracle\"", "expected one of `script`, `webhook`, `openai`"),
+            ("type = \"oracle\"", "expected one of `script`, `webhook`, `connector`, `openai`"),
             ("type = \"script\"\nfile = \"a\"\nflie = 1", "unknown field `flie`"),
             ("type = \"script\"\nfile = \"bots/missing.toml\"", "bots/missing.toml"),
             ("type = \"webhook\"\nurl = \"http://a\"\nlimits.texts = 1", "unknown field `texts`"),

@@ -178,6 +178,7 @@ impl Teller {
             Fact::PushRefused { reason } => format!("not said: {}", undelivered(*reason)),
             Fact::Floor(_)
             | Fact::Joined { .. }
+            | Fact::PolicySaid { .. }
             | Fact::PossibleDuplicate { .. }
             | Fact::TakenAsDelivered { .. }
             | Fact::LegEnded { .. }

@@ -82,7 +82,8 @@ pub struct Config {
     /// something is left out. Default true.
     #[serde(default = "yes")]
     pub summary: bool,
-    /// What the model can do besides talking. Default: all of them.
+    /// What the model can do besides talking. Default ["hand_over", "end", "set_attributes", "offer_choices", "show_card",
+    /// "show_carousel", "report_intent"].
     #[serde(default = "Tool::all")]
     pub tools: BTreeSet<Tool>,
     /// How often the model is called in one turn, 1 to 10, when it uses tools and says nothing. Default 4.

@@ -7,6 +7,7 @@
 
 mod config;
 mod overrides;
+mod probe;
 mod prompt;
 mod question;
 mod read;
@@ -34,13 +35,18 @@ use self::config::Prompts;
 use self::question::Question;
 use self::stream::Stream;
 use self::trouble::Troubles;
-use super::{Asking, Engine, History, Reader, Reading, Traits};
+use super::{Asking, Engine, History, Probed, Reader, Reading, Traits};
 use crate::http as calls;
 
 /// A stream has an event of some hundred bytes for every token of a few.
 const STREAM_FACTOR: usize = 16;
 /// A summary has this part of what is left of the turn.
 const SUMMARY_TIME_PART: u64 = 3;
+
+/// A list of models takes no thought.
+const PROBE_TIMEOUT_MS: u64 = 5_000;
+/// A broker lists some hundred models.
+const PROBE_MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A bot behind a language model.
 pub struct OpenAi(Arc<Inner>);
@@ -150,6 +156,22 @@ impl Engine for OpenAi {
 
     fn address(&self) -> Option<&str> {
         Some(&self.url)
+    }
+
+    fn probe(&self) -> Option<calls::Call> {
+        let server = self.url.strip_suffix(self.config.api.path())?;
+        Some(calls::Call {
+            method: Method::GET,
+            url: format!("{server}/models"),
+            headers: self.headers(false),
+            body: Bytes::new(),
+            timeout_ms: PROBE_TIMEOUT_MS,
+            reply_max_bytes: PROBE_MAX_BYTES,
+        })
+    }
+
+    fn probed(&self, reply: &calls::Reply) -> Probed {
+        probe::probed(&self.config.model, reply)
     }
 }
 

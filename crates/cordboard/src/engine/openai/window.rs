@@ -116,7 +116,8 @@ mod tests {
         // Five tokens each: one of three bytes, four around it.
         let five = history(&["one", "two", "six", "ten", "few"]);
         let long = "x".repeat(60);
-        let table: Vec<(&History, Option<u64>, u32, &[u64], &[u64])> = vec![
+        type Case<'a> = (&'a History, Option<u64>, u32, &'a [u64], &'a [u64]);
+        let table: Vec<Case<'_>> = vec![
             (&five, None, 25, &[10, 11, 12, 13, 14], &[]),
             (&five, None, 24, &[13, 14], &[10, 11, 12]),
             (&five, Some(12), 24, &[13, 14], &[]),

@@ -100,7 +100,9 @@ fn a_flow_sets_what_it_may_within_bounds() {
 
 #[test]
 fn tools_become_parts_of_the_answer() {
-    let table: [(&str, &[(&str, &str)], &str); 12] = [
+    /// What the model says, its tools with their arguments, and what becomes of it.
+    type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+    let table: [Case; 12] = [
         ("Bye", &[("end", "")], r#""Bye" End"#),
         ("", &[("end", "{\"reason\":\"done\"}")], "End"),
         (
