@@ -152,8 +152,17 @@ fn read(file: &Path) -> Result<Answer, Failed> {
     };
     let bytes = bytes.map_err(|error| Failed::because(format!("cannot read {name}: {error}")))?;
     read_reply(&bytes, &Limits::default()).map_err(|error| {
-        Failed::because(format!("{name}: {error}; docs/reference/webhook.schema.json says what belongs there"))
+        let why = kindless(&bytes).unwrap_or_else(|| error.to_string());
+        Failed::because(format!("{name}: {why}; docs/reference/webhook.schema.json says what belongs there"))
     })
+}
+
+/// The first item that does not say what it is: the likeliest mistake.
+fn kindless(reply: &[u8]) -> Option<String> {
+    let reply: Value = serde_json::from_slice(reply).ok()?;
+    let items = reply.get("items")?.as_array()?;
+    let index = items.iter().position(|item| !item.get("kind").is_some_and(Value::is_string))?;
+    Some(format!("items[{index}] has no `kind`, such as \"text\" or \"card\""))
 }
 
 /// A reply on one channel.
@@ -211,6 +220,7 @@ impl Look<'_> {
         match of_it.map(|change| change.what.outcome()).max() {
             None => "shown",
             Some(Outcome::Mended) => "mended",
+            Some(Outcome::Plainer) => "plainer",
             Some(Outcome::Shortened) => "shortened",
             Some(Outcome::Split) => "split",
             Some(Outcome::AsText) => "as text",

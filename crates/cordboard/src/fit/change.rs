@@ -107,6 +107,8 @@ pub enum What {
 pub enum Outcome {
     /// Something that it lacked was added, or something that leads nowhere taken away.
     Mended,
+    /// Marks or addresses of its text are gone.
+    Plainer,
     /// Something of it is shorter.
     Shortened,
     /// It became several, or is told in another way.
@@ -193,7 +195,8 @@ impl What {
             | Self::CarouselAsCards
             | Self::LinksAsText
             | Self::TapMoved => Outcome::Split,
-            Self::LabelsShortened | Self::FallbackShortened | Self::Unmarked | Self::Unspoken => Outcome::Shortened,
+            Self::LabelsShortened | Self::FallbackShortened => Outcome::Shortened,
+            Self::Unmarked | Self::Unspoken => Outcome::Plainer,
             _ => Outcome::Mended,
         }
     }
@@ -228,7 +231,7 @@ impl Change {
             What::Cleaned => "control characters and outer blanks taken away".to_owned(),
             What::TextSplit => format!("{found} characters, split into texts of at most {limit}"),
             What::FallbackShortened => format!("fallback of {found} characters, shortened to {limit}"),
-            What::Unmarked => "Markdown became plain text".to_owned(),
+            What::Unmarked => "marks of Markdown became plain text".to_owned(),
             What::Unspoken => format!("{} left out", some("address", "addresses")),
             What::PromptJoined => "the text before became its prompt".to_owned(),
             What::PromptMade => "no prompt, the labels are the prompt".to_owned(),
@@ -279,7 +282,7 @@ impl Change {
             What::Blank => "a message needs a text".to_owned(),
             What::Cleaned => "titles, labels and payloads are plain and trimmed".to_owned(),
             What::TextSplit | What::FallbackShortened => format!("a text takes {limit} characters"),
-            What::Unmarked => "the channel shows no Markdown".to_owned(),
+            What::Unmarked => "the channel does not show all of Markdown".to_owned(),
             What::Unspoken => "addresses are not read aloud".to_owned(),
             What::PromptJoined | What::PromptMade => "quick replies need a text".to_owned(),
             What::OptionsBlank | What::OptionsCompleted => "a quick reply needs text and payload".to_owned(),

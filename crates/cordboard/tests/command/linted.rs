@@ -4,16 +4,15 @@ use crate::called::{file, run, text};
 
 const REPLY: &str = r###"{
   "items": [
-    { "type": "text", "format": "markdown", "text": "## Boots\n\nThese **three** fit; see [sizes](https://shop.example/sizes)." },
-    { "type": "carousel", "cards": [
+    { "kind": "text", "format": "markdown", "text": "## Boots\n\nThese **three** fit; see [sizes](https://shop.example/sizes)." },
+    { "kind": "carousel", "cards": [
       { "title": "Light", "body": "For the city", "actions": [
-        { "label": "Take it", "action": { "type": "postback", "value": "boot:1" } },
-        { "label": "Look", "action": { "type": "open_url", "value": "https://shop.example/1" } } ] },
-      { "title": "Warm", "actions": [ { "label": "Take it", "action": { "type": "postback", "value": "boot:2" } } ] } ] },
-    { "type": "media", "kind": "image", "url": "https://shop.example/map.png", "caption": "Where we are" },
-    { "type": "choices", "prompt": "And now?", "options": [ { "label": "None of them, thank you" }, { "label": "Human" } ] }
-  ],
-  "next": { "type": "await_input" }
+        { "kind": "postback", "label": "Take it", "value": "boot:1" },
+        { "kind": "open_url", "label": "Look", "value": "https://shop.example/1" } ] },
+      { "title": "Warm", "actions": [ { "kind": "postback", "label": "Take it", "value": "boot:2" } ] } ] },
+    { "kind": "media", "media": "image", "url": "https://shop.example/map.png", "caption": "Where we are" },
+    { "kind": "choices", "prompt": "And now?", "options": [ { "label": "None of them, thank you" }, { "label": "Human" } ] }
+  ]
 }"###;
 
 #[tokio::test]
@@ -47,17 +46,18 @@ async fn lint_says_what_is_wrong_and_where() {
     let (plain, blank) = (file("plain.json", r#"{"text": "Hello"}"#), file("blank.json", r#"{"items": []}"#));
     let (broken, lacking) = (
         file("broken.json", "{\n  \"text\": oops }"),
-        file("lacking.json", r#"{"items": [{"type": "text", "text": "a"}, {"type": "text"}]}"#),
+        file("lacking.json", r#"{"items": [{"kind": "text", "text": "a"}, {"kind": "text"}]}"#),
     );
-    let reply = file("reply.json", REPLY);
+    let (reply, unkind) = (file("reply.json", REPLY), file("unkind.json", r#"{"items": [{"type": "text"}]}"#));
     let example = "examples/simulated.toml";
-    let cases: [(&[&str], i32, &str); 10] = [
+    let cases: [(&[&str], i32, &str); 11] = [
         (&["lint", &plain, "--strict"], 0, ""),
         (&["lint", &blank], 0, ""),
         (&["lint", &reply, "--channel", "sms", "--strict"], 1, "changes, and --strict takes none"),
         (&["lint", "nowhere.json"], 1, "cannot read nowhere.json"),
         (&["lint", &broken], 1, "broken.json: the body is not JSON (line 2, column"),
         (&["lint", &lacking], 1, "items[1] lacks a field"),
+        (&["lint", &unkind], 1, "items[0] has no `kind`, such as \"text\" or \"card\""),
         (&["lint", &plain, "--channel", "fax"], 2, "there are web_messaging, sms"),
         (&["lint", &plain, "--connector", "digital"], 1, "give that with --config"),
         (&["lint", &plain, "--connector", "x", "--config", example], 1, "no connector is called \"x\"; there are:"),
