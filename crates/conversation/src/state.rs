@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use model::{
-    Attributes, BotKey, Channel, Choice, Door, Evidence, Floor, Holder, Input, Late, LegId, LegName, Opaque, Part, PollNumber,
-    PushNumber, RequestId, Said, SeatId, SeatKind, Timestamp, TurnNumber,
+    Attributes, BotKey, Channel, Choice, Door, Evidence, Floor, Holder, Input, Late, LegId, LegName, Opaque, Part,
+    PollNumber, PushNumber, RequestId, Said, SeatId, SeatKind, Timestamp, TurnNumber,
 };
 
 /// At most this many bots sit in one conversation.
@@ -24,7 +24,7 @@ pub const JOINED_MAX: usize = 8;
 /// At most this many bytes of messages that follow each other become one input.
 pub const MERGED_MAX_BYTES: usize = 16 * 1024;
 /// At most this many bytes of what was offered as numbered lines are remembered.
-pub const OFFERED_MAX_BYTES: usize = 8 * 1024;
+pub(crate) const OFFERED_MAX_BYTES: usize = 8 * 1024;
 /// At most this many bytes of a customer's id are kept; a longer one is no id.
 pub(crate) const CUSTOMER_MAX_BYTES: usize = 256;
 /// At most this many bytes of attributes are kept per seat.

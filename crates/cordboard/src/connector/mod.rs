@@ -23,8 +23,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{
-    Attributes, BotKey, Channel, Choice, ConnectorKey, Door, Input, LegName, Opaque, OrgKey, Part, Poll, PushOutcome, Reply,
-    RequestId, Said, Sensitive, Timestamp,
+    Attributes, BotKey, Channel, Choice, ConnectorKey, Door, Input, LegName, Opaque, OrgKey, Part, Poll, PushOutcome,
+    Reply, RequestId, Said, Sensitive, Timestamp,
 };
 
 use crate::fit::Change;

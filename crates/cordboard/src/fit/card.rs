@@ -333,12 +333,7 @@ fn told(prompt: Option<&str>, cards: &[&Card], with_addresses: bool) -> String {
 }
 
 /// Cards as text. What can be answered is numbered through, so that a number means one button.
-fn told_and_offered(
-    prompt: Option<&str>,
-    cards: &[&Card],
-    with_addresses: bool,
-    offered: &mut Vec<Choice>,
-) -> String {
+fn told_and_offered(prompt: Option<&str>, cards: &[&Card], with_addresses: bool, offered: &mut Vec<Choice>) -> String {
     let mut blocks: Vec<String> = prompt.map(|prompt| prompt.trim().to_owned()).into_iter().collect();
     for card in cards {
         let mut block = None;

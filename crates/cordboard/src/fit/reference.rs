@@ -40,7 +40,8 @@ quick_replies_max = 3
 | `carousel_cards_max` | the rest follows in a second carousel; with 0 the cards are sent one after the other |
 | `attachments` | `false`: a file becomes its `fallback_text`, or caption and address |
 
-A numbered line is answered with its number or its words: the bot gets what the customer typed, and should know both.
+A numbered line is answered with its number or its label: the bot is told of a tap, as if there had been a button. Numbers go on
+from item to item of one answer, and count until the bot speaks again.
 
 ";
 

@@ -17,8 +17,8 @@ use model::{
 use super::engine::ANOTHER_ROUND;
 use super::intrusions;
 use super::world::{Dice, World};
-use crate::connector::{Noted, 
-    Arrival, Connector, LegView, Message, Parsed, PushReading, Rendered, RenderedPush, SealedReply,
+use crate::connector::{
+    Arrival, Connector, LegView, Message, Noted, Parsed, PushReading, Rendered, RenderedPush, SealedReply,
 };
 use crate::http::{Call, Failed, Incoming, Patience, Reply, Transport};
 use crate::org::{Bearer, NoToken, Reason};

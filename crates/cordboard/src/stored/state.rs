@@ -6,8 +6,8 @@ use conversation::{
     Conversation, Gathering, Leg, OpenRequest, Seat, Session, Turn, Unconfirmed, UnderWay, Waiting, Wants,
 };
 use model::{
-    Attributes, BotKey, Channel, Choice, Door, Evidence, Floor, Holder, Input, LegId, LegName, Opaque, Part, PollNumber,
-    PushNumber, RequestId, SeatId, SeatKind, Timestamp, TurnNumber,
+    Attributes, BotKey, Channel, Choice, Door, Evidence, Floor, Holder, Input, LegId, LegName, Opaque, Part,
+    PollNumber, PushNumber, RequestId, SeatId, SeatKind, Timestamp, TurnNumber,
 };
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};

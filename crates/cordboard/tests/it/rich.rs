@@ -92,6 +92,36 @@ async fn a_late_answer_is_fetched_without_a_button() {
     insta::assert_snapshot!(customer.story());
 }
 
+/// Where choices are numbered lines, a number or a label is the tap that it stands for; where they can be tapped, words are
+/// words.
+#[tokio::test]
+async fn what_was_listed_is_chosen_by_number_or_label() {
+    let mut world = World::new().await;
+    let red = json!({"label": "Red", "action": {"kind": "postback", "value": "colour:r"}});
+    let blue = json!({"label": "Blue", "action": {"kind": "postback", "value": "colour:b"}});
+    let offer = json!({"items": [
+        {"kind": "choices", "prompt": "Colour?", "options": [red, blue]},
+        {"kind": "card", "title": "Size", "actions": [{"kind": "postback", "label": "Small", "value": "size:s"}]},
+    ]});
+    let mut told = String::new();
+    for channel in [Channel::Sms, Channel::WebMessaging] {
+        for customer in
+            [world.v2_with("helper", on(Some(channel))).await, world.v1_with("helper", on(Some(channel))).await]
+        {
+            customer.says("hello");
+            for words in ["2", " 3. ", "red", "4", "0", "size"] {
+                world.bot.asked().await.replies(200, &offer.to_string());
+                customer.is_answered().await;
+                customer.says(words);
+            }
+            let last = world.bot.asked().await;
+            told += &format!("{channel:?}: {}\n", world.bot.inputs().join(" "));
+            last.says("bye");
+        }
+    }
+    insta::assert_snapshot!(told);
+}
+
 /// No channel loses a word of a long text, and none gets more at once than it takes.
 #[tokio::test]
 async fn a_long_text_arrives_whole_on_every_channel() {

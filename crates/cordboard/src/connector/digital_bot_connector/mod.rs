@@ -37,7 +37,9 @@ use super::request::{
     REFUSE_AFTER_WAIT_MS, Reserved, SESSION_MAX_MS, attributes, body_hash, check_path, check_range, input, json,
     lifetime_ms, ok, overlong, parameters,
 };
-use super::{Connector, LegView, Message, Misconfigured, Noted, Parsed, PushReading, Rendered, RenderedPush, SealedReply};
+use super::{
+    Connector, LegView, Message, Misconfigured, Noted, Parsed, PushReading, Rendered, RenderedPush, SealedReply,
+};
 use crate::fit::{Capabilities, Change, DoorKind, Source, What};
 use crate::http::{self as outgoing, Credentials};
 use crate::org::Org;

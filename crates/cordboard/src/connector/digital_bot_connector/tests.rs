@@ -58,10 +58,10 @@ fn an_unknown_bot_is_a_valid_failure_and_an_unknown_version_is_served() {
     let old = read_message(body("\"returns\"", "\"2025-01\"").as_bytes());
     let memory = Opaque::default();
     let view = leg(&old.bot, &old.address, &memory);
-    assert_eq!(door.render(&Reply::Parts(vec![part(vec![Item::text("Hello")])]), view).changes.len(), 1);
+    assert_eq!(door.render(&Reply::Parts(vec![part(vec![Item::text("Hello")])]), view).noted.changes.len(), 1);
     let push = door.render_push(&[part(vec![Item::text("Hello")])], view).unwrap();
     assert!(std::str::from_utf8(&push.body).unwrap().contains(r#""botVersion":"2025-01""#), "the session's own");
-    assert_eq!(push.changes.len(), 1);
+    assert_eq!(push.noted.changes.len(), 1);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_push_repeats_the_session_and_closes_it_with_its_last_part() {
     let parts = [part(vec![Item::text("Found it.")]), done(Some("Filed"), &[("claimNumber", &["55-812"])])];
     let push = door.render_push(&parts, leg(&claims, &address, &memory)).unwrap();
     insta::assert_snapshot!(std::str::from_utf8(&push.body).unwrap());
-    assert_eq!((push.changes, push.memory), (Vec::new(), None));
+    assert_eq!((push.noted.changes, push.memory), (Vec::new(), None));
 
     let call = door.call(&push.body).unwrap();
     assert_eq!(call.url, "https://api.example.com/api/v2/integrations/botconnectors/outgoing/messages");

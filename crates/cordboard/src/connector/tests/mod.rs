@@ -178,7 +178,7 @@ pub(super) fn shown(door: &dyn Connector, leg: LegView<'_>) -> String {
             "{name}: {} retry-after {:?}, changes {:?}, memory {}\n{body}\n\n",
             rendered.reply.status,
             rendered.reply.retry_after_s,
-            rendered.changes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            rendered.noted.changes.iter().map(ToString::to_string).collect::<Vec<_>>(),
             memory.as_deref().unwrap_or("unchanged"),
         );
     }

@@ -26,6 +26,7 @@ pub(crate) struct Bot {
 struct Desk {
     echoes: AtomicBool,
     heard: Mutex<Vec<String>>,
+    inputs: Mutex<Vec<String>>,
     questions: mpsc::UnboundedSender<Question>,
     notices: mpsc::UnboundedSender<String>,
 }
@@ -51,6 +52,7 @@ impl Bot {
         let desk = Arc::new(Desk {
             echoes: AtomicBool::new(false),
             heard: Mutex::default(),
+            inputs: Mutex::default(),
             questions: questions_in,
             notices: notices_in,
         });
@@ -80,6 +82,11 @@ impl Bot {
         tokio::time::timeout(PATIENCE, self.notices.recv()).await.expect("the bot is told").unwrap()
     }
 
+    /// What every question since the last look was about: words, or what a tap carried in brackets.
+    pub(crate) fn inputs(&self) -> Vec<String> {
+        std::mem::take(&mut *self.desk.inputs.lock().unwrap())
+    }
+
     /// The words of every question so far, repeated ones included.
     pub(crate) fn heard(&self) -> Vec<String> {
         self.desk.heard.lock().unwrap().clone()
@@ -94,6 +101,8 @@ async fn hear(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) ->
     }
     let words = words(&body);
     desk.heard.lock().unwrap().push(words.clone());
+    let payload = body["input"]["payload"].as_str().map(|payload| format!("[{payload}]"));
+    desk.inputs.lock().unwrap().push(payload.unwrap_or_else(|| words.clone()));
     if desk.echoes.load(Ordering::SeqCst) {
         return json!({"text": format!("You said {words}.")}).to_string().into_response();
     }
