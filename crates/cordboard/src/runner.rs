@@ -383,7 +383,8 @@ impl Shared {
         Ok(held)
     }
 
-    /// What was said is read once a bot of the conversation wants to be told; from then on it is in memory.
+    /// What was said is read when a bot may be asked that wants to be told; from then on it is in memory. Nobody is asked
+    /// but what was said in this step, or waited before it.
     async fn with_window(&self, slot: &Slot, mut held: Held, batch: &[Queued]) -> Result<Held, store::Error> {
         if held.window.is_none() {
             let roster = self.roster();
@@ -392,7 +393,8 @@ impl Shared {
                 Some(Event::Said(said)) => Some(&said.bot),
                 _ => None,
             });
-            if held.state.seats.iter().map(|seat| &seat.bot).chain(addressed).any(wants) {
+            let waiting = held.state.seats.iter().filter(|seat| !seat.waiting.is_empty()).map(|seat| &seat.bot);
+            if waiting.chain(addressed).any(wants) {
                 let first = Window::first_row(held.version);
                 let rows = match held.version {
                     0 => Vec::new(),

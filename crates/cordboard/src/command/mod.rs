@@ -15,6 +15,7 @@ mod dead_letters;
 mod demo;
 mod doctor;
 mod healthcheck;
+mod lint;
 mod log;
 mod metrics;
 mod migrate;
@@ -68,6 +69,8 @@ Examples:
       play a conversation against the configured bots
   cordboard chat --bot parcels --config cordboard.toml
       talk to a bot as a customer would
+  cordboard lint reply.json --channel whatsapp
+      what would a customer see of this reply?
   cordboard conversations follow --config cordboard.toml
       what is going on?
   cordboard requests --refused --config cordboard.toml
@@ -99,6 +102,8 @@ enum Command {
     Test(test::Arguments),
     /// Lets you talk to a configured bot as a customer would, through the gateway and a simulated Genesys Cloud.
     Chat(chat::Arguments),
+    /// Shows what a customer would get of a bot's reply on each channel, and what is changed for it.
+    Lint(lint::Arguments),
     /// What customers and bots are at: lists conversations, shows where one stands, tells its timeline.
     #[command(subcommand)]
     Conversations(conversations::Command),
@@ -229,6 +234,7 @@ async fn run(command: Command, log_format: Option<LogFormat>, out: &mut (dyn Wri
         Command::Simulate(arguments) => simulate::run(arguments, out).await,
         Command::Test(arguments) => test::run(&arguments, out).await,
         Command::Chat(arguments) => chat::run(&arguments, out).await,
+        Command::Lint(arguments) => lint::run(&arguments, out),
         Command::Conversations(command) => conversations::run(&command, out).await,
         Command::Requests(arguments) => requests::run(&arguments, out).await,
         Command::Audit(arguments) => audit::run(&arguments, out).await,

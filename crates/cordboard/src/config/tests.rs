@@ -408,6 +408,7 @@ fn what_may_go_wrong_is_told() {
     let sms = "path = \"/genesys/sms\"";
     let engine = "type = \"script\"\nfile = \"bots/parcels.toml\"";
     let webhook = |rest: &str| format!("type = \"webhook\"\n{rest}");
+    let endpoint = |rest: &str| format!("type = \"connector\"\nspeaks = \"{rest}\"");
     let changes = [
         ("127.0.0.1:0", "0.0.0.0:8080".to_owned()),
         ("127.0.0.1:0", "[::1]:8080".to_owned()),
@@ -436,6 +437,8 @@ fn what_may_go_wrong_is_told() {
         ("max_turns = 20", "hard_deadline_ms = 7500".to_owned()),
         (engine, webhook("url = \"http://bot.example.com/\"\nsecrets = [\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"]")),
         (engine, webhook("url = \"http://localhost:9000/\"")),
+        (engine, endpoint("v1\"\nurl = \"http://bot.example.com/\"\nreplay = \"safe")),
+        (engine, endpoint("v2\"\nurl = \"https://bot.example.com/\"\nheaders.x-key = \"a-token")),
     ];
     let mut told = String::new();
     for (good, risky) in changes {

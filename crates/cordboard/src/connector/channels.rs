@@ -99,6 +99,12 @@ impl Channels {
         Ok(Self { rows })
     }
 
+    /// What every channel takes.
+    #[must_use]
+    pub fn into_rows(self) -> Vec<Capabilities> {
+        self.rows
+    }
+
     /// What this channel takes.
     #[must_use]
     pub fn of(&self, channel: Option<Channel>) -> &Capabilities {

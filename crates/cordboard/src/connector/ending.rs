@@ -10,7 +10,7 @@ use crate::fit::{Change, Source, What};
 /// Output variable with the reason of a hand-over.
 pub(super) const REASON_PARAMETER: &str = "handOverReason";
 /// Output variable with what the agent should know.
-pub(super) const NOTE_PARAMETER: &str = "handOverNote";
+pub(crate) const NOTE_PARAMETER: &str = "handOverNote";
 
 /// The end of a session.
 pub(super) struct Ending<'a> {

@@ -18,6 +18,7 @@ pub(crate) mod shadow;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::ending::NOTE_PARAMETER;
 use std::sync::Arc;
 
 use bytes::Bytes;

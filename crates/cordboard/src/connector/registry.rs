@@ -13,9 +13,11 @@ use serde::Deserialize;
 
 use super::bot_connector::{self, BotConnector};
 use super::bots::Bots;
+use super::channels::Channels;
 use super::declared::Declaration;
 use super::digital_bot_connector::{self, DigitalBotConnector};
 use super::{Connector, Misconfigured};
+use crate::fit::DoorKind;
 use crate::http::Credentials;
 use crate::org::Org;
 
@@ -36,6 +38,21 @@ impl ConnectorConfig {
         match self {
             Self::DigitalBotConnector(config) => &config.org,
             Self::BotConnector(config) => &config.org,
+        }
+    }
+
+    /// What its channels take.
+    ///
+    /// # Errors
+    ///
+    /// [`Misconfigured`] with what to write instead.
+    pub fn channels(&self, key: &ConnectorKey) -> Result<Channels, Misconfigured> {
+        let owner = format!("connectors.{key}");
+        match self {
+            Self::DigitalBotConnector(config) => {
+                Channels::new(&owner, DoorKind::DigitalBotConnector, config.attachments, &config.channels)
+            }
+            Self::BotConnector(config) => Channels::new(&owner, DoorKind::BotConnector, false, &config.channels),
         }
     }
 

@@ -102,6 +102,23 @@ pub enum What {
     PollUnneeded,
 }
 
+/// What became of an item, from the least to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Something that it lacked was added, or something that leads nowhere taken away.
+    Mended,
+    /// Marks or addresses of its text are gone.
+    Plainer,
+    /// Something of it is shorter.
+    Shortened,
+    /// It became several, or is told in another way.
+    Split,
+    /// It became a text.
+    AsText,
+    /// There is nothing left of it.
+    LeftOut,
+}
+
 /// Each kind of change with its word in journals, for what is read back.
 const WORDS: &[(What, &str)] = &[
     (What::Blank, "blank"),
@@ -156,6 +173,34 @@ impl What {
         matches!(self, Self::TextSplit | Self::FallbackShortened | Self::ButtonsSplit | Self::MediaTooLarge)
     }
 
+    /// What becomes of an item by it.
+    #[must_use]
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Blank => Outcome::LeftOut,
+            Self::ChoicesAsText
+            | Self::NoOptions
+            | Self::NoButtons
+            | Self::CardAsText
+            | Self::NoCards
+            | Self::CarouselAsText
+            | Self::MediaAsText
+            | Self::MediaRefused
+            | Self::MediaTooLarge
+            | Self::MediaNowhere => Outcome::AsText,
+            Self::TextSplit
+            | Self::OptionsListed
+            | Self::ButtonsSplit
+            | Self::CarouselSplit
+            | Self::CarouselAsCards
+            | Self::LinksAsText
+            | Self::TapMoved => Outcome::Split,
+            Self::LabelsShortened | Self::FallbackShortened => Outcome::Shortened,
+            Self::Unmarked | Self::Unspoken => Outcome::Plainer,
+            _ => Outcome::Mended,
+        }
+    }
+
     /// The word of journals.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -186,7 +231,7 @@ impl Change {
             What::Cleaned => "control characters and outer blanks taken away".to_owned(),
             What::TextSplit => format!("{found} characters, split into texts of at most {limit}"),
             What::FallbackShortened => format!("fallback of {found} characters, shortened to {limit}"),
-            What::Unmarked => "Markdown became plain text".to_owned(),
+            What::Unmarked => "marks of Markdown became plain text".to_owned(),
             What::Unspoken => format!("{} left out", some("address", "addresses")),
             What::PromptJoined => "the text before became its prompt".to_owned(),
             What::PromptMade => "no prompt, the labels are the prompt".to_owned(),
@@ -237,7 +282,7 @@ impl Change {
             What::Blank => "a message needs a text".to_owned(),
             What::Cleaned => "titles, labels and payloads are plain and trimmed".to_owned(),
             What::TextSplit | What::FallbackShortened => format!("a text takes {limit} characters"),
-            What::Unmarked => "the channel shows no Markdown".to_owned(),
+            What::Unmarked => "the channel does not show all of Markdown".to_owned(),
             What::Unspoken => "addresses are not read aloud".to_owned(),
             What::PromptJoined | What::PromptMade => "quick replies need a text".to_owned(),
             What::OptionsBlank | What::OptionsCompleted => "a quick reply needs text and payload".to_owned(),

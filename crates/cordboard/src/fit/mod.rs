@@ -11,6 +11,8 @@ mod change;
 mod choices;
 mod markdown;
 mod media;
+#[cfg(test)]
+mod reference;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -21,7 +23,7 @@ use std::borrow::Cow;
 use model::{Choices, Item};
 
 pub use capabilities::{Basis, Capabilities, Confidence, DoorKind, Fact, FileType, Source, Style};
-pub use change::{Change, What};
+pub use change::{Change, Outcome, What};
 
 /// Items that a channel shows, and what had to be changed for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 mod commits;
 mod engine;
 mod forced;
+mod half_told;
 mod intrusions;
 mod oracle;
 mod platform;

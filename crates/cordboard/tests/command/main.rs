@@ -13,6 +13,8 @@ mod first_hour;
 #[cfg(test)]
 mod letters;
 #[cfg(test)]
+mod linted;
+#[cfg(test)]
 mod migrating;
 #[cfg(test)]
 mod operator;

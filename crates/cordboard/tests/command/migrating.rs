@@ -96,7 +96,7 @@ async fn what_a_shadow_found_is_shown_whether_a_server_runs_or_not() {
     assert!(
         report(&config)
             .await
-            .ends_with("connectors.web is compared with from the next start on; nothing was counted yet\n")
+            .ends_with("connectors.web is compared with from the next reload or start on; nothing was counted yet\n")
     );
     let served = Served::start(folder.path(), &config).await;
     let bots = json(&["bots", "list", "--door", "v1", "--config", &config]).await;

@@ -94,7 +94,10 @@ async fn a_bot_that_speaks_v2_answers_later_although_its_customers_are_on_v1() {
     let platform = Platform { address: world.address(), bot: "earlier" };
     let token = platform.token().await;
 
-    // The answer to the turn leaves in the response; the same again is a retry, and changes nothing.
+    // A sign of life is no answer. The answer to the turn leaves in the response; the same again is a retry, and changes nothing.
+    let mut alive = late(&session, "MoreData", "");
+    alive["replyMessages"] = json!([]);
+    assert_eq!(platform.sends(&token, &alive.to_string()).await.status, 200);
     let answer = late(&session, "MoreData", "Good evening.").to_string();
     let sent = platform.sends(&token, &answer).await;
     assert_eq!(sent.status, 200, "{sent:?}");

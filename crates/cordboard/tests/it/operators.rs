@@ -1,13 +1,15 @@
 //! What operators see of conversations and calls, in which role, and what they do to bots.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 
+use conversation::Policies;
 use cordboard::admin::Admin;
 use cordboard::admin::client::Client;
 use cordboard::admin::look::Wanted;
 use cordboard::admin::timeline::Hop;
 use cordboard::admin::view::CallView;
-use model::{ConversationId, Holder};
+use model::{Channel, ConversationId, Holder};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -88,6 +90,22 @@ async fn what_was_masked_is_told_by_its_kind() {
     let told = until(&client, latest(gateway).await, true, "came in").await;
     assert_eq!(told[0].words, ["[card] and [card]"]);
     assert!(told[0].text.ends_with("the customer says; masked: 2 card"), "{}", told[0].text);
+}
+
+#[tokio::test]
+async fn what_was_changed_for_a_channel_is_told_with_its_reason() {
+    let mut policies = Policies::default();
+    policies.fallback.channel = Some(Channel::Sms);
+    let setup = Setup { policies: Arc::new(policies), ..Setup::default() };
+    let office = Office::of(Gateway::start_with(setup).await);
+    let (gateway, client) = (&office.gateway, office.client().await);
+    let said = gateway.says("s1", "m1", "A sentence to repeat. ".repeat(40).trim()).await.json();
+    assert_eq!(said["replyMessages"].as_array().map(Vec::len), Some(2), "{said}");
+    let told = until(&client, latest(gateway).await, true, "fitted").await;
+    let fitted = told.iter().find(|hop| hop.what == "fitted").unwrap();
+    let line = "for web: item 1: 888 characters, split into texts of at most 765 (a text takes 765 characters; \
+                digital-bot-connector.md 3.4, inferred)";
+    assert_eq!((fitted.text.as_str(), fitted.words.len()), (line, 0));
 }
 
 #[tokio::test]

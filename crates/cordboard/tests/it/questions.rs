@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use conversation::{BotPolicy, OnFailure, Policies, Texts};
+use cordboard::admin::view::TokensView;
 use cordboard::engine::{Asking, Engine, History, Reader, Reading, Replay, Traits};
 use cordboard::http::{Call, Reply};
 use futures_util::FutureExt as _;
@@ -14,6 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
+use crate::admin::Office;
 use crate::gateway::{Gateway, Setup, V1, V2, message_v1, message_v2};
 use crate::world::PATIENCE;
 
@@ -173,7 +175,8 @@ async fn line(change: impl FnOnce(&mut Line, &mut Setup)) -> (Gateway, Far) {
 
 #[track_caller]
 fn texts(reply: &serde_json::Value) -> Vec<&str> {
-    reply["replyMessages"].as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap()).collect()
+    let messages = reply.get("replyMessages").unwrap_or_else(|| &reply["replymessages"]);
+    messages.as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -202,6 +205,20 @@ async fn a_paragraph_reaches_the_customer_before_the_answer_is_whole() {
     ] {
         assert!(page.lines().any(|found| found == line), "{line}\n{page}");
     }
+
+    // What it took is said to operators, by bot and by turn.
+    let office = Office::of(gateway);
+    let client = office.client().await;
+    let bots = client.bots().await.unwrap().bots;
+    assert_eq!(bots[0].tokens, Some(TokensView { input: 10, output: 3 }));
+    let hops = client.hops(None, Some(0), true, 0).await.unwrap().hops;
+    let answers = hops.iter().filter(|hop| hop.what == "answered").map(|hop| (hop.words.join("|"), &*hop.text));
+    let expected = [
+        ("First things first.", "claims: turn-1; more follows"),
+        ("Then the second.", "claims: turn-1; more follows"),
+        ("And the last.", "claims: turn-1; the customer's turn; 10 tokens read, 3 written"),
+    ];
+    assert_eq!(answers.collect::<Vec<_>>(), expected.map(|(words, text)| (words.to_owned(), text)));
 }
 
 #[tokio::test]
@@ -213,7 +230,8 @@ async fn on_a_door_that_cannot_push_the_paragraphs_come_together() {
         heard.says("First things first.\n").await;
         // The part is applied before the end of the answer is said.
         let asked = gateway.store().conversations(1).await.unwrap()[0];
-        while !gateway.shared.peek(asked).await.unwrap().unwrap().legs.iter().any(|leg| !leg.held.is_empty()) {
+        let applied = async || gateway.shared.peek(asked).await.unwrap().unwrap().legs[0].held.len();
+        while applied().await == 0 {
             tokio::task::yield_now().await;
         }
         heard.says("And the last.").await;

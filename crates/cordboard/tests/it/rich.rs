@@ -134,7 +134,7 @@ async fn too_much_of_everything_is_taken_on_every_channel() {
     let link = json!({"kind": "open_url", "label": "Link", "value": "https://www.example.com/"});
     let buttons = |from: usize| (from..from + 9).map(button).chain([link.clone()]).collect::<Vec<_>>();
     let cards: Vec<Value> =
-        (0..10).map(|n| json!({"title": "T".repeat(200), "body": "b ".repeat(500), "actions": buttons(n)})).collect();
+        (0..50).map(|n| json!({"title": "T".repeat(200), "body": "b ".repeat(500), "actions": buttons(n)})).collect();
     let options: Vec<Value> = (0..20).map(|n| json!({"label": format!("{n:02} {}", "x".repeat(77))})).collect();
     let reply = json!({"items": [
         {"kind": "choices", "prompt": "p ".repeat(500), "options": options},

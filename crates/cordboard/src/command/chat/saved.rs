@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use simulator::{Channel, Choice, Door, Message, Path};
 
 use super::super::rehearsal::word;
+use crate::connector::NOTE_PARAMETER;
 
 /// The player's own patience.
 const PATIENCE_MS: u64 = 10_000;
@@ -76,12 +77,14 @@ impl Conversation {
         self.happened.iter().all(|happened| matches!(happened, Happened::Set { .. }))
     }
 
-    /// The flow left the bot. Session variables come back unchanged on some doors: nothing to expect.
+    /// The flow left the bot. Session variables that come back unchanged are nothing to expect, nor is a note in words
+    /// that vary.
     pub(super) fn left(
         &mut self,
         path: Path,
         mut parameters: BTreeMap<String, String>,
         slots: BTreeMap<String, Value>,
+        fixed: bool,
     ) {
         let set = self.happened.iter().filter_map(|happened| match happened {
             Happened::Set { name, value } => Some((name, value)),
@@ -89,6 +92,7 @@ impl Conversation {
         });
         let given: BTreeMap<&String, &String> = self.parameters.iter().chain(set).collect();
         let channel = self.channel.map(Channel::word);
+        parameters.retain(|name, _| fixed || name != NOTE_PARAMETER);
         parameters.retain(|name, value| given.get(name) != Some(&&*value));
         parameters.retain(|name, value| name != "channel" || Some(value.as_str()) != channel);
         self.happened.push(Happened::Path { path, parameters, slots });
@@ -273,6 +277,13 @@ mod tests {
         assert_eq!((file.door, file.bot.as_str(), file.expect_timeout_ms), (Door::V1, "parcels", 15_000));
         assert_eq!((file.flow.language.as_str(), file.flow.parameters), ("de", parameters.clone()));
         assert_eq!(file.flow.channel, Some(Channel::Sms));
+        let mut varying = Conversation { happened: Vec::new(), ..conversation };
+        let told =
+            BTreeMap::from([(NOTE_PARAMETER, "in words"), ("channel", "sms"), ("a key", hostile), ("why", "asked")]);
+        let told: BTreeMap<String, String> =
+            told.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        varying.left(Path::Intent { intent: "human".to_owned() }, told, BTreeMap::new(), false);
+        assert!(varying.to_file().ends_with("expect_path = \"human\"\nexpect_parameters = { why = \"asked\" }\n"));
         let actions: Vec<&Action> = file.steps.iter().map(|step| &step.action).collect();
         let Action::Expect(seen) = actions[1] else { panic!("{actions:?}") };
         assert_eq!(

@@ -332,7 +332,7 @@ impl Session {
         screen.show(&lines)?;
         self.offered.clear();
         if path != Path::CustomerLeft {
-            self.saved.left(path, parameters, slots);
+            self.saved.left(path, parameters, slots, self.fixed);
         }
         Ok(true)
     }
@@ -433,7 +433,9 @@ impl Session {
         let Some(id) = self.id().await? else { return Ok(draw::note("nothing was said yet", columns)) };
         let hops = look::hops(self.shared.store().as_ref(), id, self.before.0, true).await.map_err(Failed::because)?;
         let hops = hops.map(|hops| hops.hops).unwrap_or_default();
-        let mut lines: Vec<Line> = hops.iter().flat_map(|hop| trace::hop(hop, self.touched, columns)).collect();
+        // A row may bring news of what was before.
+        let since = hops.iter().filter(|hop| hop.at_ms >= self.touched.0);
+        let mut lines: Vec<Line> = since.flat_map(|hop| trace::hop(hop, self.touched, columns)).collect();
         let calls = self.calls_since_input();
         lines.extend(trace::found(&self.rows, calls).iter().flat_map(|found| draw::note(found, columns)));
         Ok(lines)

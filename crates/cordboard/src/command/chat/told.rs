@@ -125,7 +125,9 @@ impl Teller {
                 told.by_policy.extend(line.clone());
                 self.holding_lines += 1;
                 let next = match button {
-                    Some(_) => "the button fetches the answer, since nothing can be pushed on this door",
+                    Some(_) => {
+                        "the button, or its label typed, fetches the answer, since nothing can be pushed on this door"
+                    }
                     None => "the answer will be pushed",
                 };
                 told.notes.push(format!(
@@ -174,14 +176,15 @@ impl Teller {
                 format!("changed on its way in (bots.{bot}.engine.limits): {}", cuts.join(", "))
             }
             Fact::PushRefused { reason } => format!("not said: {}", undelivered(*reason)),
-            Fact::Floor(_)
+            // What the policy said is told where its words are shown.
+            Fact::PolicySaid { .. }
+            | Fact::Floor(_)
             | Fact::Joined { .. }
             | Fact::PossibleDuplicate { .. }
             | Fact::TakenAsDelivered { .. }
             | Fact::LegEnded { .. }
             | Fact::Redriven
             | Fact::RedriveRefused { .. }
-            | Fact::PolicySaid { .. }
             | Fact::Nothing => return None,
         })
     }

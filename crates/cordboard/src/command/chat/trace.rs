@@ -26,24 +26,23 @@ pub(super) fn hop(hop: &Hop, from: Timestamp, columns: usize) -> Vec<Line> {
 /// What engines found and used.
 pub(super) fn found(rows: &[(Timestamp, Journal)], calls: u64) -> Vec<String> {
     let mut found = Vec::new();
-    let mut used: Option<Usage> = None;
+    let (mut used, mut answers) = (Usage::default(), 0);
     for event in rows.iter().flat_map(|(_, journal)| &journal.events) {
         if let Event::Answered { answer, .. } | Event::Pushed { answer, .. } = event {
             found.extend(values(answer));
             if let Some(usage) = answer.usage {
-                let before = used.unwrap_or_default();
-                used = Some(Usage {
-                    input_tokens: before.input_tokens + usage.input_tokens,
-                    output_tokens: before.output_tokens + usage.output_tokens,
-                });
+                answers += 1;
+                used.input_tokens += usage.input_tokens;
+                used.output_tokens += usage.output_tokens;
             }
         }
     }
     if calls > 1 {
         found.push(format!("the engine was called {calls} times"));
     }
-    if let Some(Usage { input_tokens, output_tokens, .. }) = used {
-        found.push(format!("tokens: {input_tokens} read, {output_tokens} written"));
+    // Of a single answer its own hop tells it.
+    if answers > 1 {
+        found.push(format!("tokens together: {} read, {} written", used.input_tokens, used.output_tokens));
     }
     found
 }

@@ -153,7 +153,7 @@ impl Report {
             (None, Some(shadow)) => {
                 writeln!(
                     out,
-                    "\nShadow\n  connectors.{shadow} is compared with from the next start on; nothing was counted yet"
+                    "\nShadow\n  connectors.{shadow} is compared with from the next reload or start on; nothing was counted yet"
                 )
             }
             (None, None) => {

@@ -169,6 +169,7 @@ fn the_door_is_what_the_configuration_says() {
         ("merge_quiet_ms = 500", "unknown field"),
         ("late_answers = 'push'", "unknown variant"),
         ("soft_deadline_ms = 1", "unknown field"),
+        ("[channels.open]\nattachments = true", "files cannot be sent by a bot_connector"),
     ];
     for (toml, part) in mistakes {
         let error = utterances(toml).unwrap_err();

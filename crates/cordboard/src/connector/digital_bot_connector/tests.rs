@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use http::HeaderMap;
-use model::{BotKey, Input, Item, Late, Opaque, PushOutcome};
+use model::{BotKey, Channel, Choice, Choices, Input, Item, Late, Opaque, PushOutcome};
 
 use super::super::tests::{digital, done, leg, part, shown};
 use super::*;
@@ -173,6 +173,16 @@ fn the_door_is_what_the_configuration_says() {
         ("bots = ['clams']", "there are claims, returns"),
         ("provider = ' x'", "entities[0].provider begins or ends with a blank"),
         ("on_unknown_send = 'maybe'", "unknown variant"),
+        (
+            "[channels.watsapp]",
+            "connectors.web.channels: no channel is called \"watsapp\"; there are web_messaging, sms",
+        ),
+        (
+            "[channels.sms]\ntext_max_chars = 7",
+            "connectors.web.channels.sms: `text_max_chars` lies between 20 and 100000",
+        ),
+        ("[channels.sms]\nmarkdown = 'html'", "unknown variant"),
+        ("[channels.sms]\nquick_reply_max = 1", "unknown field"),
     ];
     for (toml, part) in mistakes {
         let error = digital(toml).unwrap_err();
@@ -182,4 +192,29 @@ fn the_door_is_what_the_configuration_says() {
         let error = check_path("connectors.web", path).unwrap_err().to_string();
         assert!(error.contains("`path`"), "{path}: {error}");
     }
+}
+
+#[test]
+fn a_channel_takes_what_the_configuration_says_of_it() {
+    let (claims, nothing) = (BotKey::from("claims"), Opaque::default());
+    let choices = |count: usize| {
+        let options = (1..=count).map(|n| Choice::new(format!("O{n}"), format!("o{n}")));
+        Item::Choices(Choices { prompt: "O?".to_owned(), options: options.collect() })
+    };
+    let picture = Item::Markdown("![map](https://x.example/map.png)".to_owned());
+    let reply = Reply::Parts(vec![part(vec![choices(3), picture])]);
+    let shown = |config: &str, channel: &str| {
+        let view = LegView { channel: Channel::read(channel), ..leg(&claims, &nothing, &nothing) };
+        let rendered = digital(config).unwrap().render(&reply, view);
+        let body: serde_json::Value = serde_json::from_slice(&rendered.reply.body).unwrap();
+        let messages = body["replyMessages"].as_array().unwrap();
+        let contents = messages.iter().map(|message| message["content"].as_array().map_or(0, Vec::len));
+        contents.collect::<Vec<_>>()
+    };
+    let two = "attachments = true\n[channels.line]\nquick_replies_max = 2\n[channels.unknown]\nattachments = false";
+    assert_eq!(shown("", "line"), [3, 0]);
+    assert_eq!(shown("attachments = true", "line"), [3, 1]);
+    assert_eq!(shown(two, "line"), [2, 1]);
+    assert_eq!(shown(two, "nobody said"), [3, 0]);
+    assert_eq!(shown(two, "sms"), [0, 0]);
 }

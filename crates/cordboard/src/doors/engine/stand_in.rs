@@ -182,6 +182,10 @@ impl EngineDoor {
         let (session, turn) = (message.session.to_string(), late.last_turn.to_string());
         let digest = format!("{:x?}", <[u8; 32]>::from(Sha256::digest(raw)));
         let once = self.shared.hash(&["late answer", bot.as_str(), &session, &turn, &digest]);
+        let message_id = Some(Uuid::from_bytes(once.0).to_string());
+        if is_sign_of_life(&message) {
+            return body::value(StatusCode::OK, &OutgoingMessagesReply { message_id });
+        }
         let own = Event::Pushed { seat: *seat, answer: answer_of(&message) };
         let event = match (late.turn, message.said) {
             (Some(turn), Ok(answer)) => Event::Answered { seat: *seat, turn, answer },
@@ -197,10 +201,7 @@ impl EngineDoor {
             became => became,
         };
         match became {
-            Outcome::Applied | Outcome::Repeated => {
-                let message_id = Some(Uuid::from_bytes(once.0).to_string());
-                body::value(StatusCode::OK, &OutgoingMessagesReply { message_id })
-            }
+            Outcome::Applied | Outcome::Repeated => body::value(StatusCode::OK, &OutgoingMessagesReply { message_id }),
             Outcome::TurnOver | Outcome::MayNotSpeak(_) => session_closed(),
             Outcome::NotStored => busy(),
         }
@@ -228,6 +229,14 @@ struct LateSender {
     is_open: bool,
     turn: Option<model::TurnNumber>,
     last_turn: u32,
+}
+
+/// Whether a message says nothing and leaves everything open: it must not count as the answer to a turn.
+fn is_sign_of_life(message: &LateMessage) -> bool {
+    let says_nothing = |said: &Said| {
+        said.next == Next::Await && said.items.is_empty() && said.attributes.is_empty() && said.cuts.is_empty()
+    };
+    message.said.as_ref().is_ok_and(|said| says_nothing(said))
 }
 
 /// What a message says of its own accord; a failure that no turn has to fall back from hands over.

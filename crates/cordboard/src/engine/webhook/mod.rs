@@ -22,6 +22,7 @@ use model::{Answer, Ask, Channel, Failure, Input, News, Notice, Timestamp};
 
 pub(in crate::engine) use config::optional_secret;
 pub use config::{Config, Error, Notify, ReplayConfig};
+pub use read::read_reply;
 pub use signature::TOLERANCE_S;
 
 use super::callback::{Callback, Callbacks, Rejected, Unreadable};

@@ -35,6 +35,15 @@ pub(super) fn read(body: &[u8], limits: &Limits) -> Result<Callback, Unreadable>
     Ok(Callback { in_reply_to, answer: limits.fit(answer(reply)?) })
 }
 
+/// Reads a reply for those who look at one before a bot sends it.
+///
+/// # Errors
+///
+/// Why it would be refused.
+pub fn read_reply(body: &[u8], limits: &Limits) -> Result<Answer, Unreadable> {
+    read(body, limits).map(|callback| callback.answer)
+}
+
 /// `{}` and `{"message": "…"}` are mistakes, not silence.
 fn says_anything(reply: &wire::Reply) -> bool {
     reply.items.is_some()
