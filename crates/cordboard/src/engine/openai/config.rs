@@ -356,8 +356,16 @@ impl Config {
 
     /// Whether it is OpenAI's own server, whose newer models know the limit of a call by another name.
     pub(super) fn is_openai(&self) -> bool {
-        let host = self.base_url.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_ascii_lowercase));
-        host.as_deref() == Some("api.openai.com")
+        self.host().as_deref() == Some("api.openai.com")
+    }
+
+    /// Whether it is OpenAI's models at Azure, which know the same name.
+    pub(super) fn is_azure(&self) -> bool {
+        self.host().is_some_and(|host| host.ends_with(".openai.azure.com"))
+    }
+
+    fn host(&self) -> Option<String> {
+        self.base_url.parse::<Uri>().ok()?.host().map(str::to_ascii_lowercase)
     }
 
     /// The headers that say who asks.

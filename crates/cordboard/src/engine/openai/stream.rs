@@ -1,6 +1,8 @@
 //! A reply that comes while the model writes: server-sent events, put together again. Total over any bytes in any pieces;
 //! memory is bounded by the size of the reply, which is the caller's.
 
+use std::io::BufRead as _;
+
 use super::config::Api;
 use super::wire::{Completion, Unread, chat, responses};
 
@@ -33,15 +35,17 @@ impl Stream {
 
     /// More bytes came.
     pub(super) fn more(&mut self, mut bytes: &[u8]) {
-        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
-            self.line.extend_from_slice(&bytes[..end]);
-            bytes = &bytes[end + 1..];
+        // Reading out of memory cannot fail.
+        while bytes.read_until(b'\n', &mut self.line).is_ok_and(|read| read > 0) {
+            if self.line.last() != Some(&b'\n') {
+                return;
+            }
             let mut line = std::mem::take(&mut self.line);
-            self.line_is_whole(line.strip_suffix(b"\r").unwrap_or(&line));
+            let ends = if line.ends_with(b"\r\n") { 2 } else { 1 };
+            self.line_is_whole(&line[..line.len() - ends]);
             line.clear();
             self.line = line;
         }
-        self.line.extend_from_slice(bytes);
     }
 
     fn line_is_whole(&mut self, line: &[u8]) {
@@ -62,21 +66,24 @@ impl Stream {
     }
 
     fn event_is_whole(&mut self) {
-        let data = std::mem::take(&mut self.data);
-        if data.is_empty() || self.over.is_some() {
-            return;
+        let mut data = std::mem::take(&mut self.data);
+        if !data.is_empty() && self.over.is_none() {
+            self.over = self.event(&data);
         }
+        data.clear();
+        self.data = data;
+    }
+
+    /// Takes in one event; says whether it was the last one.
+    fn event(&mut self, data: &str) -> Option<Result<(), Unread>> {
         if data.trim() == "[DONE]" {
-            self.over = Some(Ok(()));
-            return;
+            return Some(Ok(()));
         }
         let taken = match self.api {
-            Api::ChatCompletions => chat::event(&data, &mut self.so_far),
-            Api::Responses => responses::event(&data, &mut self.so_far, &mut self.place),
+            Api::ChatCompletions => chat::event(data, &mut self.so_far),
+            Api::Responses => responses::event(data, &mut self.so_far, &mut self.place),
         };
-        if let Err(unread) = taken {
-            self.over = Some(Err(unread));
-        }
+        taken.err().map(Err)
     }
 
     /// The paragraphs that are finished and were not given out yet.

@@ -61,6 +61,45 @@ fn each_fault_says_whether_to_ask_again() {
     }
 }
 
+/// What an operator reads while a closure runs.
+fn logged(does: impl FnOnce()) -> String {
+    #[derive(Clone, Default)]
+    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, does);
+    String::from_utf8(lines.0.lock().unwrap().clone()).unwrap()
+}
+
+#[test]
+fn what_somebody_must_mend_is_told_once_until_it_is_mended() {
+    let engine = engine("");
+    let question = engine.ask(&asked("hi"), &History::default(), "t");
+    let quoting =
+        r#"{"error": {"message": "hi is not allowed", "code": "hi there", "param": "messages.0", "type": "a_type"}}"#;
+    let lines = logged(|| {
+        for _ in 0..3 {
+            engine.read(&question, &reply(401, r#"{"error": {"message": "Incorrect key sk-secret"}}"#));
+        }
+        engine.read(&question, &reply(400, quoting));
+        engine.read(&question, &chat("Hi", &[], "stop"));
+        engine.read(&question, &reply(400, quoting));
+        engine.read(&question, &reply(429, ""));
+    });
+    insta::assert_snapshot!(lines);
+}
+
 #[test]
 fn the_other_form_has_faults_of_its_own() {
     let failed = |failure| Reading::Failed(failure);

@@ -6,14 +6,18 @@ use super::*;
 
 const KEYS: &str = "history_max_tokens = 40\nmax_tool_rounds = 2";
 
+const LEFT_OUT: &str = "(What was said earlier is left out here.)";
+
 fn long() -> History {
     let words = "twenty-one letters it";
     let said: Vec<(Speaker, &str)> = [Speaker::Customer, Speaker::Bot].into_iter().cycle().zip([words; 8]).collect();
     history(&said)
 }
 
-fn instructions(sent: &Value) -> &str {
-    sent["messages"][0]["content"].as_str().unwrap()
+/// What the model reads before what was said.
+fn earlier(sent: &Value) -> &str {
+    assert_eq!(sent["messages"][0]["content"], "You help with parcels.", "the prompt is the operator's alone");
+    sent["messages"][1]["content"].as_str().unwrap()
 }
 
 #[test]
@@ -23,15 +27,19 @@ fn what_falls_out_of_the_window_is_summed_up_first() {
     let question = engine.ask(&asked("and now?"), &long(), "t");
     let (sent, reading) = turn(&engine, question, &[summary, chat("It comes.", &[], "stop")]);
     insta::assert_json_snapshot!("summary_first", sent[0]);
-    assert!(instructions(&sent[1]).ends_with("# Earlier in this conversation\n\nShe wants her parcel."));
+    assert_eq!(earlier(&sent[1]), "(Earlier in this conversation, in short: She wants her parcel.)");
     // One utterance of eleven tokens fits into half of the window.
-    assert_eq!(sent[1]["messages"].as_array().unwrap().len(), 4, "the prompt, an opening, what fits, and the question");
+    assert_eq!(
+        sent[1]["messages"].as_array().unwrap().len(),
+        4,
+        "the prompt, the summary, what fits, and the question"
+    );
     let first = answer(reading);
     assert_eq!(first.usage, Some(model::Usage { input_tokens: 200, output_tokens: 20 }), "the summary counts");
     // The next turn has room, and says what was summed up.
     let next = Ask { engine_state: first.engine_state, ..asked("thanks") };
     let (sent, reading) = turn(&engine, engine.ask(&next, &long(), "t"), &[chat("Bye", &[], "stop")]);
-    assert!(instructions(&sent[0]).ends_with("She wants her parcel."));
+    assert_eq!(earlier(&sent[0]), "(Earlier in this conversation, in short: She wants her parcel.)");
     assert_eq!(answer(reading).engine_state, None, "what is remembered stays as it is");
 }
 
@@ -49,7 +57,7 @@ fn a_summary_that_fails_costs_no_turn() {
     for fault in faults {
         let question = engine.ask(&asked("and now?"), &long(), "t");
         let (sent, reading) = turn(&engine, question, &[fault, chat("It comes.", &[], "stop")]);
-        assert!(instructions(&sent[1]).ends_with("(What was said earlier is left out here.)"));
+        assert_eq!(earlier(&sent[1]), LEFT_OUT);
         let answer = answer(reading);
         assert_eq!(
             (told(&answer).as_str(), answer.engine_state),
@@ -57,6 +65,12 @@ fn a_summary_that_fails_costs_no_turn() {
             "the next turn tries again"
         );
     }
+    // With one that was made before, that one stays.
+    let state = super::super::window::Memory::new(2, Some("She is here."), 1_000).to_state();
+    let question = engine.ask(&Ask { engine_state: Some(state), ..asked("and now?") }, &long(), "t");
+    let (sent, _) = turn(&engine, question, &[reply(500, ""), chat("It comes.", &[], "stop")]);
+    let before = "(Earlier in this conversation, in short: She is here.)";
+    assert_eq!(earlier(&sent[1]), format!("{before}\n\n{LEFT_OUT}"));
     let question = engine.ask(&asked("and now?"), &long(), "t");
     assert!(matches!(engine.unanswered(&question), Some(Reading::Continue { .. })), "nor one that never came");
     assert!(
@@ -72,11 +86,11 @@ fn without_summaries_the_model_is_told_that_something_is_missing() {
     let engine = engine(&format!("summary = false\n{KEYS}"));
     let (sent, reading) =
         turn(&engine, engine.ask(&asked("and now?"), &long(), "t"), &[chat("It comes.", &[], "stop")]);
-    assert!(instructions(&sent[0]).ends_with("(What was said earlier is left out here.)"));
+    assert_eq!(earlier(&sent[0]), LEFT_OUT);
     let state = answer(reading).engine_state;
     let next = Ask { engine_state: state, ..asked("thanks") };
     let question = engine.ask(&next, &long(), "t");
-    assert!(instructions(&body(&engine, &question)).ends_with("(What was said earlier is left out here.)"));
+    assert_eq!(earlier(&body(&engine, &question)), LEFT_OUT);
     assert_eq!(answer(engine.read(&question, &chat("Bye", &[], "stop"))).engine_state, None);
 }
 

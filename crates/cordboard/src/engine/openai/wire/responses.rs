@@ -1,6 +1,9 @@
 //! Responses, OpenAI's newer form. Nothing is kept on the server (`store: false`), so every request tells all.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{CALLS_MAX, Completion, End, ServerError, ToolCall, Unread, arguments, usage};
@@ -59,20 +62,26 @@ struct Part {
     refusal: Option<String>,
 }
 
+/// An event; what only some kinds have stays as it is until the kind is known.
 #[derive(Deserialize)]
-struct Event {
-    #[serde(rename = "type")]
-    kind: String,
+struct Event<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
     #[serde(default)]
     delta: Option<Value>,
     #[serde(default)]
     output_index: Option<u64>,
     #[serde(default)]
     content_index: Option<u64>,
-    #[serde(default)]
-    item: Option<Value>,
-    #[serde(default)]
-    response: Option<Value>,
+    #[serde(default, borrow)]
+    item: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    response: Option<&'a RawValue>,
+}
+
+/// An error, in a member of its own or bare.
+#[derive(Deserialize)]
+struct ErrorEvent {
     #[serde(default)]
     error: Option<Value>,
     #[serde(flatten)]
@@ -153,8 +162,8 @@ fn take_item(item: Value, completion: &mut Completion, with_words: bool) -> Resu
 
 /// Takes in one event of a stream. Kinds that are not needed are passed over; there are more than fifty.
 pub(crate) fn event(data: &str, so_far: &mut Completion, place: &mut Option<Place>) -> Result<(), Unread> {
-    let event: Event = serde_json::from_str(data).map_err(|_| Unread::Nonsense)?;
-    match event.kind.as_str() {
+    let event: Event<'_> = serde_json::from_str(data).map_err(|_| Unread::Nonsense)?;
+    match &*event.kind {
         "response.output_text.delta" => {
             let Some(Value::String(words)) = event.delta else { return Ok(()) };
             let here = (event.output_index, event.content_index);
@@ -169,16 +178,21 @@ pub(crate) fn event(data: &str, so_far: &mut Completion, place: &mut Option<Plac
             so_far.refusal.get_or_insert_default().push_str(&words);
         }
         // The words of a message came as deltas; a tool's arguments are whole only here.
-        "response.output_item.done" => take_item(event.item.unwrap_or_default(), so_far, false)?,
+        "response.output_item.done" => take_item(value(event.item)?, so_far, false)?,
         "response.completed" | "response.incomplete" | "response.failed" => {
-            take_response(event.response.unwrap_or_default(), so_far)?;
+            take_response(value(event.response)?, so_far)?;
         }
         "error" => {
-            return Err(Unread::Error(event.error.filter(|e| !e.is_null()).map_or(event.bare, ServerError::of)));
+            let ErrorEvent { error, bare } = serde_json::from_str(data).map_err(|_| Unread::Nonsense)?;
+            return Err(Unread::Error(error.filter(|error| !error.is_null()).map_or(bare, ServerError::of)));
         }
         _ => {}
     }
     Ok(())
+}
+
+fn value(raw: Option<&RawValue>) -> Result<Value, Unread> {
+    raw.map_or(Ok(Value::Null), |raw| serde_json::from_str(raw.get()).map_err(|_| Unread::Nonsense))
 }
 
 /// The items that tell a model what it did and what came of it, behind those it had.
