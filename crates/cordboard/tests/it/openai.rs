@@ -54,7 +54,7 @@ async fn what_goes_wrong_is_tried_again_or_ends_with_a_human() {
     let bots = [
         bot("desk", &peer.url, "", ""),
         bot("stranger", &peer.url, "", "").replace("sk-test", "sk-wrong"),
-        bot("patient", &peer.url, "first_token_timeout_ms = 200", "hard_deadline_ms = 2000"),
+        bot("patient", &peer.url, "first_token_timeout_ms = 200", ""),
         bot("hurried", &peer.url, "", "hard_deadline_ms = 1000"),
     ];
     let world = World::with_more(Wishes::default(), &bots.concat()).await;
