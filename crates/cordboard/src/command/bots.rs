@@ -216,7 +216,7 @@ fn known(name: &str, there: &[BotKey]) -> Result<BotKey, Failed> {
 
 /// The list of bots as the platform takes it.
 fn for_platform(door: Door, connector: Option<&str>, config: &ConfigFile, out: &mut dyn Write) -> Result<(), Failed> {
-    let config = config.load_without_secrets()?.check()?;
+    let (_, config) = config.load_and_check_without_any_secret()?;
     let of_the_door = config.connectors.iter().filter(|(key, integration)| {
         let its_door = match integration {
             Integration::DigitalBotConnector(_) => Door::V2,

@@ -37,12 +37,11 @@ pub(super) struct V1ToV2 {
 
 pub(super) async fn run(command: &Command, out: &mut (dyn Write + Send)) -> Result<(), Failed> {
     let Command::V1ToV2(V1ToV2 { bot, common }) = command;
-    let written = common.config.load_without_secrets()?;
+    let (written, config) = common.config.load_and_check_without_any_secret()?;
     if !written.bots.contains_key(bot) {
         let names: Vec<&str> = written.bots.keys().map(String::as_str).collect();
         return Err(Failed::because(unknown("bot", bot, &names)));
     }
-    let config = common.config.load_without_secrets()?.check()?;
     let mut report = Report::of(&written, &config, bot);
     if let Some(from) = report.from.as_ref().filter(|from| from.shadow.is_some()) {
         report.shadow = shadow::found(&config.server.data_dir, &from.key, bot).await?;

@@ -163,6 +163,16 @@ impl ConfigFile {
         Ok(Written::load(&self.file, &variables)?)
     }
 
+    /// For what says something about the configuration, and calls nobody: no secret need be set.
+    fn load_and_check_without_any_secret(&self) -> Result<(Written, Config), Failed> {
+        let checked = || Ok::<_, Failed>((self.load_without_any_secret()?, self.load_without_any_secret()?.check()?));
+        checked().or_else(|problems| {
+            // What is wrong may be made up, where a variable is no secret; then that it is not set is what to say.
+            self.load_without_secrets()?;
+            Err(problems)
+        })
+    }
+
     /// The bots that are configured, by key.
     fn bots(&self) -> Result<Vec<BotKey>, Failed> {
         Ok(self.load_without_any_secret()?.bots.keys().map(|key| key.as_str().into()).collect())

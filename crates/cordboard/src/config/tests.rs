@@ -274,7 +274,7 @@ fn stand_ins_take_the_place_of_missing_secrets_only() {
     let variables = Variables::given(BTreeMap::new()).with_stand_ins();
     let text = GOOD.replacen("a-secret-of-some-length", "${KEY}", 1);
     let written = Written::read(source(&text), &variables).unwrap();
-    assert_eq!(written.orgs["acme"].client_secret.expose_secret(), "SECRET-is-not-set");
+    assert_eq!(written.orgs["acme"].client_secret.expose_secret(), "whsec_SECRET000000000000000000NotThere");
     assert!(Written::read(source(&GOOD.replacen("Parcel desk", "${NAME}", 1)), &variables).is_err());
 }
 

@@ -22,6 +22,9 @@ use super::secret_file;
 
 const FORMS: &str = "the forms are ${NAME}, ${NAME:-default}, ${NAME:?message} and ${file:/path}";
 
+/// Together with the word behind them a number of letters that Base64 may have.
+const STAND_IN_LETTERS: usize = 24;
+
 /// Where the values of variables come from.
 pub struct Variables {
     values: Values,
@@ -67,7 +70,7 @@ impl Variables {
         Self { stand_ins: &["orgs", "connectors"], ..self }
     }
 
-    /// The same in the tables of bots: for whoever wants to know where the data are, and checks and asks no bot.
+    /// The same in the tables of bots, for whoever asks no bot. A made-up value passes for any secret, and for no address.
     #[must_use]
     pub fn with_stand_ins_for_bots_too(self) -> Self {
         Self { stand_ins: &["orgs", "connectors", "bots", "outgoing"], ..self }
@@ -166,7 +169,7 @@ impl Text<'_, '_> {
             (Some(value), None | Some(("-" | "?", _))) => Ok(value.clone()),
             (None, Some(("-", default))) => self.substituted(default),
             (None, None) if set.is_some() => Ok(String::new()),
-            (None, None | Some(("?", _))) if self.stand_in => Ok(format!("{name}-is-not-set")),
+            (None, None | Some(("?", _))) if self.stand_in => Ok(stand_in(name)),
             (None, None) => {
                 let message =
                     format!("the variable {name} is not set in the environment; set it, or write ${{file:/path}}");
@@ -186,10 +189,17 @@ impl Text<'_, '_> {
                 self.reader.warnings.extend(read.warning);
                 Ok(read.value)
             }
-            Err(_) if self.stand_in => Ok("the-file-is-not-there".to_owned()),
+            Err(_) if self.stand_in => Ok(stand_in(path)),
             Err(message) => Err(message),
         }
     }
+}
+
+/// A made-up value that every kind of secret may be, a webhook's too: 24 bytes in Base64 behind its prefix. It shows what it
+/// stands in for.
+fn stand_in(name: &str) -> String {
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).take(STAND_IN_LETTERS).collect();
+    format!("whsec_{letters:0<STAND_IN_LETTERS$}NotThere")
 }
 
 /// Where the brace is closed that opens at the second byte.

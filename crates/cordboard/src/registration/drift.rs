@@ -120,7 +120,8 @@ fn finding(connector: &ConnectorKey, is_sent: bool, declaration: &Declaration, k
         },
         Some(known) => State::InOrder { since_ms: known.first_ms },
     };
-    let is_free = |version: &str| of_the_bot.iter().all(|known| known.version != version);
+    // The bot has one version at all its connectors.
+    let is_free = |version: &str| !known.iter().any(|known| known.bot == bot.as_str() && known.version == version);
     Finding {
         connector: connector.to_string(),
         bot: bot.to_string(),
@@ -285,11 +286,10 @@ mod tests {
             format!("{}{finding}", if finding.is_drift() { "! " } else { "" })
         };
         let many = ["A", "B", "C", "D", "E", "F", "G"];
-        let mut elsewhere = known("3", &["X"], &["X"]);
-        elsewhere.connector = "other".into();
+        let elsewhere = |version| Known { connector: "other".into(), ..known(version, &["X"], &["X"]) };
         let lines = [
             said("3", &["A", "B"], &[], false),
-            said("3", &["A", "B"], &[elsewhere], false),
+            said("3", &["A", "B"], &[elsewhere("3")], false),
             said("3", &["A", "B"], &[], true),
             said("4", &["A"], &[known("3", &["A"], &["A"])], false),
             said("3", &["A", "B"], &[known("3", &["A", "B"], &["A", "B"])], false),
@@ -297,6 +297,7 @@ mod tests {
             said("3", &["A", "B", "C"], &[known("3", &["A", "B"], &["A", "B"]), known("4", &[], &[])], true),
             said("3", &["A", "C"], &[known("3", &["A"], &["A", "C"])], false),
             said("1.9", &[], &[known("1.9", &["A"], &["A"])], false),
+            said("3", &[], &[known("3", &["A"], &["A"]), elsewhere("4")], false),
             said("autumn", &many, &[known("autumn", &[], &[])], false),
             said("autumn", &[], &[known("autumn", &many, &many)], false),
         ];

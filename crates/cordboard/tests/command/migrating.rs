@@ -65,9 +65,15 @@ async fn what_changes_is_said_for_this_configuration() {
     std::fs::write(&config, with).unwrap();
     let check = run(&["check", "--config", &config]).await;
     assert_eq!(check.status.code(), Some(0), "{check:?}");
-    assert!(report(&config).await.starts_with(
+    let said = report(&config).await;
+    assert!(said.starts_with(
         "bots.parcels: from the Bot Connector (connectors.sms) to the Digital Bot Connector (connectors.sms-v2)\n"
     ));
+    assert!(said.contains("  then  the same, until attachments = true stands in connectors.sms-v2;"), "{said}");
+    let with = std::fs::read_to_string(&config).unwrap().replace("bots = [", "attachments = true\nbots = [");
+    std::fs::write(&config, with).unwrap();
+    let said = report(&config).await;
+    assert!(said.contains("  then  attachments = true of connectors.sms-v2: files are attachments\n"), "{said}");
 }
 
 #[tokio::test]
@@ -115,4 +121,34 @@ async fn what_a_shadow_found_is_shown_whether_a_server_runs_or_not() {
     assert!(report(&config).await.ends_with(found));
     let as_json = json(&["migrate", "v1-to-v2", "--bot", "parcels", "--json", "--config", &config]).await;
     assert_eq!((as_json["to"].as_str(), as_json["shadow"]["compared"].as_u64()), (Some("web"), Some(2)));
+}
+
+/// Where a report is read there need be no secret: nobody is called.
+#[tokio::test]
+async fn no_secret_need_be_set_for_a_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let others = r#"
+[bots.claims.engine]
+type = "connector"
+speaks = "v2"
+url = "https://claims.example.com/v2"
+headers = { verify-token = "${CLAIMS_TOKEN}" }
+callbacks = { client_id = "claims", client_secret = "${file:claims.key}" }
+[bots.orders.engine]
+type = "webhook"
+url = "https://orders.example.com/turn"
+secrets = ["${ORDERS_SECRET}", "${ORDERS_SECRET_OF_BEFORE}"]
+"#;
+    let config = gateway_file(folder.path(), "http://127.0.0.1:9", "", others);
+    let strict = run(&["check", "--config", &config]).await;
+    assert!(text(&strict.stderr).contains("the variable CLAIMS_TOKEN is not set"), "{strict:?}");
+    assert!(report(&config).await.starts_with("bots.parcels: from the Bot Connector (connectors.sms)"));
+    let bots = json(&["bots", "list", "--door", "v1", "--config", &config]).await;
+    assert_eq!(bots["chatBots"].as_array().map(Vec::len), Some(3));
+
+    // What is no secret has no stand-in.
+    let with = std::fs::read_to_string(&config).unwrap().replace("https://orders.example.com/turn", "${ORDERS_URL}");
+    std::fs::write(&config, with).unwrap();
+    let bad = run(&["migrate", "v1-to-v2", "--bot", "parcels", "--config", &config]).await;
+    assert!(text(&bad.stderr).contains("the variable ORDERS_URL is not set"), "{bad:?}");
 }

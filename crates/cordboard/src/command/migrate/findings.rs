@@ -163,19 +163,27 @@ fn late_answers(of: &Move<'_>) -> Vec<Finding> {
 
 fn rich_content(of: &Move<'_>) -> Vec<Finding> {
     let unknown = of.written.bots.get(of.key).is_some_and(|bot| bot.policy.channel.is_none());
+    let (to, shown) = (new_connector(of), of.to.is_some_and(|(_, config)| config.attachments));
+    let (files, to_do) = if shown {
+        (
+            format!("attachments = true of {to}: files are attachments"),
+            "see that file transfer is on in the integration's properties: where it is not, one attachment makes the whole \
+             answer invalid",
+        )
+    } else {
+        (
+            format!("the same, until attachments = true stands in {to}; then files are attachments"),
+            "if the bot sends files, switch file transfer on in the integration's properties first, for without it one \
+             attachment makes the whole answer invalid; then write `attachments = true`",
+        )
+    };
     let mut findings = vec![
         Finding::new(
             SPEC,
             "quick replies, cards and carousels are seen to work; no document says so",
             "quick replies, cards and carousels are part of the contract",
         ),
-        Finding::new(
-            SPEC,
-            "files have no known form; a file is said as text with its address",
-            "files are attachments, when the integration allows them; where it does not, one attachment makes the whole answer \
-             invalid",
-        )
-        .but("switch file transfer on in the integration's properties before the bot sends its first file"),
+        Finding::new(SPEC, "files have no known form; a file is said as text with its address", files).but(to_do),
         Finding::new(
             SPEC,
             "a tap comes as a button response, or in an older form that has the button beneath the message",

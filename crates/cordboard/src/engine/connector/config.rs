@@ -198,7 +198,15 @@ impl Config {
             Speaks::V2 if self.url.contains('?') => {
                 Err(Error::Url(format!("the base address has a query; {MESSAGES_PATH} is appended to it")))
             }
-            Speaks::V2 => Ok(format!("{}{MESSAGES_PATH}", self.url.trim_end_matches('/'))),
+            Speaks::V2 => {
+                let base = self.url.trim_end_matches('/');
+                if base.ends_with(MESSAGES_PATH) {
+                    return Err(Error::Url(format!(
+                        "take {MESSAGES_PATH} from its end; it is appended to the base address"
+                    )));
+                }
+                Ok(format!("{base}{MESSAGES_PATH}"))
+            }
         }
     }
 

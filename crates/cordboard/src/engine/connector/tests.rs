@@ -293,6 +293,7 @@ fn a_late_answer_names_the_sessions_own_bot() {
 fn what_is_wrong_with_a_configuration_is_said() {
     let table = [
         ("speaks = 'v2'\nurl = 'https://a/b?c'", "has a query"),
+        ("speaks = 'v2'\nurl = 'https://a/b/messages/'", "url: take /messages from its end"),
         ("speaks = 'v1'\nurl = 'https://user:word@a'", "use `headers`"),
         ("speaks = 'v1'\nurl = 'https://a'\nheaders = { 'a b' = 'c' }", "headers.a b: this is not the name"),
         ("speaks = 'v1'\nurl = 'https://a'\nheaders = { host = 'c' }", "HTTP needs it"),
