@@ -22,7 +22,7 @@ use crate::stored;
 /// loaded. A turn has two to four rows.
 pub(crate) const ROWS_MAX: u32 = 512;
 /// At most this many utterances.
-const UTTERANCES_MAX: usize = 256;
+pub(crate) const UTTERANCES_MAX: usize = 256;
 /// Their texts together; older ones go first.
 const TEXTS_MAX_BYTES: usize = 64 * 1024;
 /// The text of one utterance; the rest of it is left out.

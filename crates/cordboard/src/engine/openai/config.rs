@@ -74,7 +74,7 @@ pub struct Config {
     /// How long a stream may pause, in milliseconds, 100 to 600000. Default 10000.
     #[serde(default = "idle_timeout_ms")]
     pub idle_timeout_ms: u64,
-    /// How much of the conversation the model reads, in tokens, 0 to 200000; 0 is nothing. They are estimated, one for
+    /// How much of the conversation the model reads, in tokens, 0 to 16000; 0 is nothing. They are estimated, one for
     /// every three bytes, which is more than most models count. Default 4000.
     #[serde(default = "history_max_tokens")]
     pub history_max_tokens: u32,
@@ -292,7 +292,7 @@ impl Config {
             ("max_output_tokens", self.max_output_tokens.unwrap_or(1).into(), 1, 100_000),
             ("first_token_timeout_ms", self.first_token_timeout_ms, 100, 600_000),
             ("idle_timeout_ms", self.idle_timeout_ms, 100, 600_000),
-            ("history_max_tokens", self.history_max_tokens.into(), 0, 200_000),
+            ("history_max_tokens", self.history_max_tokens.into(), 0, 16_000),
             ("max_tool_rounds", self.max_tool_rounds.into(), 1, 10),
         ];
         for (key, value, least, most) in ranges {

@@ -205,9 +205,7 @@ impl Reader for Listening {
             // A server that knows no streams answers whole.
             Some(stream) if read::is_stream(&reply.body) => {
                 let (completion, given_out) = stream.end();
-                let mut header = self.question.header.clone();
-                header.given_out |= given_out;
-                self.engine.read_completion(Some(&self.question), header, completion)
+                self.engine.read_completion(Some(&self.question), self.question.header.clone(), completion, given_out)
             }
             _ => self.engine.read(&self.stored, reply),
         }

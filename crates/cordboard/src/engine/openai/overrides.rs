@@ -8,9 +8,15 @@ use model::Attributes;
 use super::config::{Override, is_model, is_temperature};
 
 /// Session variables with this beginning are the flow's word; a model cannot set them as attributes.
-pub(super) const PREFIX: &str = "llm_";
+const PREFIX: &str = "llm_";
 /// More is not asked of a model in one call, whatever a flow says.
 const OUTPUT_MAX_TOKENS: u32 = 100_000;
+
+/// Whether a variable is the flow's to set, whatever its name is cleaned of later.
+pub(super) fn is_the_flows(name: &str) -> bool {
+    let mut visible = name.chars().filter(|character| !character.is_control() && !character.is_whitespace());
+    PREFIX.chars().all(|letter| visible.next().is_some_and(|character| character.eq_ignore_ascii_case(&letter)))
+}
 
 /// What a flow set.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -125,5 +125,6 @@ fn put(filled: &mut String, value: &str) {
         return;
     }
     let shown = value.chars().take(VALUE_MAX_CHARS);
-    filled.extend(shown.map(|character| if character.is_control() { ' ' } else { character }));
+    let breaks = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+    filled.extend(shown.map(|character| if breaks(character) { ' ' } else { character }));
 }

@@ -65,6 +65,10 @@ pub(super) struct Header {
 /// What a model said and did in one call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Round {
+    /// Words that the customer got while the model wrote.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) given_out: String,
+    /// The others.
     pub(super) texts: Vec<String>,
     pub(super) calls: Vec<ToolCall>,
 }
@@ -164,9 +168,11 @@ impl Question {
             Api::ChatCompletions => body.get_mut("messages")?.as_array_mut()?,
             Api::Responses => body.get_mut("input")?.as_array_mut()?,
         };
+        let words: Vec<&str> = std::iter::once(&round.given_out).chain(&round.texts).map(String::as_str).collect();
+        let words = words.join("\n\n");
         match api {
-            Api::ChatCompletions => wire::chat::go_on(said, &round.texts, results),
-            Api::Responses => wire::responses::go_on(said, &round.texts, results),
+            Api::ChatCompletions => wire::chat::go_on(said, words.trim_start(), results),
+            Api::Responses => wire::responses::go_on(said, words.trim_start(), results),
         }
         if last && let Value::Object(members) = &mut body {
             // The last call is for words.

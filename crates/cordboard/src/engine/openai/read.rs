@@ -7,7 +7,7 @@ use super::config::OnRefusal;
 use super::question::{Header, Question, Round};
 use super::stream::Stream;
 use super::tools::{self, DONE};
-use super::wire::{Completion, End, ToolCall, Unread, chat, responses};
+use super::wire::{Completion, End, ServerError, ToolCall, Unread, chat, responses};
 use super::{Api, Inner, trouble};
 use crate::engine::{Reading, Replay};
 use crate::http::Reply;
@@ -25,7 +25,11 @@ impl Inner {
             return self.read_summary(question, reply);
         }
         if reply.status != 200 {
-            return self.troubles.of_status(reply, self.replay(), &header.bot);
+            let error = ServerError::of_body(&reply.body);
+            if error.is_refusal() {
+                return self.refused(&header, None);
+            }
+            return self.troubles.of_status(reply, &error, self.replay(), &header.bot);
         }
         let completion = if is_stream(&reply.body) {
             let mut stream = Stream::new(self.config.api);
@@ -34,7 +38,7 @@ impl Inner {
         } else {
             self.whole(&reply.body)
         };
-        self.read_completion(question.as_ref(), header, completion)
+        self.read_completion(question.as_ref(), header, completion, String::new())
     }
 
     fn whole(&self, body: &[u8]) -> Result<Completion, Unread> {
@@ -79,16 +83,19 @@ impl Inner {
         }
     }
 
-    /// What the model said and did in this call, behind what it did in those before.
+    /// What the model said and did in this call, behind what it did in those before. The customer has what was given out.
     pub(super) fn read_completion(
         &self,
         question: Option<&Question>,
         mut header: Header,
         completion: Result<Completion, Unread>,
+        given_out: String,
     ) -> Reading {
+        header.given_out |= !given_out.is_empty();
         let completion = match completion {
             Ok(completion) => completion,
             Err(Unread::Nonsense) => return Reading::Failed(Failure::Nonsense),
+            Err(Unread::Error(error)) if error.is_refusal() => return self.refused(&header, None),
             Err(Unread::Error(error)) => return self.troubles.of_error(&error, self.replay(), &header.bot),
         };
         let Some(end) = completion.end else { return trouble::again(self.replay()) };
@@ -105,7 +112,7 @@ impl Inner {
             last.push(ELLIPSIS);
             cut = true;
         }
-        let round = Round { texts, calls: with_ids(calls) };
+        let round = Round { given_out, texts, calls: with_ids(calls) };
         let mut answer = self.so_far(&header);
         let results = self.take(&round, &mut answer);
         let is_wrong = results.iter().any(|(_, result)| *result != DONE);

@@ -103,17 +103,14 @@ impl Stream {
         paragraphs
     }
 
-    /// What the model said, less what was given out; and whether something was. A stream that stops before its end is
-    /// no answer.
-    pub(super) fn end(mut self) -> (Result<Completion, Unread>, bool) {
+    /// What the model said, less what was given out; and that. A stream that stops before its end is no answer.
+    pub(super) fn end(mut self) -> (Result<Completion, Unread>, String) {
         // The last event may lack its empty line.
         let line = std::mem::take(&mut self.line);
         self.line_is_whole(line.strip_suffix(b"\r").unwrap_or(&line));
         self.event_is_whole();
-        let given_out = self.given.iter().any(|given| *given > 0);
-        for (text, given) in self.so_far.texts.iter_mut().zip(&self.given) {
-            text.drain(..*given);
-        }
+        let given_out = self.so_far.texts.iter_mut().zip(&self.given).flat_map(|(text, given)| text.drain(..*given));
+        let given_out = given_out.collect::<String>().trim_end().to_owned();
         let done = match self.over {
             Some(Err(unread)) => return (Err(unread), given_out),
             Some(Ok(())) => true,

@@ -304,7 +304,7 @@ fn set(values: BTreeMap<String, Value>, answer: &mut Answer) {
     let Answer { attributes, cuts, .. } = answer;
     let mut put = |attributes: &mut Attributes, name: String, value| match scalar(value) {
         // What a flow may set for the model is not the model's to set.
-        Some(text) if !name.starts_with(overrides::PREFIX) => drop(attributes.insert(name, text)),
+        Some(text) if !overrides::is_the_flows(&name) => drop(attributes.insert(name, text)),
         _ => cuts.push(Cut::Values),
     };
     for (name, value) in values {

@@ -64,8 +64,7 @@ impl Troubles {
     }
 
     /// What a status other than 200 means.
-    pub(super) fn of_status(&self, reply: &Reply, replay: Replay, bot: &str) -> Reading {
-        let error = ServerError::of_body(&reply.body);
+    pub(super) fn of_status(&self, reply: &Reply, error: &ServerError, replay: Replay, bot: &str) -> Reading {
         let status = reply.status;
         let mend = match status {
             _ if error.says("insufficient_quota") => Mend::Quota,
@@ -81,7 +80,7 @@ impl Troubles {
             300..=499 => Mend::Request,
             _ => return Reading::Failed(Failure::Nonsense),
         };
-        self.tell(mend, bot, status, &error);
+        self.tell(mend, bot, status, error);
         Reading::Failed(Failure::Refused)
     }
 
@@ -96,7 +95,7 @@ impl Troubles {
             Mend::Address
         } else if is(&["context_length_exceeded"]) {
             Mend::Length
-        } else if is(&["invalid_request_error", "invalid_prompt", "400"]) {
+        } else if is(&["invalid_request_error", "400"]) {
             Mend::Request
         } else {
             return again(replay);

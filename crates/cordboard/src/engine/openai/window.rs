@@ -13,6 +13,9 @@ use crate::engine::{History, Utterance};
 const BYTES_PER_TOKEN: usize = 3;
 /// What stands around a message.
 const MESSAGE_TOKENS: usize = 4;
+/// Longer windows are emptied too, however short what was said is: an utterance that left the gateway's own window would be
+/// forgotten before it is summed up.
+const UTTERANCES_MAX: usize = crate::window::UTTERANCES_MAX / 2;
 const VERSION: u8 = 1;
 /// A summary that is longer is no summary.
 const SUMMARY_MAX_CHARS: usize = 4_000;
@@ -70,19 +73,19 @@ impl<'a> Window<'a> {
         let max_tokens = usize::try_from(max_tokens).unwrap_or(usize::MAX);
         let from = history.utterances.partition_point(|utterance| until.is_some_and(|until| utterance.number <= until));
         let live = &history.utterances[from..];
-        let fits = |max_tokens: usize| {
+        let fits = |max_tokens: usize, max_utterances: usize| {
             let mut tokens = 0_usize;
-            let newest = live.iter().rev().take_while(|utterance| {
+            let newest = live.iter().rev().take(max_utterances).take_while(|utterance| {
                 tokens = tokens.saturating_add(tokens_of(&utterance.text));
                 tokens <= max_tokens
             });
             newest.count()
         };
-        if fits(max_tokens) == live.len() {
+        if fits(max_tokens, UTTERANCES_MAX) == live.len() {
             return Self { kept: live, fell_out: &[] };
         }
         // One that takes more than half alone is still better than none.
-        let kept = fits(max_tokens / 2).max(fits(max_tokens).min(1));
+        let kept = fits(max_tokens / 2, UTTERANCES_MAX / 2).max(fits(max_tokens, 1));
         let (fell_out, kept) = live.split_at(live.len() - kept);
         Self { kept, fell_out }
     }
@@ -129,6 +132,11 @@ mod tests {
             let window = Window::of(history, until, max_tokens);
             assert_eq!((numbers(window.kept), numbers(window.fell_out)), (kept.to_vec(), fell_out.to_vec()));
         }
+        let many: Vec<&str> = std::iter::repeat_n("one", UTTERANCES_MAX + 1).collect();
+        let many = history(&many);
+        let window = Window::of(&many, None, 16_000);
+        assert_eq!((window.kept.len(), window.fell_out.len()), (UTTERANCES_MAX / 2, UTTERANCES_MAX / 2 + 1));
+        assert_eq!(Window::of(&many, Some(10), 16_000).kept.len(), UTTERANCES_MAX);
         let one_long = history(&["one", &long]);
         assert_eq!(numbers(Window::of(&one_long, None, 26).kept), [11], "more than half, and still whole");
         assert_eq!(Window::of(&History::default(), None, 10).kept, []);

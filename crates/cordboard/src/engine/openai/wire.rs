@@ -85,6 +85,13 @@ impl ServerError {
         serde_json::from_slice::<Body>(body).map(|body| Self::of(body.error)).unwrap_or_default()
     }
 
+    /// Whether it is about what the customer said, and not about the set-up: Azure's filter of what is asked, LiteLLM's word
+    /// for the filters of others, and OpenAI's for what its policy forbids. All three are known from use, not from a
+    /// specification.
+    pub(super) fn is_refusal(&self) -> bool {
+        ["content_filter", "content_policy_violation", "invalid_prompt"].into_iter().any(|word| self.says(word))
+    }
+
     /// Whether one of its words is this one.
     pub(super) fn says(&self, word: &str) -> bool {
         [&self.kind, &self.code].into_iter().flatten().any(|said| said == word)

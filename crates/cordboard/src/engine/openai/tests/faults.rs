@@ -138,6 +138,7 @@ fn a_refusal_is_said_or_handed_over() {
     let refusal = r#"{"choices": [{"message": {"refusal": "I cannot help with that."}, "finish_reason": "stop"}]}"#;
     let streamed = chunk(r#"{"refusal":"I cannot "}"#, "null") + &chunk(r#"{"refusal":"help."}"#, "\"stop\"");
     let filtered = r#"{"choices": [{"message": {"content": "Half of"}, "finish_reason": "content_filter"}]}"#;
+    let stopped = chunk("{}", "null") + "data: {\"error\":{\"code\":\"content_filter\",\"status\":400}}\n\n";
     let item = json!({"type": "message", "content": [{"type": "refusal", "refusal": "No."}]});
     let other = json!({"status": "completed", "output": [item]}).to_string();
     let human = r#"HandOver(HandOver { reason: "refused", note: None })"#;
@@ -145,6 +146,7 @@ fn a_refusal_is_said_or_handed_over() {
         ("chat_completions", refusal.to_owned(), Some(r#""I cannot help with that.""#)),
         ("chat_completions", streamed, Some(r#""I cannot help.""#)),
         ("chat_completions", filtered.to_owned(), None),
+        ("chat_completions", stopped, None),
         ("responses", other, Some(r#""No.""#)),
     ] {
         let (hands_over, says) =
@@ -155,6 +157,20 @@ fn a_refusal_is_said_or_handed_over() {
             (reading, said) => assert_eq!(Some(told(&answer(reading)).as_str()), said),
         }
     }
+}
+
+#[test]
+fn what_a_filter_in_front_of_the_model_stops_is_refused_and_nobody_has_to_mend() {
+    let lines = logged(|| {
+        for code in ["content_filter", "content_policy_violation", "invalid_prompt"] {
+            let body = json!({"error": {"message": "hi", "type": "invalid_request_error", "code": code}}).to_string();
+            let handed_over = answer(engine("").read(&Bytes::new(), &reply(400, body.clone())));
+            assert_eq!(told(&handed_over), r#"HandOver(HandOver { reason: "refused", note: None })"#, "{code}");
+            let reading = engine("on_refusal = 'say'").read(&Bytes::new(), &reply(400, body));
+            assert_eq!(reading, Reading::Failed(Failure::Refused), "{code}");
+        }
+    });
+    assert_eq!(lines, "");
 }
 
 #[test]

@@ -211,14 +211,14 @@ fn piece(piece: Call, calls: &mut Vec<ToolCall>) -> Result<(), Unread> {
 }
 
 /// The messages that tell a model what it did and what came of it, behind those it had.
-pub(crate) fn go_on(messages: &mut Vec<Value>, texts: &[String], calls: &[(ToolCall, &str)]) {
+pub(crate) fn go_on(messages: &mut Vec<Value>, words: &str, calls: &[(ToolCall, &str)]) {
     let used: Vec<Value> = calls
         .iter()
         .map(|(call, _)| {
             json!({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}})
         })
         .collect();
-    let content = if texts.is_empty() { Value::Null } else { texts.join("\n\n").into() };
+    let content = if words.is_empty() { Value::Null } else { words.into() };
     messages.push(json!({"role": "assistant", "content": content, "tool_calls": used}));
     for (call, result) in calls {
         messages.push(json!({"role": "tool", "tool_call_id": call.id, "content": result}));

@@ -196,9 +196,9 @@ fn value(raw: Option<&RawValue>) -> Result<Value, Unread> {
 }
 
 /// The items that tell a model what it did and what came of it, behind those it had.
-pub(crate) fn go_on(items: &mut Vec<Value>, texts: &[String], calls: &[(ToolCall, &str)]) {
-    if !texts.is_empty() {
-        items.push(json!({"role": "assistant", "content": texts.join("\n\n")}));
+pub(crate) fn go_on(items: &mut Vec<Value>, words: &str, calls: &[(ToolCall, &str)]) {
+    if !words.is_empty() {
+        items.push(json!({"role": "assistant", "content": words}));
     }
     for (call, _) in calls {
         let (id, name, arguments) = (&call.id, &call.name, &call.arguments);
