@@ -21,7 +21,8 @@ Genesys tells a bot nothing of the channel. It comes from the session variable `
 beside it for channels that cannot show it.
 
 How sure a limit is: **c** confirmed by a source of Genesys, **s** seen by others, **i** inferred, which is our own
-conclusion or the channel's own rule that nobody tried through Genesys. Try what is inferred, and change what is wrong:
+conclusion, the channel's own rule that nobody tried through Genesys, or a careful assumption where no source has a number
+(quick replies above all). Try what is inferred, and change what is wrong:
 
 ```toml
 [connectors.digital.channels.whatsapp]
@@ -41,7 +42,9 @@ quick_replies_max = 3
 | `attachments` | `false`: a file becomes its `fallback_text`, or caption and address |
 
 A numbered line is answered with its number or its label: the bot is told of a tap, as if there had been a button. Numbers go on
-from item to item of one answer, and count until the bot speaks again.
+from item to item of one answer, and count until the next answer. A label counts before a number, and not at all when
+several lines have it and mean different things: then the words reach the bot. Lists are remembered up to 8 KiB. The lines of
+a bot's own `fallback_text` are words, and so are those of the text beside a card that is sent as a card.
 
 ";
 
