@@ -72,7 +72,11 @@ fn a_session_that_is_over_offers_nothing() {
     let mut story = offering(&[("Red", "r")]);
     assert_eq!(tapped(&story, "1").as_deref(), Some("Red=r"));
     story.says(2, "red").answers_then(2, "bye", Next::End);
-    assert!(story.state.leg(LegId(0)).is_some_and(|leg| leg.closed == Some(Evidence::BotEnded)), "{:?}", story.state.legs);
+    assert!(
+        story.state.leg(LegId(0)).is_some_and(|leg| leg.closed == Some(Evidence::BotEnded)),
+        "{:?}",
+        story.state.legs
+    );
     assert!(story.state.legs[0].offered.is_empty());
     story.state.legs[0].offer(vec![Choice::new("Red", "r")]);
     assert!(story.state.legs[0].offered.is_empty());

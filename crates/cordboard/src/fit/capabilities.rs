@@ -48,9 +48,7 @@ pub struct Basis {
 impl fmt::Display for Basis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.source {
-            Source::Assumed | Source::Configuration | Source::AttachmentsOff => {
-                formatter.write_str(self.source.text())
-            }
+            Source::Assumed | Source::Configuration | Source::AttachmentsOff => formatter.write_str(self.source.text()),
             source => write!(formatter, "{}, {}", source.text(), self.confidence.word()),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use model::{Button, Card, Carousel, Choice, Item, Media, MediaKind, Tap};
+use model::{Button, Card, Carousel, Choice, Choices, Item, Media, MediaKind, Tap};
 
 use super::{Fitting, RULES, What, text};
 
@@ -23,8 +23,7 @@ impl Fitting<'_> {
     pub(super) fn card(&mut self, card: &Card) {
         if !self.to.cards.value {
             self.note(What::CardAsText, 1, 0, self.to.cards.basis);
-            let text = filled(card.fallback.as_deref()).map_or_else(|| self.told(None, &[card]), str::to_owned);
-            return self.say(Cow::Owned(text));
+            return self.card_in_words(card);
         }
         for shape in self.shapes(card) {
             match shape {
@@ -32,6 +31,24 @@ impl Fitting<'_> {
                 other => self.push_other(other),
             }
         }
+    }
+
+    /// A card as a text. Its buttons are quick replies below it where the channel shows those.
+    fn card_in_words(&mut self, card: &Card) {
+        let own = filled(card.fallback.as_deref());
+        let replies = card.buttons.iter().filter_map(|button| match &button.tap {
+            Tap::Postback(payload) => Some(Choice::new(button.label.as_str(), payload.as_str())),
+            Tap::Link(_) => None,
+        });
+        let options: Vec<Choice> = replies.collect();
+        if options.is_empty() || self.to.quick_replies_max.value == 0 {
+            let text = own.map_or_else(|| self.told(None, &[card]), str::to_owned);
+            return self.say(Cow::Owned(text));
+        }
+        let mut rest = card.clone();
+        rest.buttons.retain(|button| matches!(button.tap, Tap::Link(_)));
+        let prompt = own.map_or_else(|| told(&[&rest]), str::to_owned);
+        self.choices(&Choices { prompt: String::new(), options }, Cow::Owned(prompt));
     }
 
     pub(super) fn carousel(&mut self, carousel: &Carousel) {

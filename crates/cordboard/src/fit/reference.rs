@@ -35,7 +35,7 @@ quick_replies_max = 3
 | `markdown` | `plain`: readable text without marks; `whatsapp`: WhatsApp's marks; `kept`: as it is; `spoken`: neither marks nor addresses |
 | `quick_replies_max` | all options become numbered lines of the prompt, and the first ones stay to tap; with 0 none does |
 | `label_max_chars` | the label is shortened; what it carries stays whole |
-| `cards` | `false`: a card becomes its `fallback_text`, or title, description and numbered buttons |
+| `cards` | `false`: a card becomes its `fallback_text`, or title and description, with its buttons as quick replies or numbered lines |
 | `card_buttons_max` | the rest follows on a card of the same title |
 | `link_buttons` | `false`: the address becomes a line of the description |
 | `carousel_cards_max` | the rest follows in a second carousel; with 0 the cards are sent one after the other |

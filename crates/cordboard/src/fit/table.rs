@@ -46,11 +46,8 @@ const RICH: Capabilities = Capabilities {
     attachment_types: confirmed(DEFAULT_PROFILE, Source::Channels),
 };
 
-const WEB_MESSAGING: Capabilities = Capabilities {
-    cards: confirmed(true, Source::Channels),
-    attachments: inferred(true, Source::Channels),
-    ..RICH
-};
+const WEB_MESSAGING: Capabilities =
+    Capabilities { cards: confirmed(true, Source::Channels), attachments: inferred(true, Source::Channels), ..RICH };
 
 /// Text and nothing else.
 const SMS: Capabilities = Capabilities {
@@ -123,11 +120,8 @@ const LINE: Capabilities = Capabilities {
 };
 
 /// Cards and carousels want a configuration profile with these message types.
-const OPEN: Capabilities = Capabilities {
-    cards: confirmed(true, Source::Channels),
-    attachments: inferred(true, Source::Channels),
-    ..RICH
-};
+const OPEN: Capabilities =
+    Capabilities { cards: confirmed(true, Source::Channels), attachments: inferred(true, Source::Channels), ..RICH };
 
 const VOICE: Capabilities = Capabilities {
     style: inferred(Style::Spoken, Source::OlderChannels),

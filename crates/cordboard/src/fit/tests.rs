@@ -204,6 +204,12 @@ fn cards() {
             &["{Plan|Good|[Buy=buy]|[More>https://x.example/m]|[Plan>https://x.example]}"],
             &[TapMoved],
         ),
+        (
+            with(|_| ()),
+            Some(Channel::Apple),
+            &["Plan\nGood\nhttps://x.example\nMore: https://x.example/m[Buy=buy]"],
+            &[CardAsText],
+        ),
         (with(|_| ()), SMS, &["Plan\nGood\nhttps://x.example\n1. Buy\nMore: https://x.example/m"], &[CardAsText]),
         (with(|_| ()), VOICE, &["Plan\nGood\n1. Buy"], &[CardAsText]),
         (own.clone(), SMS, &["Plan, or not?"], &[CardAsText]),
