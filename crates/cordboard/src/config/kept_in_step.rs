@@ -129,7 +129,7 @@ fn described(path: &str, schema: &Value, wrong: &mut Vec<String>) {
             continue;
         }
         let text = of.get("description").and_then(Value::as_str).unwrap_or_default();
-        let said = text.rsplit_once("Default").map(|(_, said)| said.trim_start_matches([':', ' ']));
+        let said = text.rsplit_once("Default").map(|(_, said)| said.trim_start_matches([':', ' ', '`']));
         match (said, of.get("default")) {
             (None, _) if required.contains(&name.as_str().into()) && !text.is_empty() => {}
             (None, _) => wrong.push(format!("{path}: its doc comment ends with \"Default X.\"")),

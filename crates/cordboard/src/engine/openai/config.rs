@@ -26,7 +26,7 @@ const NAME_MAX_CHARS: usize = 200;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The server, without the path of a call: OpenAI's, or any that speaks as it does (vLLM, llama.cpp, Ollama, LiteLLM,
-    /// Azure). Default "https://api.openai.com/v1".
+    /// Azure). Default `"https://api.openai.com/v1"`.
     #[serde(default = "openai")]
     pub base_url: String,
     /// Which of the two forms the server is asked in. Nearly every server knows "chat_completions"; OpenAI has "responses"
