@@ -141,6 +141,7 @@ impl Step<'_> {
     pub(crate) fn close_leg(&mut self, id: LegId, evidence: Evidence) {
         let Some(leg) = self.leg_mut(id).filter(|leg| leg.closed.is_none()) else { return };
         leg.closed = Some(evidence);
+        leg.offered.clear();
         for open in &mut leg.open {
             open.wants = Wants::Whatever;
         }

@@ -122,15 +122,22 @@ impl Conversation {
     }
 
     /// What a customer means who types a number or a label of what was offered as numbered lines, on a channel that has
-    /// nothing to tap. Whoever brings a message to the core asks this first.
+    /// nothing to tap. Whoever brings a message to the core asks this first. What an operator brings again was typed below
+    /// another list than the one that stands now.
     #[must_use]
     pub fn tapped(&self, said: &Said) -> Option<Input> {
         let Input::Text(text) = &said.input else { return None };
-        let leg = self.legs.iter().find(|leg| leg.name == said.leg && said.poll.is_none())?;
-        let words = text.trim().trim_end_matches(['.', ')']);
-        let by_label = leg.offered.iter().find(|choice| choice.label.trim().to_lowercase() == words.to_lowercase());
-        let by_number = || leg.offered.get(words.parse::<usize>().ok()?.checked_sub(1)?);
-        let choice = by_label.or_else(by_number)?;
+        let is_new = said.request.is_some() && said.poll.is_none();
+        let leg = self.legs.iter().find(|leg| leg.name == said.leg && is_new)?;
+        let bare = |text: &str| text.trim().trim_end_matches(['.', ')', '!']).to_lowercase();
+        let words = bare(text);
+        let mut labelled = leg.offered.iter().filter(|choice| bare(&choice.label) == words);
+        let choice = match labelled.next() {
+            // Several cards may have a button of this label: then only the numbers tell which is meant.
+            Some(first) if labelled.any(|other| other.value != first.value) => return None,
+            Some(first) => first,
+            None => leg.offered.get(words.parse::<usize>().ok()?.checked_sub(1)?)?,
+        };
         Some(Input::Choice { label: choice.label.clone(), payload: choice.value.clone() })
     }
 
@@ -278,8 +285,12 @@ pub struct Leg {
 }
 
 impl Leg {
-    /// Remembers what was offered as numbered lines, as far as there is room: what comes last is answered in words.
+    /// Remembers what was offered as numbered lines, as far as there is room: what comes last is answered in words. A
+    /// session that is over offers nothing.
     pub fn offer(&mut self, mut offered: Vec<Choice>) {
+        if self.closed.is_some() {
+            offered.clear();
+        }
         let mut bytes = 0;
         let fits = offered.iter().take_while(|choice| {
             bytes += choice.label.len() + choice.value.len();

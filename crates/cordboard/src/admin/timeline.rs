@@ -370,7 +370,7 @@ fn shown(items: &[Item]) -> Vec<String> {
         Item::Text(text) => text.clone(),
         Item::Choices(choices) => {
             let options: Vec<&str> = choices.options.iter().map(|option| option.label.as_str()).collect();
-            format!("{} [{}]", choices.prompt, options.join(" | "))
+            format!("{} [{}]", choices.prompt, options.join(" | ")).trim_start().to_owned()
         }
         other => other.plain().into_owned(),
     };

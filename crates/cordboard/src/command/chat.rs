@@ -290,13 +290,9 @@ impl Chat<'_> {
             };
             let Some(line) = line else { return Ok(()) };
             self.screen.echo(&draw::harmless(&line))?;
-            let offered = self.session.offered.len();
-            match asked::read(&line, offered) {
+            match asked::read(&line, self.session.offered.len()) {
                 Asked::Quit => return Ok(()),
                 asked => self.follow(asked).await?,
-            }
-            if asked::is_number(&line, offered) {
-                self.note("said as words: nothing with this number is offered now")?;
             }
         }
     }

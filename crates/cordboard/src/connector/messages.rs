@@ -24,7 +24,9 @@ impl<'a> Messages<'a> {
     /// What these parts say, in order, as this channel shows it.
     pub(super) fn of(parts: &[Part], to: &'a Capabilities) -> Self {
         let Fitted { items, changes, offered } = fit(parts.iter().flat_map(|part| &part.items), to);
-        let offered = (!parts.is_empty()).then_some(offered);
+        // More of an answer that lists nothing leaves the lines before it as they are.
+        let begins = |part: &Part| part.number <= 1 || part.turn.is_none();
+        let offered = (!offered.is_empty() || parts.iter().any(begins)).then_some(offered);
         Self { messages: items.into_iter().map(message).collect(), noted: Noted { changes, offered }, to }
     }
 

@@ -148,8 +148,8 @@ impl Fitting<'_> {
         (!text.trim().is_empty()).then_some(Item::Text(text))
     }
 
-    /// Choices need a prompt and something to tap: without one, the labels are the prompt; without the other, the prompt
-    /// is a text.
+    /// Choices need something to tap; without it, the prompt is a text. A prompt may be missing: the text before them may
+    /// stand for it, which is the connector's affair.
     fn choices(&mut self, choices: Choices) -> Option<Item> {
         let mut options = Vec::with_capacity(choices.options.len().min(self.limits.choices_max));
         for option in choices.options {
@@ -166,13 +166,7 @@ impl Fitting<'_> {
                 self.cuts.insert(Cut::Degraded);
                 Some(Item::Text(prompt))
             }
-            (true, false) => {
-                self.cuts.insert(Cut::Degraded);
-                let labels: Vec<&str> = options.iter().map(|option| option.label.as_str()).collect();
-                let prompt = self.text(labels.join(" / "), self.limits.prompt_max_chars, Cut::Text);
-                Some(Item::Choices(Choices { prompt, options }))
-            }
-            (false, false) => Some(Item::Choices(Choices { prompt, options })),
+            (_, false) => Some(Item::Choices(Choices { prompt, options })),
         }
     }
 
@@ -310,7 +304,7 @@ mod tests {
             (vec![Item::text("a\r\nb")], vec!["a\nb"], vec![]),
             (vec![Item::text(" \u{7} "), Item::text("a")], vec!["a"], vec![Cut::ControlCharacters, Cut::Dropped]),
             (vec![Item::text("1"), Item::text("2"), Item::text("3")], vec!["1", "2"], vec![Cut::Items]),
-            (vec![choices("", &[("A", "a"), ("B", "b")])], vec!["A / B"], vec![Cut::Degraded]),
+            (vec![choices("", &[("A", "a"), ("B", "b")])], vec![""], vec![]),
             (vec![choices("Hm?", &[])], vec!["Hm?"], vec![Cut::Degraded]),
             (vec![choices("Hm?", &[("A", &long), ("B", "b")])], vec!["Hm?"], vec![Cut::Choices]),
             (vec![choices("Hm?", &[("A", "a"), ("B", "b"), ("C", "c")])], vec!["Hm?"], vec![Cut::Choices]),

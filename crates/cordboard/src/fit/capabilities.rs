@@ -48,7 +48,7 @@ pub struct Basis {
 impl fmt::Display for Basis {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.source {
-            Source::Configuration | Source::AttachmentsOff => formatter.write_str(self.source.text()),
+            Source::Assumed | Source::Configuration | Source::AttachmentsOff => formatter.write_str(self.source.text()),
             source => write!(formatter, "{}, {}", source.text(), self.confidence.word()),
         }
     }
@@ -71,6 +71,8 @@ pub enum Source {
     OlderChannels,
     /// The channel's own rules, which nobody tried through the platform.
     ChannelItself,
+    /// Nowhere: no source has a number, so a careful one stands here.
+    Assumed,
     /// The integration's property for files, which is off.
     AttachmentsOff,
     /// The configuration of this gateway.
@@ -79,7 +81,7 @@ pub enum Source {
 
 impl Source {
     /// Every source, for what is read back.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Types,
         Self::Forms,
         Self::Channels,
@@ -87,6 +89,7 @@ impl Source {
         Self::OlderMessages,
         Self::OlderChannels,
         Self::ChannelItself,
+        Self::Assumed,
         Self::AttachmentsOff,
         Self::Configuration,
     ];
@@ -102,6 +105,7 @@ impl Source {
             Self::OlderMessages => "older_messages",
             Self::OlderChannels => "older_channels",
             Self::ChannelItself => "channel_itself",
+            Self::Assumed => "assumed",
             Self::AttachmentsOff => "attachments_off",
             Self::Configuration => "configuration",
         }
@@ -118,6 +122,7 @@ impl Source {
             Self::OlderMessages => "bot-connector-v1.md 2.5",
             Self::OlderChannels => "bot-connector-v1.md 10",
             Self::ChannelItself => "the channel's own rule, not tried through Genesys",
+            Self::Assumed => "our assumption, since no source has a number",
             Self::AttachmentsOff => "`attachments` is off for this connector",
             Self::Configuration => "your configuration",
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use model::{Button, Card, Carousel, Choice, Item, Media, MediaKind, Tap};
+use model::{Button, Card, Carousel, Choice, Choices, Item, Media, MediaKind, Tap};
 
 use super::{Fitting, RULES, What, text};
 
@@ -23,8 +23,7 @@ impl Fitting<'_> {
     pub(super) fn card(&mut self, card: &Card) {
         if !self.to.cards.value {
             self.note(What::CardAsText, 1, 0, self.to.cards.basis);
-            let text = filled(card.fallback.as_deref()).map_or_else(|| self.told(None, &[card]), str::to_owned);
-            return self.say(Cow::Owned(text));
+            return self.card_in_words(card);
         }
         for shape in self.shapes(card) {
             match shape {
@@ -32,6 +31,24 @@ impl Fitting<'_> {
                 other => self.push_other(other),
             }
         }
+    }
+
+    /// A card as a text. Its buttons are quick replies below it where the channel shows those.
+    fn card_in_words(&mut self, card: &Card) {
+        let own = filled(card.fallback.as_deref());
+        let replies = card.buttons.iter().filter_map(|button| match &button.tap {
+            Tap::Postback(payload) => Some(Choice::new(button.label.as_str(), payload.as_str())),
+            Tap::Link(_) => None,
+        });
+        let options: Vec<Choice> = replies.collect();
+        if options.is_empty() || self.to.quick_replies_max.value == 0 {
+            let text = own.map_or_else(|| self.told(None, &[card]), str::to_owned);
+            return self.say(Cow::Owned(text));
+        }
+        let mut rest = card.clone();
+        rest.buttons.retain(|button| matches!(button.tap, Tap::Link(_)));
+        let prompt = own.map_or_else(|| told(&[&rest]), str::to_owned);
+        self.choices(&Choices { prompt: String::new(), options }, Cow::Owned(prompt));
     }
 
     pub(super) fn carousel(&mut self, carousel: &Carousel) {
@@ -84,7 +101,7 @@ impl Fitting<'_> {
             self.tell_apart(&mut cards);
             let fallback = self.fallback(own.take(), || {
                 let cards: Vec<&Card> = cards.iter().collect();
-                told(None, &cards, true)
+                told(&cards)
             });
             self.fitted.items.push(Item::Carousel(Carousel { prompt: None, cards, fallback: Some(fallback) }));
         }
@@ -93,7 +110,7 @@ impl Fitting<'_> {
     fn push_card(&mut self, mut card: Card) {
         self.tell_apart(std::slice::from_mut(&mut card));
         let own = card.fallback.take();
-        let fallback = self.fallback(own.as_deref(), || told(None, &[&card], true));
+        let fallback = self.fallback(own.as_deref(), || told(&[&card]));
         card.fallback = Some(fallback);
         self.fitted.items.push(Item::Card(card));
     }
@@ -257,7 +274,7 @@ impl Fitting<'_> {
         self.note(What::NoButtons, 1, 0, RULES);
         let said = match &card.fallback {
             Some(own) => own.clone(),
-            None => told(None, &[&card], true),
+            None => told(&[&card]),
         };
         let kind = if card.image.is_some() { MediaKind::Image } else { MediaKind::Video };
         match card.image.or(card.video) {
@@ -304,7 +321,8 @@ impl Fitting<'_> {
 
     /// Cards as a text of this channel.
     fn told(&mut self, prompt: Option<&str>, cards: &[&Card]) -> String {
-        told_and_offered(prompt, cards, self.to.style.value != super::Style::Spoken, &mut self.fitted.offered)
+        let with_addresses = self.to.style.value != super::Style::Spoken;
+        told_and_offered(prompt, cards, with_addresses, Some(&mut self.fitted.offered))
     }
 }
 
@@ -327,13 +345,19 @@ fn add_line(text: &mut Option<String>, line: &str) {
     }
 }
 
-/// Cards as the text beside them, for channels that show no cards though nobody said so.
-fn told(prompt: Option<&str>, cards: &[&Card], with_addresses: bool) -> String {
-    told_and_offered(prompt, cards, with_addresses, &mut Vec::new())
+/// Cards as the text beside them, for channels that show no cards though nobody said so. Without numbers, which would mean
+/// nothing to a bot whose buttons can be tapped.
+fn told(cards: &[&Card]) -> String {
+    told_and_offered(None, cards, true, None)
 }
 
-/// Cards as text. What can be answered is numbered through, so that a number means one button.
-fn told_and_offered(prompt: Option<&str>, cards: &[&Card], with_addresses: bool, offered: &mut Vec<Choice>) -> String {
+/// Cards as text. What is offered is numbered through, so that a number means one button.
+fn told_and_offered(
+    prompt: Option<&str>,
+    cards: &[&Card],
+    with_addresses: bool,
+    mut offered: Option<&mut Vec<Choice>>,
+) -> String {
     let mut blocks: Vec<String> = prompt.map(|prompt| prompt.trim().to_owned()).into_iter().collect();
     for card in cards {
         let mut block = None;
@@ -357,10 +381,15 @@ fn told_and_offered(prompt: Option<&str>, cards: &[&Card], with_addresses: bool,
                 Tap::Link(_) => {}
                 Tap::Postback(payload) => {
                     let shown = if label.is_empty() { payload.trim() } else { label };
-                    if !shown.is_empty() {
-                        offered.push(Choice::new(shown, if text::is_blank(payload) { shown } else { payload.trim() }));
-                        add_line(&mut block, &format!("{}. {shown}", offered.len()));
+                    if shown.is_empty() {
+                        continue;
                     }
+                    let Some(offered) = offered.as_deref_mut() else {
+                        add_line(&mut block, &format!("- {shown}"));
+                        continue;
+                    };
+                    offered.push(Choice::new(shown, if text::is_blank(payload) { shown } else { payload.trim() }));
+                    add_line(&mut block, &format!("{}. {shown}", offered.len()));
                 }
             }
         }

@@ -21,7 +21,8 @@ Genesys tells a bot nothing of the channel. It comes from the session variable `
 beside it for channels that cannot show it.
 
 How sure a limit is: **c** confirmed by a source of Genesys, **s** seen by others, **i** inferred, which is our own
-conclusion or the channel's own rule that nobody tried through Genesys. Try what is inferred, and change what is wrong:
+conclusion, the channel's own rule that nobody tried through Genesys, or a careful assumption where no source has a number
+(quick replies above all). Try what is inferred, and change what is wrong:
 
 ```toml
 [connectors.digital.channels.whatsapp]
@@ -34,14 +35,16 @@ quick_replies_max = 3
 | `markdown` | `plain`: readable text without marks; `whatsapp`: WhatsApp's marks; `kept`: as it is; `spoken`: neither marks nor addresses |
 | `quick_replies_max` | all options become numbered lines of the prompt, and the first ones stay to tap; with 0 none does |
 | `label_max_chars` | the label is shortened; what it carries stays whole |
-| `cards` | `false`: a card becomes its `fallback_text`, or title, description and numbered buttons |
+| `cards` | `false`: a card becomes its `fallback_text`, or title and description, with its buttons as quick replies or numbered lines |
 | `card_buttons_max` | the rest follows on a card of the same title |
 | `link_buttons` | `false`: the address becomes a line of the description |
 | `carousel_cards_max` | the rest follows in a second carousel; with 0 the cards are sent one after the other |
 | `attachments` | `false`: a file becomes its `fallback_text`, or caption and address |
 
 A numbered line is answered with its number or its label: the bot is told of a tap, as if there had been a button. Numbers go on
-from item to item of one answer, and count until the bot speaks again.
+from item to item of one answer, and count until the next answer. A label counts before a number, and not at all when
+several lines have it and mean different things: then the words reach the bot. Lists are remembered up to 8 KiB. The lines of
+a bot's own `fallback_text` are words, and so are those of the text beside a card that is sent as a card.
 
 ";
 

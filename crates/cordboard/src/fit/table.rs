@@ -1,8 +1,8 @@
 //! The capability table: what each channel shows, as data. `docs/reference/channels.md` is made of it.
 //!
 //! Sources: `reference/digital-bot-connector.md`, sections 3.2 and 3.4; `reference/bot-connector-v1.md`, sections 2.5
-//! and 10. Where they say nothing, the channel's own rules or a careful guess stand here as inferred, and every number
-//! can be set in the configuration.
+//! and 10. Where they say nothing, the channel's own rules or an assumption stand here as inferred, and every number can
+//! be set in the configuration.
 
 use model::Channel;
 
@@ -34,10 +34,10 @@ const RICH: Capabilities = Capabilities {
     channel: None,
     text_max_chars: inferred(4_000, Source::Channels),
     style: inferred(Style::Plain, Source::OlderMessages),
-    quick_replies_max: inferred(13, Source::ChannelItself),
-    label_max_chars: inferred(80, Source::Channels),
+    quick_replies_max: inferred(13, Source::Assumed),
+    label_max_chars: inferred(80, Source::Assumed),
     cards: confirmed(true, Source::Forms),
-    card_buttons_max: inferred(10, Source::Channels),
+    card_buttons_max: inferred(10, Source::Assumed),
     link_buttons: confirmed(true, Source::Forms),
     card_taps: confirmed(true, Source::Forms),
     carousel_cards_max: confirmed(10, Source::Channels),
@@ -46,11 +46,8 @@ const RICH: Capabilities = Capabilities {
     attachment_types: confirmed(DEFAULT_PROFILE, Source::Channels),
 };
 
-const WEB_MESSAGING: Capabilities = Capabilities {
-    cards: confirmed(true, Source::Channels),
-    quick_replies_max: inferred(13, Source::Channels),
-    ..RICH
-};
+const WEB_MESSAGING: Capabilities =
+    Capabilities { cards: confirmed(true, Source::Channels), attachments: inferred(true, Source::Channels), ..RICH };
 
 /// Text and nothing else.
 const SMS: Capabilities = Capabilities {
@@ -78,6 +75,7 @@ const WHATSAPP: Capabilities = Capabilities {
 
 const MESSENGER: Capabilities = Capabilities {
     text_max_chars: inferred(2_000, Source::Channels),
+    quick_replies_max: inferred(13, Source::ChannelItself),
     label_max_chars: inferred(20, Source::ChannelItself),
     cards: confirmed(true, Source::Channels),
     card_buttons_max: inferred(3, Source::ChannelItself),
@@ -98,6 +96,7 @@ const APPLE: Capabilities = Capabilities {
 
 const INSTAGRAM: Capabilities = Capabilities {
     text_max_chars: inferred(1_000, Source::Channels),
+    quick_replies_max: inferred(13, Source::ChannelItself),
     label_max_chars: inferred(20, Source::ChannelItself),
     cards: confirmed(true, Source::Channels),
     card_buttons_max: inferred(3, Source::ChannelItself),
@@ -109,7 +108,8 @@ const INSTAGRAM: Capabilities = Capabilities {
 
 /// Cards are in an older edition of the list only, carousels in none.
 const LINE: Capabilities = Capabilities {
-    text_max_chars: inferred(2_000, Source::ChannelItself),
+    text_max_chars: inferred(2_000, Source::Assumed),
+    quick_replies_max: inferred(13, Source::ChannelItself),
     label_max_chars: inferred(20, Source::ChannelItself),
     cards: seen(true, Source::Channels),
     card_buttons_max: inferred(3, Source::ChannelItself),
@@ -120,11 +120,8 @@ const LINE: Capabilities = Capabilities {
 };
 
 /// Cards and carousels want a configuration profile with these message types.
-const OPEN: Capabilities = Capabilities {
-    cards: confirmed(true, Source::Channels),
-    quick_replies_max: inferred(13, Source::Channels),
-    ..RICH
-};
+const OPEN: Capabilities =
+    Capabilities { cards: confirmed(true, Source::Channels), attachments: inferred(true, Source::Channels), ..RICH };
 
 const VOICE: Capabilities = Capabilities {
     style: inferred(Style::Spoken, Source::OlderChannels),

@@ -122,6 +122,30 @@ async fn what_was_listed_is_chosen_by_number_or_label() {
     insta::assert_snapshot!(told);
 }
 
+/// Whoever says a thing and offers answers to it below has asked one question.
+#[tokio::test]
+async fn choices_without_a_prompt_stand_below_the_text_before_them() {
+    let mut world = World::new().await;
+    let reply = json!({"items": [
+        {"kind": "text", "text": "Which colour?"},
+        {"kind": "choices", "options": [{"label": "Red"}, {"label": "Blue"}]},
+    ]});
+    let mut told = String::new();
+    for channel in [Channel::WebMessaging, Channel::Sms] {
+        for customer in
+            [world.v2_with("helper", on(Some(channel))).await, world.v1_with("helper", on(Some(channel))).await]
+        {
+            customer.says("hello");
+            world.bot.asked().await.replies(200, &reply.to_string());
+            customer.is_answered().await;
+            let seen = customer.line.seen();
+            let lines = seen.iter().map(|seen| format!("{:?} {:?}", seen.text(), seen.labels()));
+            told += &format!("{channel:?}: {}\n", lines.collect::<Vec<_>>().join(", "));
+        }
+    }
+    insta::assert_snapshot!(told);
+}
+
 /// No channel loses a word of a long text, and none gets more at once than it takes.
 #[tokio::test]
 async fn a_long_text_arrives_whole_on_every_channel() {

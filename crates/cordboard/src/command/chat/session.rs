@@ -13,10 +13,11 @@ use simulator::record::Event as Recorded;
 use simulator::{Choice, Door, Path, Seen};
 
 use super::super::Failed;
+use super::asked;
 use super::draw::{self, Line, Tone};
 use super::saved::{self, Happened};
 use super::terminal::Screen;
-use super::told::{Teller, seconds};
+use super::told::{Teller, Typed, seconds};
 use super::trace;
 use crate::admin::look;
 use crate::connector::bot_connector::STAMP_SLOT;
@@ -101,7 +102,12 @@ impl Session {
     /// The customer types. False when no bot listens.
     pub(super) async fn say(&mut self, text: &str) -> bool {
         let hasty = !self.conversation.settled(Duration::ZERO).await;
-        self.put_in(text, Happened::Said { text: text.to_owned(), hasty })
+        let is_number = asked::is_number(text, self.offered.len());
+        let heard = self.put_in(text, Happened::Said { text: text.to_owned(), hasty });
+        if heard {
+            self.teller.types(if is_number { Typed::Number } else { Typed::Words });
+        }
+        heard
     }
 
     /// The flow lets the bot speak first, by this text. False when no bot listens.

@@ -3,7 +3,7 @@
 //! Pure: a row of the conversation's journal in, sentences out. The journal is the only witness, so nothing is told here
 //! that did not happen.
 
-use model::{Effect, Event, Fact, Failure, HandOver, Outcome, Part, PushOutcome, Reply, Timestamp, Undelivered};
+use model::{Effect, Event, Fact, Failure, HandOver, Input, Outcome, Part, PushOutcome, Reply, Timestamp, Undelivered};
 
 use crate::admin::timeline::cut_in_words;
 use crate::stored::Journal;
@@ -36,16 +36,42 @@ pub(super) struct Teller {
     put_off: Option<Timestamp>,
     holding_lines: u32,
     address_told: bool,
+    typed: Option<Typed>,
+}
+
+/// What the customer typed last, until its row tells what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Typed {
+    /// Words.
+    Words,
+    /// A number that nothing has that can be tapped. It may be the one of a line.
+    Number,
+}
+
+impl Typed {
+    /// What is said of what was understood, unless it was plainly meant.
+    fn understood(self, input: &Input) -> Option<String> {
+        match (self, input) {
+            (_, Input::Choice { label, .. }) => Some(format!("understood as a tap on '{label}'")),
+            (Self::Number, _) => Some("said as words: nothing with this number is offered now".to_owned()),
+            (Self::Words, _) => None,
+        }
+    }
 }
 
 impl Teller {
     pub(super) fn new(cast: Cast) -> Self {
-        Self { cast, said: None, put_off: None, holding_lines: 0, address_told: false }
+        Self { cast, said: None, put_off: None, holding_lines: 0, address_told: false, typed: None }
     }
 
     /// Whether the customer still waits for an answer that was late.
     pub(super) const fn is_put_off(&self) -> bool {
         self.put_off.is_some()
+    }
+
+    /// The customer types: the next row that brings it tells how it was understood.
+    pub(super) const fn types(&mut self, typed: Typed) {
+        self.typed = Some(typed);
     }
 
     pub(super) fn row(&mut self, at: Timestamp, journal: &Journal) -> Told {
@@ -68,6 +94,7 @@ impl Teller {
                 } else {
                     self.said = Some(at);
                 }
+                told.notes.extend(self.typed.take().and_then(|typed| typed.understood(&said.input)));
                 for masked in &said.masked {
                     let (count, kind) = (masked.count, masked.kind.word());
                     told.notes.push(format!("masked before the bot saw it: {count} × {kind}"));
