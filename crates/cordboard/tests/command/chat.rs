@@ -2,9 +2,11 @@
 
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use regex_lite::Regex;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::called::{cordboard, file, run, text};
 
@@ -206,4 +208,39 @@ async fn three_mistakes_of_a_tired_user() {
     let far = chat(folder.path(), &["--bot", "far", "--config", &config], "hello\nhello?\n").await;
     assert!(!text(&far.stdout).contains("T0KEN"));
     insta::assert_snapshot!(shown(&far));
+}
+
+/// A model's server that says one paragraph, thinks, says another, and is gone.
+async fn breaks_off() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"}") {
+            assert_ne!(connection.read_buf(&mut asked).await.unwrap(), 0);
+        }
+        let said = |words: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{words}\\n\\n\"}}}}]}}\n\n");
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        connection.write_all((head.to_owned() + &said("One moment.")).as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        connection.write_all(said("I am looking.").as_bytes()).await.unwrap();
+    });
+    format!("http://{address}/v1")
+}
+
+#[tokio::test]
+async fn what_is_pushed_by_itself_at_the_same_time_is_shown_too() {
+    let (folder, _) = desk();
+    file(folder.path(), "prompt.md", "You track parcels.");
+    let engine = format!(
+        "[bots.model.engine]\ntype = \"openai\"\nbase_url = \"{}\"\nmodel = \"m\"\nprompt = \"prompt.md\"\ndeliver = \"paragraphs\"\n",
+        breaks_off().await
+    );
+    let config = CONFIG.replacen("bots = [\"parcels\"]", "bots = [\"parcels\", \"model\"]", 1) + &engine;
+    let config = file(folder.path(), "model.toml", &config);
+    let output = chat(folder.path(), &["--bot", "model", "--config", &config], "hello\n").await;
+    let shown = shown(&output);
+    let said: Vec<&str> = shown.lines().filter_map(|line| line.strip_prefix("bot   ")).collect();
+    assert_eq!(said, ["One moment.", "I am looking.", "I am connecting you to a colleague."], "{shown}");
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use model::{ConversationId, Effect, Event, Next, Timestamp};
+use model::{ConversationId, Effect, Event, Next, Push, Timestamp};
 use simulator::record::Event as Recorded;
 use simulator::{Choice, Door, Path, Seen};
 
@@ -243,24 +243,29 @@ impl Session {
         Ok(shown)
     }
 
-    /// The messages that one reply or push brought.
+    /// The messages that a row's reply or its pushes brought.
     async fn arrived(&self, journal: &Journal) -> Vec<Seen> {
-        let pushed = journal.effects.iter().any(|effect| matches!(effect, Effect::Push(_)));
-        let first = tokio::select! {
-            biased;
-            seen = self.conversation.next_bot_message(ARRIVAL) => seen,
-            // Whatever the response held is there when its call is over.
-            true = self.conversation.settled(ARRIVAL), if !pushed => {
-                self.conversation.next_bot_message(Duration::ZERO).await
+        let shows = |push: &Push| push.parts.iter().any(|part| !part.items.is_empty());
+        let pushes =
+            journal.effects.iter().filter(|effect| matches!(effect, Effect::Push(push) if shows(push))).count();
+        let mut seen = Vec::new();
+        for _ in 0..pushes.max(1) {
+            let first = tokio::select! {
+                biased;
+                seen = self.conversation.next_bot_message(ARRIVAL) => seen,
+                // Whatever the response held is there when its call is over.
+                true = self.conversation.settled(ARRIVAL), if pushes == 0 => {
+                    self.conversation.next_bot_message(Duration::ZERO).await
+                }
+            };
+            let Some(first) = first else { break };
+            let entries = self.conversation.entries();
+            let later = entries.iter().skip_while(|entry| entry.seq <= first.seq);
+            let beside = later.take_while(|entry| matches!(entry.event, Recorded::Saw { .. })).count();
+            seen.push(first);
+            for _ in 0..beside {
+                seen.extend(self.conversation.next_bot_message(Duration::ZERO).await);
             }
-        };
-        let Some(first) = first else { return Vec::new() };
-        let entries = self.conversation.entries();
-        let later = entries.iter().skip_while(|entry| entry.seq <= first.seq);
-        let beside = later.take_while(|entry| matches!(entry.event, Recorded::Saw { .. })).count();
-        let mut seen = vec![first];
-        for _ in 0..beside {
-            seen.extend(self.conversation.next_bot_message(Duration::ZERO).await);
         }
         seen
     }
