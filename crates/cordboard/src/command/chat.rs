@@ -291,11 +291,12 @@ impl Chat<'_> {
             let Some(line) = line else { return Ok(()) };
             self.screen.echo(&draw::harmless(&line))?;
             let offered = self.session.offered.len();
+            let listed = self.session.lists(&line);
             match asked::read(&line, offered) {
                 Asked::Quit => return Ok(()),
                 asked => self.follow(asked).await?,
             }
-            if asked::is_number(&line, offered) {
+            if asked::is_number(&line, offered) && !listed {
                 self.note("said as words: nothing with this number is offered now")?;
             }
         }
