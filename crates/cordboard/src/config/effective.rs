@@ -66,7 +66,8 @@ impl Effective {
     /// As TOML, without secrets.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        toml::to_string(&self.shown).unwrap_or_default()
+        // Tables, lists, texts, numbers and flags: nothing that TOML cannot write.
+        toml::to_string(&self.shown).expect("what TOML said, TOML can say")
     }
 
     /// What is other in `new`, in the order of the paths.
@@ -157,7 +158,9 @@ fn complete(value: &mut Value, schema: &Value, path: &mut String, digests: &mut 
                     path.truncate(length);
                 }
             }
-            members.retain(|_, member| member.as_object().is_none_or(|members| !members.is_empty()));
+            // The default of a table names what it leaves out, and TOML has no word for nothing.
+            members
+                .retain(|_, member| !member.is_null() && member.as_object().is_none_or(|members| !members.is_empty()));
         }
         Value::Array(items) => {
             for (n, item) in items.iter_mut().enumerate() {

@@ -44,7 +44,7 @@ pub use self::bot::BotConfig;
 pub use self::effective::{Change, Effective};
 pub(crate) use self::network::NEVER_BY_PROXY;
 pub use self::network::{Outgoing, Tls, TlsVersion, TrustedProxies};
-pub(crate) use self::reader::unknown;
+pub(crate) use self::reader::{distance, unknown};
 pub(crate) use self::schema::{SecretText, schema};
 pub use self::server::Server;
 pub use self::source::{Problem, Problems};

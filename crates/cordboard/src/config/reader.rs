@@ -274,7 +274,7 @@ fn backticked(message: &str) -> Vec<&str> {
 }
 
 /// How many letters must be added, dropped, changed or swapped with their neighbour to get from one word to the other.
-fn distance(from: &str, to: &str) -> usize {
+pub(crate) fn distance(from: &str, to: &str) -> usize {
     let (from, to): (Vec<char>, Vec<char>) =
         (from.to_lowercase().chars().collect(), to.to_lowercase().chars().collect());
     let mut rows = vec![vec![0; to.len() + 1]; from.len() + 1];

@@ -483,3 +483,13 @@ fn the_values_in_effect_show_no_secret_and_nothing_that_is_off() {
     let changes: Vec<String> = effective.changes_to(&other).iter().map(ToString::to_string).collect();
     assert_eq!(changes, ["outgoing.proxy: changed"]);
 }
+
+/// A bot may say nothing of its texts, and then they have no value that TOML could write.
+#[test]
+fn the_values_in_effect_are_toml_again() {
+    let text = format!("{GOOD}\n[bots.silent.engine]\ntype = \"webhook\"\nurl = \"https://bot.example.com\"\n");
+    let effective = read(&text).unwrap().effective;
+    let shown: toml::Table = effective.to_toml().parse().unwrap();
+    assert!(shown["bots"].get("silent").is_some(), "{shown}");
+    assert_eq!(serde_json::to_value(shown).unwrap(), *effective.to_json());
+}

@@ -3,6 +3,7 @@
 //! The simulator shows what the customer sees, the gateway's journal why. Both are read in the order in which they
 //! happened: a row that lets messages out waits for them to arrive, and what it explains stands below them.
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -53,6 +54,8 @@ pub(super) struct Session {
     teller: Teller,
     /// What can be tapped by number.
     pub(super) offered: Vec<Choice>,
+    /// Numbers of lines seen since the last input: where nothing can be tapped, they stand before what can be chosen.
+    listed: BTreeSet<usize>,
     /// Whether the customer did something since it was offered.
     answered: bool,
     path_told: bool,
@@ -84,6 +87,7 @@ impl Session {
             call: None,
             teller,
             offered: Vec::new(),
+            listed: BTreeSet::new(),
             answered: false,
             path_told: false,
             rules_told: 0,
@@ -163,8 +167,8 @@ impl Session {
         }
         (self.before, self.touched, self.answered) = ((self.row, self.calls()), now, true);
         self.rows.clear();
+        self.listed.clear();
     }
-
     fn calls(&self) -> u64 {
         self.shared.counts.asks.load(Ordering::Relaxed)
     }
@@ -286,6 +290,9 @@ impl Session {
         }
         let lines = draw::message(&seen.message, self.offered.len() + 1, columns);
         self.offered.extend(seen.message.choices.iter().cloned());
+        let numbers =
+            seen.message.text.lines().filter_map(|line| line.split_once(". ")?.0.trim().parse::<usize>().ok());
+        self.listed.extend(numbers);
         let fixed = self.fixed || by_policy.contains(&seen.message.text);
         self.saved.happened.push(Happened::Saw { message: seen.message, fixed });
         lines
@@ -449,6 +456,9 @@ impl Session {
         let mut lines: Vec<Line> = since.flat_map(|hop| trace::hop(hop, self.touched, columns)).collect();
         let calls = self.calls_since_input();
         lines.extend(trace::found(&self.rows, calls).iter().flat_map(|found| draw::note(found, columns)));
+        if lines.is_empty() {
+            return Ok(draw::note("nothing happened since the last input", columns));
+        }
         Ok(lines)
     }
 

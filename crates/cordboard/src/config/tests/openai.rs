@@ -18,6 +18,7 @@ fn mistakes_are_named_with_their_place() {
     let changes = [
         ("\"llm/prompt.md\"", "\"llm/promt.md\""),
         ("\"sk-a-key\"", "\"\""),
+        ("\"sk-a-key\"", "\"Bearer sk-a-key\""),
         ("api_key = \"sk-a-key\"", ""),
         ("model = \"m\"", "model = \"m\"\nbase_url = \"https://llm.example.com/v1/chat/completions\""),
         ("model = \"m\"", "model = \"m\"\nprompts = { german = \"llm/prompt.md\" }"),

@@ -378,7 +378,10 @@ impl Config {
             }
             let value = HeaderValue::try_from(format!("Bearer {key}"));
             let Some(mut value) = value.ok().filter(|_| key.bytes().all(|byte| byte.is_ascii_graphic())) else {
-                return wrong("api_key", "a key is visible ASCII characters on one line");
+                return wrong(
+                    "api_key",
+                    "a key is visible ASCII characters without spaces, and without the word Bearer",
+                );
             };
             value.set_sensitive(true);
             headers.push((http::header::AUTHORIZATION, value));

@@ -2,8 +2,12 @@
 
 use serde::Deserialize;
 
+use crate::config::distance;
 use crate::engine::Probed;
 use crate::http::Reply;
+
+/// OpenAI lists about a hundred.
+const LISTED_MAX: usize = 5;
 
 #[derive(Deserialize)]
 struct Models {
@@ -23,19 +27,16 @@ pub(super) fn probed(model: &str, reply: &Reply) -> Probed {
                 Probed::Well("its server answers and knows the model (no question was asked)".to_owned())
             }
             Ok(models) => {
-                let mut known: Vec<&str> = models.data.iter().map(|model| model.id.as_str()).collect();
-                known.truncate(5);
-                let known = known.join(", ");
+                let known: Vec<&str> = models.data.iter().map(|model| model.id.as_str()).collect();
                 Probed::Doubtful {
                     found: format!("its server does not list the model \"{model}\""),
                     next_step: format!(
-                        "look at `model`, unless the server knows it by another name; it lists {known}, …"
+                        "look at `model`, unless the server knows it by another name{}",
+                        listed(model, &known)
                     ),
                 }
             }
-            Err(_) => {
-                Probed::Well("its server answers; it lists no models, so the model is not known to exist".to_owned())
-            }
+            Err(_) => no_list(reply.status),
         },
         401 | 403 => Probed::Ill {
             found: format!("its server refuses the key ({})", reply.status),
@@ -45,8 +46,24 @@ pub(super) fn probed(model: &str, reply: &Reply) -> Probed {
             found: format!("its server answers {}", reply.status),
             next_step: "see whether the server itself is well".to_owned(),
         },
-        // Some servers have no such list.
-        status => Probed::Well(format!("its server answers ({status} to a question for its models)")),
+        status => no_list(status),
+    }
+}
+
+/// What a server lists, what is likest first.
+fn listed(model: &str, known: &[&str]) -> String {
+    let mut near: Vec<&str> = known.to_vec();
+    near.sort_by_key(|name| distance(model, name));
+    near.truncate(LISTED_MAX);
+    let rest = if known.len() > LISTED_MAX { ", …" } else { "" };
+    if near.is_empty() { "; it lists none".to_owned() } else { format!("; it lists {}{rest}", near.join(", ")) }
+}
+
+/// Some servers have no list; more often the address is wrong.
+fn no_list(status: u16) -> Probed {
+    Probed::Doubtful {
+        found: format!("something answers ({status}), and not with a list of models"),
+        next_step: "look at `base_url`, which ends in /v1 for most servers, unless yours has no such list".to_owned(),
     }
 }
 
@@ -66,6 +83,12 @@ mod tests {
         let table = [
             told("small", 200, listed),
             told("smal", 200, listed),
+            told(
+                "gpt-5-mni",
+                200,
+                r#"{"data": [{"id": "a"}, {"id": "b"}, {"id": "c"}, {"id": "d"}, {"id": "e"}, {"id": "gpt-5-mini"}]}"#,
+            ),
+            told("small", 200, r#"{"data": []}"#),
             told("small", 200, "<html>"),
             told("small", 401, ""),
             told("small", 404, ""),

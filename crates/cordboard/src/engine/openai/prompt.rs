@@ -33,6 +33,9 @@ pub enum Error {
     /// The file cannot be read.
     #[error("it cannot be read ({0}); write the prompt there, or name another file")]
     File(#[from] std::io::Error),
+    /// It is in another encoding.
+    #[error("it is no UTF-8 text; save it as UTF-8")]
+    Encoding,
     /// It says nothing.
     #[error("it is empty; say what the bot is and what it does")]
     Empty,
@@ -62,7 +65,8 @@ pub enum Error {
 
 impl Prompt {
     pub(super) fn load(path: &Path) -> Result<Self, Error> {
-        Self::parse(&std::fs::read_to_string(path)?)
+        let bytes = std::fs::read(path)?;
+        Self::parse(std::str::from_utf8(&bytes).map_err(|_| Error::Encoding)?)
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, Error> {

@@ -7,6 +7,7 @@ use super::config::OnRefusal;
 use super::question::{Header, Question, Round};
 use super::stream::Stream;
 use super::tools::{self, DONE};
+use super::trouble::Useless;
 use super::wire::{Completion, End, ServerError, ToolCall, Unread, chat, responses};
 use super::{Api, Inner, trouble};
 use crate::engine::{Reading, Replay};
@@ -94,12 +95,11 @@ impl Inner {
         header.given_out |= !given_out.is_empty();
         let completion = match completion {
             Ok(completion) => completion,
-            Err(Unread::Nonsense) => return Reading::Failed(Failure::Nonsense),
+            Err(Unread::Nonsense) => return self.troubles.useless(Useless::Unread, &header.bot),
             Err(Unread::Error(error)) if error.is_refusal() => return self.refused(&header, None),
             Err(Unread::Error(error)) => return self.troubles.of_error(&error, self.replay(), &header.bot),
         };
         let Some(end) = completion.end else { return trouble::again(self.replay()) };
-        self.troubles.over();
         header.count(completion.usage);
         let refused = completion.refusal.is_some() || end == End::Filtered;
         if refused {
@@ -132,7 +132,12 @@ impl Inner {
         }
         if !over && !said {
             // Nothing for the customer: an empty answer, or tools without end.
-            return Reading::Failed(Failure::Nonsense);
+            let useless = match (results.is_empty(), end) {
+                (false, _) => Useless::Endless,
+                (true, End::Length) => Useless::CutOff,
+                (true, _) => Useless::Silent,
+            };
+            return self.troubles.useless(useless, &header.bot);
         }
         if cut {
             answer.cuts.push(Cut::Text);
@@ -174,6 +179,7 @@ impl Inner {
     }
 
     fn whole_answer(&self, header: &Header, mut answer: Answer) -> Reading {
+        self.troubles.over();
         answer.engine_state = header.memory.as_ref().map(super::window::Memory::to_state);
         if header.passed_over {
             answer.cuts.push(Cut::Values);

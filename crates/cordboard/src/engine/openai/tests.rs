@@ -152,7 +152,7 @@ fn what_is_wrong_is_said_with_what_to_do() {
         ("base_url = 'https://host/v1/chat/completions'", "the gateway adds it: write \"https://host/v1\""),
         ("base_url = 'https://host/v1/responses/'", "leave out /responses"),
         ("api_key = ''", "api_key: it is empty; is the variable set"),
-        ("api_key = 'sk 1'", "api_key: a key is visible ASCII characters on one line"),
+        ("api_key = 'sk 1'", "api_key: a key is visible ASCII characters without spaces"),
         ("api_key = 5", "a secret as text"),
         ("organization = 'a b'", "organization: it is visible ASCII characters without spaces"),
         ("prompt = 'missing.md'", "prompt: FOLDER/missing.md: it cannot be read"),

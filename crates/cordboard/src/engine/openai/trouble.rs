@@ -8,6 +8,9 @@ use super::wire::ServerError;
 use crate::engine::{Reading, Replay};
 use crate::http::Reply;
 
+/// How long a busy server is left alone when it does not say so.
+const BUSY_PAUSE_MS: u64 = 1_000;
+
 /// What somebody has to mend before the model answers again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -24,11 +27,34 @@ impl Mend {
         match self {
             Self::Key => "the key is wrong, or may not use this model: see `api_key`, `organization` and `project`",
             Self::Quota => "the account has no quota left: see its plan and billing",
-            Self::Address => "there is no such model, or nothing at this address: see `model` and `base_url`",
+            Self::Address => {
+                "there is no such model, or nothing at this address: see `model`, and `base_url`, which mostly ends in /v1"
+            }
             Self::Length => {
                 "the question is longer than the model reads: lower `history_max_tokens`, or shorten the prompt"
             }
             Self::Request => "the server does not take the request: see `code` and `param`, and the keys of the engine",
+        }
+    }
+}
+
+/// Why an answer came and nothing of it can be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Useless {
+    Unread = 101,
+    Silent,
+    CutOff,
+    Endless,
+}
+
+impl Useless {
+    const fn why(self) -> &'static str {
+        match self {
+            Self::Unread => "what came is not what such a server answers: see `base_url` and `api`",
+            Self::Silent => "it says nothing: see what the prompt asks for",
+            Self::CutOff => "its tokens were used up before the first word: raise `max_output_tokens`",
+            Self::Endless => "it used tools to the end and said nothing: see what the prompt says of them",
         }
     }
 }
@@ -63,6 +89,14 @@ impl Troubles {
         );
     }
 
+    /// An answer is of no use.
+    pub(super) fn useless(&self, useless: Useless, bot: &str) -> Reading {
+        if self.told.swap(useless as u8, Ordering::Relaxed) != useless as u8 {
+            tracing::warn!(bot, why = useless.why(), "a model's answer is of no use");
+        }
+        Reading::Failed(Failure::Nonsense)
+    }
+
     /// What a status other than 200 means.
     pub(super) fn of_status(&self, reply: &Reply, error: &ServerError, replay: Replay, bot: &str) -> Reading {
         let status = reply.status;
@@ -71,7 +105,7 @@ impl Troubles {
             401 | 403 => Mend::Key,
             404 => Mend::Address,
             408 | 429 | 503 => {
-                let after_ms = after_ms(reply);
+                let after_ms = Some(after_ms(reply));
                 return Reading::Later { after_ms, failure: Failure::Unavailable };
             }
             // Nothing was said to the customer when the reply is an error, but a turn may be in doubt for other reasons.
@@ -113,8 +147,8 @@ pub(super) fn again(replay: Replay) -> Reading {
     }
 }
 
-/// `Retry-After`, or the finer header that OpenAI and Azure send besides.
-fn after_ms(reply: &Reply) -> Option<u64> {
+/// `Retry-After`, or the finer header that OpenAI and Azure send besides; else a time in which a rate may have room again.
+fn after_ms(reply: &Reply) -> u64 {
     let finer = reply.header("retry-after-ms").and_then(|ms| ms.trim().parse::<u64>().ok());
-    finer.or_else(|| reply.retry_after_ms())
+    finer.or_else(|| reply.retry_after_ms()).unwrap_or(BUSY_PAUSE_MS)
 }

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 use super::*;
 
 const LATER: Reading = Reading::Later { after_ms: None, failure: Failure::Unavailable };
+/// Of a server that is busy and does not say for how long.
+const BUSY: Reading = Reading::Later { after_ms: Some(1_000), failure: Failure::Unavailable };
 
 fn chunk(delta: &str, finish_reason: &str) -> String {
     format!(r#"data: {{"choices":[{{"delta":{delta},"finish_reason":{finish_reason}}}]}}"#) + "\n\n"
@@ -36,9 +38,9 @@ fn each_fault_says_whether_to_ask_again() {
         ("a status as text", reply(400, r#"{"error": {"message": "bad", "code": "400"}}"#), failed(Failure::Refused)),
         ("an error as text", reply(500, r#"{"error": "boom"}"#), LATER),
         ("too often", later("7"), Reading::Later { after_ms: Some(7_000), failure: Failure::Unavailable }),
-        ("too often, no header", reply(429, ""), LATER),
+        ("too often, no header", reply(429, ""), BUSY),
         ("no quota", reply(429, quota), failed(Failure::Refused)),
-        ("down", reply(503, "<html>"), LATER),
+        ("down", reply(503, "<html>"), BUSY),
         ("a gateway in front", reply(502, "<html>"), LATER),
         ("moved", reply(302, ""), failed(Failure::Refused)),
         ("an error in a 200", reply(200, r#"{"error": {"type": "server_error"}}"#), LATER),
@@ -96,6 +98,27 @@ fn what_somebody_must_mend_is_told_once_until_it_is_mended() {
         engine.read(&question, &chat("Hi", &[], "stop"));
         engine.read(&question, &reply(400, quoting));
         engine.read(&question, &reply(429, ""));
+    });
+    insta::assert_snapshot!(lines);
+}
+
+#[test]
+fn an_answer_that_cannot_be_said_is_told_with_what_to_do() {
+    let engine = engine("max_tool_rounds = 1");
+    let question = engine.ask(&asked("hi"), &History::default(), "t");
+    let notes = chat("", &[("set_attributes", r#"{"attributes": {"parcel": "77"}}"#)], "tool_calls");
+    let lines = logged(|| {
+        for reply in [
+            reply(200, "<html>Hello</html>"),
+            reply(200, "<html>Hello</html>"),
+            chat("", &[], "stop"),
+            chat("", &[], "length"),
+            notes,
+            chat("Hi", &[], "stop"),
+            chat("", &[], "stop"),
+        ] {
+            engine.read(&question, &reply);
+        }
     });
     insta::assert_snapshot!(lines);
 }
