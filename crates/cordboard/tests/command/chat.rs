@@ -211,35 +211,33 @@ async fn three_mistakes_of_a_tired_user() {
 }
 
 /// A model's server that says one paragraph, thinks, says another, and is gone.
-async fn breaks_off() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (mut connection, _) = listener.accept().await.unwrap();
-        let mut asked = Vec::new();
-        while !asked.ends_with(b"}") {
-            assert_ne!(connection.read_buf(&mut asked).await.unwrap(), 0);
-        }
-        let said = |words: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{words}\\n\\n\"}}}}]}}\n\n");
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
-        connection.write_all((head.to_owned() + &said("One moment.")).as_bytes()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        connection.write_all(said("I am looking.").as_bytes()).await.unwrap();
-    });
-    format!("http://{address}/v1")
+async fn breaks_off(listener: TcpListener) {
+    let (mut connection, _) = listener.accept().await.unwrap();
+    let mut asked = Vec::new();
+    while !asked.ends_with(b"}") {
+        assert_ne!(connection.read_buf(&mut asked).await.unwrap(), 0);
+    }
+    let said = |words: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{words}\\n\\n\"}}}}]}}\n\n");
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+    connection.write_all((head.to_owned() + &said("One moment.")).as_bytes()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    connection.write_all(said("I am looking.").as_bytes()).await.unwrap();
 }
 
 #[tokio::test]
 async fn what_is_pushed_by_itself_at_the_same_time_is_shown_too() {
     let (folder, _) = desk();
     file(folder.path(), "prompt.md", "You track parcels.");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
     let engine = format!(
-        "[bots.model.engine]\ntype = \"openai\"\nbase_url = \"{}\"\nmodel = \"m\"\nprompt = \"prompt.md\"\ndeliver = \"paragraphs\"\n",
-        breaks_off().await
+        "[bots.model.engine]\ntype = \"openai\"\nbase_url = \"http://{address}/v1\"\nmodel = \"m\"\nprompt = \"prompt.md\"\n\
+         deliver = \"paragraphs\"\n"
     );
     let config = CONFIG.replacen("bots = [\"parcels\"]", "bots = [\"parcels\", \"model\"]", 1) + &engine;
     let config = file(folder.path(), "model.toml", &config);
-    let output = chat(folder.path(), &["--bot", "model", "--config", &config], "hello\n").await;
+    let arguments = ["--bot", "model", "--config", &config];
+    let (output, ()) = tokio::join!(chat(folder.path(), &arguments, "hello\n"), breaks_off(listener));
     let shown = shown(&output);
     let said: Vec<&str> = shown.lines().filter_map(|line| line.strip_prefix("bot   ")).collect();
     assert_eq!(said, ["One moment.", "I am looking.", "I am connecting you to a colleague."], "{shown}");
