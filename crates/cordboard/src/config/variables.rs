@@ -76,6 +76,12 @@ impl Variables {
         Self { stand_ins: &["orgs", "connectors", "bots", "outgoing"], ..self }
     }
 
+    /// In the tables of connectors and bots, for whoever calls the orgs alone.
+    #[must_use]
+    pub fn with_stand_ins_but_for_orgs(self) -> Self {
+        Self { stand_ins: &["connectors", "bots"], ..self }
+    }
+
     fn value(&self, name: &str) -> Option<String> {
         match &self.values {
             Values::Process => std::env::var(name).ok(),

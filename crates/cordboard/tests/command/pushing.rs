@@ -167,6 +167,26 @@ async fn each_mistake_of_a_push_is_said_in_one_line() {
     simulator.stop().await;
 }
 
+/// Whoever sends a list from a machine of their own has the org's client, and no secret of connectors and bots.
+#[tokio::test]
+async fn a_push_wants_the_secrets_of_the_org_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let simulator = Simulator::start(Settings::default()).await.unwrap();
+    simulator.register(integration());
+    let config = configured(folder.path(), &simulator.url(), "1", &[]);
+    let with = |secret: &str| {
+        let text = std::fs::read_to_string(&config).unwrap().replace(secret, "${NOT_SET_HERE}");
+        std::fs::write(&config, text).unwrap();
+    };
+    with("a-secret-of-some-length");
+    let (code, output) = pushed(&["--dry-run"], &config).await;
+    assert_eq!(code, Some(0), "{output}");
+    with("simulated-secret");
+    let (_, output) = pushed(&["--dry-run"], &config).await;
+    assert!(output.contains("the variable NOT_SET_HERE is not set"), "{output}");
+    simulator.stop().await;
+}
+
 /// Reading, sending and reading back are three calls; the third comes when the platform lets it.
 #[tokio::test]
 async fn a_push_waits_while_genesys_wants_no_calls() {

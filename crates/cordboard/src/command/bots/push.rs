@@ -84,7 +84,7 @@ struct Pushed<'a> {
 }
 
 pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> Result<(), Failed> {
-    let config = arguments.config.load()?;
+    let config = arguments.config.load_for_orgs()?;
     let connector = match chosen(&config, arguments.connector.as_deref())? {
         Chosen::Sent(connector) => connector,
         Chosen::Read(readers) => return say_what_is_read(&config, &readers, arguments, out),
