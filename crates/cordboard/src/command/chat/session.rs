@@ -13,6 +13,7 @@ use simulator::record::Event as Recorded;
 use simulator::{Choice, Door, Path, Seen};
 
 use super::super::Failed;
+use super::asked;
 use super::draw::{self, Line, Tone};
 use super::saved::{self, Happened};
 use super::terminal::Screen;
@@ -101,6 +102,7 @@ impl Session {
     /// The customer types. False when no bot listens.
     pub(super) async fn say(&mut self, text: &str) -> bool {
         let hasty = !self.conversation.settled(Duration::ZERO).await;
+        self.teller.typed(asked::is_number(text, self.offered.len()));
         self.put_in(text, Happened::Said { text: text.to_owned(), hasty })
     }
 
@@ -327,8 +329,9 @@ impl Session {
         });
         let told = told.chain(parameters.iter().map(|(name, value)| format!("variable {name} = {value}")));
         lines.extend(told.flat_map(|told| draw::note(&told, screen.columns())));
-        let next = "/reset begins anew, /return gives the conversation back, /save FILE keeps it as a test";
-        lines.extend(draw::note(next, screen.columns()));
+        let back = if path == Path::CustomerLeft { "" } else { "/return gives the conversation back, " };
+        let next = format!("/reset begins anew, {back}/save FILE keeps it as a test");
+        lines.extend(draw::note(&next, screen.columns()));
         screen.show(&lines)?;
         self.offered.clear();
         if path != Path::CustomerLeft {

@@ -3,7 +3,7 @@
 //! Pure: a row of the conversation's journal in, sentences out. The journal is the only witness, so nothing is told here
 //! that did not happen.
 
-use model::{Effect, Event, Fact, Failure, HandOver, Outcome, Part, PushOutcome, Reply, Timestamp, Undelivered};
+use model::{Effect, Event, Fact, Failure, HandOver, Input, Outcome, Part, PushOutcome, Reply, Timestamp, Undelivered};
 
 use crate::admin::timeline::cut_in_words;
 use crate::stored::Journal;
@@ -32,6 +32,8 @@ pub(super) struct Told {
 #[derive(Clone, Debug)]
 pub(super) struct Teller {
     cast: Cast,
+    /// Words that were typed and that the gateway did not take yet: whether they look like the number of an offer.
+    typed: Option<bool>,
     said: Option<Timestamp>,
     put_off: Option<Timestamp>,
     holding_lines: u32,
@@ -40,7 +42,12 @@ pub(super) struct Teller {
 
 impl Teller {
     pub(super) fn new(cast: Cast) -> Self {
-        Self { cast, said: None, put_off: None, holding_lines: 0, address_told: false }
+        Self { cast, typed: None, said: None, put_off: None, holding_lines: 0, address_told: false }
+    }
+
+    /// The customer types words, which may look like the number of something that is not there to tap.
+    pub(super) const fn typed(&mut self, is_number: bool) {
+        self.typed = Some(is_number);
     }
 
     /// Whether the customer still waits for an answer that was late.
@@ -50,10 +57,17 @@ impl Teller {
 
     pub(super) fn row(&mut self, at: Timestamp, journal: &Journal) -> Told {
         let mut told = Told::default();
+        let says_nothing = |effect: &Effect| {
+            matches!(effect, Effect::Record(Fact::NotOpened { .. } | Fact::Blank | Fact::Merged { .. }))
+        };
+        let nothing_follows = journal.effects.iter().any(says_nothing);
         for event in &journal.events {
             self.event(at, event, &mut told);
         }
         for effect in &journal.effects {
+            if nothing_follows && matches!(effect, Effect::Seal { reply: Reply::Parts(said), .. } if said.is_empty()) {
+                continue;
+            }
             self.effect(at, effect, &mut told);
         }
         told.notes.extend(journal.changes.iter().map(|changed| format!("changed: {}", changed.change)));
@@ -67,6 +81,15 @@ impl Teller {
                     (self.said, self.put_off, self.holding_lines) = (Some(at), None, 0);
                 } else {
                     self.said = Some(at);
+                }
+                match (self.typed.take(), &said.input) {
+                    (Some(_), Input::Choice { label, .. }) => {
+                        told.notes.push(format!("for the bot a tap on `{label}`, which was offered in words"));
+                    }
+                    (Some(true), Input::Text(_)) => {
+                        told.notes.push("said as words: nothing with this number is offered now".to_owned());
+                    }
+                    _ => {}
                 }
                 for masked in &said.masked {
                     let (count, kind) = (masked.count, masked.kind.word());
