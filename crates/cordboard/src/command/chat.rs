@@ -12,7 +12,7 @@ mod terminal;
 mod told;
 mod trace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,6 +34,7 @@ use crate::engine::EngineConfig;
 
 /// Who types waits so long for an answer before the next prompt.
 const PROMPT_AFTER: Duration = Duration::from_millis(1_500);
+const GONE: &str = "the customer has gone; /reset begins a new conversation";
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -64,7 +65,7 @@ pub(super) struct Arguments {
     /// Reads what is typed from a file, a line each; `-` reads what is piped in.
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
-    /// Saves the conversation as a conversation file when the chat ends.
+    /// Saves the conversation as a conversation file when the chat ends, in place of one that is there.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
 }
@@ -92,6 +93,8 @@ struct Chat<'a> {
     bot: Bot,
     setting: Setting,
     session: Session,
+    /// Files that this chat wrote, which it may write again.
+    written: BTreeSet<PathBuf>,
     /// The conversation before, for whoever saves too late.
     before: Option<saved::Conversation>,
     screen: Screen<'a>,
@@ -104,14 +107,17 @@ pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> 
     let key = choose(&written, arguments.bot.as_deref())?;
     let engine = written.bots[&key].engine.clone();
     let languages = written.bots[&key].face.languages.clone();
+    if let Some(file) = &arguments.save {
+        saved::writable(file).map_err(|why| Failed::because(format!("--save: {why}")))?;
+    }
     let (mut lines, screen) = terminal::open(arguments.script.as_deref(), out)?;
     let rehearsal = Rehearsal::start(written).await?;
     let bot = Bot::of(key, &engine, languages, &rehearsal);
     let outcome = async {
         let setting = Setting::of(arguments, &bot, &rehearsal)?;
         let session = open(&rehearsal, &bot, &setting).await?;
-        let before = None;
-        let mut chat = Chat { rehearsal: &rehearsal, bot, setting, session, before, screen, traced: false };
+        let (written, before) = (BTreeSet::new(), None);
+        let mut chat = Chat { rehearsal: &rehearsal, bot, setting, session, written, before, screen, traced: false };
         chat.introduce(&lines)?;
         tokio::select! {
             biased;
@@ -119,7 +125,7 @@ pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> 
             talked = chat.talk(&mut lines) => talked?,
         }
         match &arguments.save {
-            Some(file) => chat.save(file),
+            Some(file) => chat.save(file).and_then(|saved| saved.map_err(Failed::Because)),
             None => Ok(()),
         }
     };
@@ -263,7 +269,9 @@ impl Chat<'_> {
     }
 
     fn dim(&mut self, text: &[String]) -> Result<(), Failed> {
-        let lines: Vec<Line> = text.iter().map(|text| Line::new(Tone::Dim, draw::harmless(text))).collect();
+        let columns = self.screen.columns();
+        let lines = text.iter().flat_map(|text| draw::wrapped(&draw::harmless(text), columns));
+        let lines: Vec<Line> = lines.map(|line| Line::new(Tone::Dim, line)).collect();
         Ok(self.screen.show(&lines)?)
     }
 
@@ -301,7 +309,11 @@ impl Chat<'_> {
         match asked {
             Asked::Nothing | Asked::Quit => Ok(()),
             Asked::Unknown(why) => self.note(&why),
-            Asked::Help => self.dim(&asked::help().lines().map(str::to_owned).collect::<Vec<_>>()),
+            Asked::Help => {
+                let lines: Vec<Line> =
+                    asked::help(self.screen.columns()).into_iter().map(|line| Line::new(Tone::Dim, line)).collect();
+                Ok(self.screen.show(&lines)?)
+            }
             Asked::Say(text) => {
                 let heard = self.session.say(&text).await;
                 self.unheard(heard)
@@ -344,7 +356,7 @@ impl Chat<'_> {
                 self.note(&format!("the flow says {name} = {value} from the next input on"))
             }
             Asked::Engine => self.engine(),
-            Asked::Save(file) => self.save(Path::new(&file)),
+            Asked::Save(file) => self.save_new(Path::new(&file)),
             Asked::Leave => {
                 self.session.leave();
                 Ok(())
@@ -365,7 +377,10 @@ impl Chat<'_> {
         if heard {
             return Ok(());
         }
-        self.note("no bot listens: the flow has left it; /reset begins a new conversation, /return gives this one back")
+        self.note(match self.session.conversation.path() {
+            Some(simulator::Path::CustomerLeft) => GONE,
+            _ => "no bot listens: the flow has left it; /reset begins a new conversation, /return gives this one back",
+        })
     }
 
     /// The flow calls the bot before the customer said anything, by the text that opens.
@@ -400,7 +415,7 @@ impl Chat<'_> {
 
     fn back_to_the_bot(&mut self) -> Result<(), Failed> {
         match self.session.conversation.path() {
-            Some(simulator::Path::CustomerLeft) => self.note("the customer has gone; /reset begins a new conversation"),
+            Some(simulator::Path::CustomerLeft) => self.note(GONE),
             Some(_) => {
                 self.session.back_to_the_bot();
                 self.note("the flow is at the bot again: what is said next opens a new session of it")
@@ -419,24 +434,36 @@ impl Chat<'_> {
         self.note(&call)
     }
 
+    /// Keeps the conversation in a file that nobody else wrote: tests are worked on after they were saved.
+    fn save_new(&mut self, file: &Path) -> Result<(), Failed> {
+        if file.exists() && !self.written.contains(file) {
+            return self.note(&format!("not saved: {} is there already; name another file", file.display()));
+        }
+        match self.save(file)? {
+            Ok(()) => Ok(()),
+            Err(why) => self.note(&format!("not saved: {why}; name another file")),
+        }
+    }
+
     /// Keeps the conversation; the one before when nothing was said in this one yet.
-    fn save(&mut self, file: &Path) -> Result<(), Failed> {
+    fn save(&mut self, file: &Path) -> Result<Result<(), String>, Failed> {
         let saved = match (self.session.saved(), &self.before) {
             (now, Some(before)) if now.is_empty() => before,
             (now, _) => now,
         };
         if saved.is_empty() {
-            return self.note("nothing was said yet, so there is nothing to save");
+            return self.note("nothing was said yet, so there is nothing to save").map(Ok);
         }
-        match std::fs::write(file, saved.to_file()) {
-            Ok(()) => {
-                let file = file.display();
-                self.note(&format!(
-                    "saved; `cordboard test {file} --config …` plays it, and fails when the bot changes"
-                ))
-            }
-            Err(error) => self.note(&format!("not saved: {}: {error}; name another file", file.display())),
+        if let Err(why) = saved::writable(file) {
+            return Ok(Err(why));
         }
+        if let Err(error) = std::fs::write(file, saved.to_file()) {
+            return Ok(Err(format!("{}: {error}", file.display())));
+        }
+        self.written.insert(file.to_owned());
+        let file = file.display();
+        self.note(&format!("saved; `cordboard test {file} --config …` plays it, and fails when the bot changes"))
+            .map(Ok)
     }
 }
 

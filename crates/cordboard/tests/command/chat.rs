@@ -194,6 +194,32 @@ async fn orders_begin_new_conversations_and_say_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn nothing_is_lost_by_saving_in_the_wrong_place() {
+    let (folder, config) = desk();
+    let arguments = ["--bot", "parcels", "--config", &config];
+    let kept = file(folder.path(), "kept.toml", "# Worked on since it was saved.");
+    let output = chat(folder.path(), &arguments, "hello\n/save kept.toml\n/save new.toml\n/save new.toml\n").await;
+    let shown = text(&output.stdout);
+    assert_eq!(
+        (shown.matches("kept.toml is there already").count(), shown.matches("saved; ").count()),
+        (1, 2),
+        "{shown}"
+    );
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "# Worked on since it was saved.");
+    // Said before anybody talks for an hour.
+    let early = chat(folder.path(), &[&arguments[..], &["--save", "no/where.toml"]].concat(), "hello\n").await;
+    assert_eq!((early.status.code(), text(&early.stdout).as_str()), (Some(1), ""));
+    assert_eq!(text(&early.stderr), "cordboard: --save: there is no folder no\n");
+    // The file to mend is named, not the one that names it alone.
+    file(folder.path(), "parcels.toml", "say = \"");
+    let broken = chat(folder.path(), &arguments, "").await;
+    assert!(
+        text(&broken.stderr).contains("parcels.toml: the script is not valid: TOML parse error at line 1"),
+        "{broken:?}"
+    );
+}
+
+#[tokio::test]
 async fn three_mistakes_of_a_tired_user() {
     let (folder, config) = desk();
     let wrong = chat(folder.path(), &["--bot", "parcel", "--config", &config], "").await;

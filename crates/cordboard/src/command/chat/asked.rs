@@ -5,6 +5,7 @@ use std::time::Duration;
 use model::Channel;
 use simulator::Door;
 
+use super::draw::wrapped;
 use crate::config::unknown;
 
 /// What may be ordered, with what it does.
@@ -142,12 +143,16 @@ fn span(text: &str) -> Result<Duration, String> {
     ms.filter(|ms| (1..=3_600_000).contains(ms)).map(Duration::from_millis).ok_or_else(wrong)
 }
 
-/// What can be typed, for `/help`.
-pub(super) fn help() -> String {
+/// What can be typed, for `/help`: orders to the left, what they do to the right of them.
+pub(super) fn help(columns: usize) -> Vec<String> {
     let width = ORDERS.iter().map(|(order, _)| order.len()).max().unwrap_or_default();
-    let lines = ORDERS.iter().map(|(order, what)| format!("{order:width$}  {what}"));
-    let head = "Type what the customer says, or the number of something offered to tap it.".to_owned();
-    std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
+    let mut lines = wrapped("Type what the customer says, or the number of something offered to tap it.", columns);
+    for (order, what) in ORDERS {
+        let what = wrapped(what, columns.saturating_sub(width + 2).max(12));
+        let lead = |n: usize| if n == 0 { order } else { "" };
+        lines.extend(what.iter().enumerate().map(|(n, what)| format!("{:width$}  {what}", lead(n))));
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! A conversation that was had, as a conversation file: what was said becomes steps, what was seen becomes expectations.
 //!
-//! Pure. The form is that of `docs/guides/conversation-files.md`.
+//! Pure, but for a look whether there is a place for it. The form is that of `docs/guides/conversation-files.md`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path as FilePath;
 
 use serde_json::{Value, json};
 use simulator::{Channel, Choice, Door, Message, Path};
@@ -14,6 +15,16 @@ use crate::connector::NOTE_PARAMETER;
 /// The player's own patience.
 const PATIENCE_MS: u64 = 10_000;
 const TITLE_MAX_CHARS: usize = 60;
+
+/// Why a file cannot be written where it is wanted, as far as that can be known before.
+pub(super) fn writable(file: &FilePath) -> Result<(), String> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.filter(|folder| !folder.is_dir()) {
+        Some(folder) => Err(format!("there is no folder {}", folder.display())),
+        None if file.is_dir() => Err(format!("{} is a folder", file.display())),
+        None => Ok(()),
+    }
+}
 
 /// One thing that happened, as far as a file can repeat it.
 #[derive(Clone, Debug, PartialEq)]

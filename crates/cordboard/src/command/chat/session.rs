@@ -3,7 +3,6 @@
 //! The simulator shows what the customer sees, the gateway's journal why. Both are read in the order in which they
 //! happened: a row that lets messages out waits for them to arrive, and what it explains stands below them.
 
-use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -54,8 +53,6 @@ pub(super) struct Session {
     teller: Teller,
     /// What can be tapped by number.
     pub(super) offered: Vec<Choice>,
-    /// Numbers of lines seen since the last input: where nothing can be tapped, they stand before what can be chosen.
-    listed: BTreeSet<usize>,
     /// Whether the customer did something since it was offered.
     answered: bool,
     path_told: bool,
@@ -87,7 +84,6 @@ impl Session {
             call: None,
             teller,
             offered: Vec::new(),
-            listed: BTreeSet::new(),
             answered: false,
             path_told: false,
             rules_told: 0,
@@ -167,8 +163,8 @@ impl Session {
         }
         (self.before, self.touched, self.answered) = ((self.row, self.calls()), now, true);
         self.rows.clear();
-        self.listed.clear();
     }
+
     fn calls(&self) -> u64 {
         self.shared.counts.asks.load(Ordering::Relaxed)
     }
@@ -290,9 +286,6 @@ impl Session {
         }
         let lines = draw::message(&seen.message, self.offered.len() + 1, columns);
         self.offered.extend(seen.message.choices.iter().cloned());
-        let numbers =
-            seen.message.text.lines().filter_map(|line| line.split_once(". ")?.0.trim().parse::<usize>().ok());
-        self.listed.extend(numbers);
         let fixed = self.fixed || by_policy.contains(&seen.message.text);
         self.saved.happened.push(Happened::Saw { message: seen.message, fixed });
         lines
@@ -345,8 +338,9 @@ impl Session {
         });
         let told = told.chain(parameters.iter().map(|(name, value)| format!("variable {name} = {value}")));
         lines.extend(told.flat_map(|told| draw::note(&told, screen.columns())));
-        let next = "/reset begins anew, /return gives the conversation back, /save FILE keeps it as a test";
-        lines.extend(draw::note(next, screen.columns()));
+        let back = if path == Path::CustomerLeft { "" } else { "/return gives the conversation back, " };
+        let next = format!("/reset begins anew, {back}/save FILE keeps it as a test");
+        lines.extend(draw::note(&next, screen.columns()));
         screen.show(&lines)?;
         self.offered.clear();
         if path != Path::CustomerLeft {

@@ -39,8 +39,9 @@ impl Drop for Restored {
 /// Where a chat is shown.
 pub(super) struct Screen<'a> {
     out: Out<'a>,
+    /// Whether it is a terminal, whose width can change at any time.
+    is_terminal: bool,
     colour: bool,
-    columns: usize,
     echo: bool,
 }
 
@@ -51,30 +52,38 @@ enum Out<'a> {
 
 /// Opens both ends. `script` is a file of lines, or `-` for what is piped in.
 pub(super) fn open<'a>(script: Option<&Path>, out: &'a mut (dyn Write + Send)) -> Result<(Lines, Screen<'a>), Failed> {
-    let told = io::stdout().is_terminal();
-    let colour = told && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let columns = columns(told);
+    let is_terminal = io::stdout().is_terminal();
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let colour = is_terminal && !plain && !dumb;
     if let Some(file) = script.filter(|file| *file != Path::new("-")) {
         let text = std::fs::read_to_string(file).map_err(|error| {
             Failed::because(format!("{}: {error}; a script has a line for each thing that is typed", file.display()))
         })?;
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        return Ok((Lines::Script(lines.into_iter()), Screen { out: Out::Writer(out), colour, columns, echo: true }));
+        return Ok((
+            Lines::Script(lines.into_iter()),
+            Screen { out: Out::Writer(out), is_terminal, colour, echo: true },
+        ));
     }
-    if script.is_some() || !io::stdin().is_terminal() || !told {
+    if script.is_some() || !io::stdin().is_terminal() || !is_terminal {
         let (piped, lines) = mpsc::channel(1);
         thread::spawn(move || read(&piped));
-        return Ok((Lines::Piped(lines), Screen { out: Out::Writer(out), colour, columns, echo: true }));
+        return Ok((Lines::Piped(lines), Screen { out: Out::Writer(out), is_terminal, colour, echo: true }));
     }
     let cannot =
         |error: ReadlineError| Failed::because(format!("this terminal cannot be used: {error}; pipe the lines in"));
     let before = Restored(tcgetattr(io::stdin()).map_err(Failed::because)?);
     let mut editor = DefaultEditor::new().map_err(cannot)?;
-    let above = Out::Above(Box::new(editor.create_external_printer().map_err(cannot)?));
+    // A terminal without a cursor (`TERM=dumb`) has no place above its prompt.
+    let out = match editor.create_external_printer() {
+        Ok(above) => Out::Above(Box::new(above)),
+        Err(_) => Out::Writer(out),
+    };
     let (next, wanted) = mpsc::channel(1);
     let (typed, lines) = mpsc::channel(1);
     thread::spawn(move || edit(editor, wanted, &typed));
-    Ok((Lines::Typed { lines, next, _before: before }, Screen { out: above, colour, columns, echo: false }))
+    Ok((Lines::Typed { lines, next, _before: before }, Screen { out, is_terminal, colour, echo: false }))
 }
 
 /// Reads what is piped in, as fast as it is taken.
@@ -99,10 +108,10 @@ fn edit(mut editor: DefaultEditor, mut wanted: mpsc::Receiver<()>, typed: &mpsc:
     }
 }
 
-fn columns(told: bool) -> usize {
+fn columns(is_terminal: bool) -> usize {
     let named = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let seen = || tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
-    let seen = if told { seen() } else { None };
+    let seen = if is_terminal { seen() } else { None };
     seen.or(named).unwrap_or(COLUMNS).clamp(30, COLUMNS_MAX)
 }
 
@@ -130,8 +139,8 @@ impl Lines {
 }
 
 impl Screen<'_> {
-    pub(super) const fn columns(&self) -> usize {
-        self.columns
+    pub(super) fn columns(&self) -> usize {
+        columns(self.is_terminal)
     }
 
     /// Shows lines, together.

@@ -76,10 +76,17 @@ impl Teller {
 
     pub(super) fn row(&mut self, at: Timestamp, journal: &Journal) -> Told {
         let mut told = Told::default();
+        let says_nothing = |effect: &Effect| {
+            matches!(effect, Effect::Record(Fact::NotOpened { .. } | Fact::Blank | Fact::Merged { .. }))
+        };
+        let nothing_follows = journal.effects.iter().any(says_nothing);
         for event in &journal.events {
             self.event(at, event, &mut told);
         }
         for effect in &journal.effects {
+            if nothing_follows && matches!(effect, Effect::Seal { reply: Reply::Parts(said), .. } if said.is_empty()) {
+                continue;
+            }
             self.effect(at, effect, &mut told);
         }
         told.notes.extend(journal.changes.iter().map(|changed| format!("changed: {}", changed.change)));

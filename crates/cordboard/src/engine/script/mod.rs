@@ -46,6 +46,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// The file is no script.
+    #[error("{path}: {why}")]
+    In {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: Box<Error>,
+    },
     /// It is not TOML, or a key is wrong.
     #[error("the script is not valid: {0}")]
     Toml(#[from] toml::de::Error),
@@ -70,7 +78,7 @@ impl Script {
     pub fn load(config: &Config, folder: &Path) -> Result<Self, Error> {
         let path = folder.join(&config.file);
         match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text, config.limits),
+            Ok(text) => Self::parse(&text, config.limits).map_err(|why| Error::In { path, why: Box::new(why) }),
             Err(source) => Err(Error::File { path, source }),
         }
     }
