@@ -24,9 +24,20 @@ impl Fitting<'_> {
             self.note(What::MediaNamed, 1, 0, RULES);
             self.name(media, &url)
         });
+        // Without a caption the name is the text of the message.
+        let caption = caption.or_else(|| self.short_of(&name));
         let mime = filled(&media.mime).map(|mime| self.clean(mime));
         let fitted = Media { url, name: Some(name), caption, mime, ..media.clone() };
         self.fitted.items.push(Item::Media(fitted));
+    }
+
+    /// What is said in the place of a name that is longer than a text may be.
+    fn short_of(&mut self, name: &str) -> Option<String> {
+        let max = self.to.text_max_chars;
+        text::exceeds(name, max.value).then(|| {
+            self.note(What::FallbackShortened, name.chars().count(), max.value, max.basis);
+            text::shortened(name, max.value)
+        })
     }
 
     /// Why a file cannot be sent, with the numbers of it.

@@ -456,7 +456,8 @@ proptest! {
         prop_assert!(fitted.changes.iter().all(|change| (change.item as usize) <= items.len()));
         for (index, item) in items.iter().enumerate() {
             if let Item::Text(text) = item && !text::is_blank(text) && to.style.value != Style::Spoken {
-                let words = |text: &str| text.split_whitespace().collect::<String>();
+                let is_seen = |character: &char| !character.is_whitespace() && !character.is_control();
+                let words = |text: &str| text.chars().filter(is_seen).collect::<String>();
                 let said: String = fitted.items.iter().map(|item| words(&item.plain())).collect();
                 prop_assert!(said.contains(&words(text)), "item {} is gone", index + 1);
             }
