@@ -90,6 +90,25 @@ pub enum Reading {
     Failed(Failure),
 }
 
+impl Reading {
+    /// What a status means that is no answer. 429 and 503 say that the turn was not processed; other 5xx say nothing about
+    /// that, so they are tried again only where the bot recognises the turn. The platform asks a bot again after a 5xx and
+    /// never after a 4xx (`reference/digital-bot-connector.md`, section 1.6), and so do we.
+    #[must_use]
+    pub fn of_failure(reply: &http::Reply, replay: Replay) -> Self {
+        let later = Self::Later { after_ms: reply.retry_after_ms(), failure: Failure::Unavailable };
+        match reply.status {
+            429 | 503 => later,
+            500..=599 => match replay {
+                Replay::Safe => later,
+                Replay::Unsafe => Self::Failed(Failure::OutcomeUnknown),
+            },
+            300..=499 => Self::Failed(Failure::Refused),
+            _ => Self::Failed(Failure::Nonsense),
+        }
+    }
+}
+
 /// What a probe found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probed {

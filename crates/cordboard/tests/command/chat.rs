@@ -246,6 +246,7 @@ async fn breaks_off(listener: TcpListener) {
     let said = |words: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{words}\\n\\n\"}}}}]}}\n\n");
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
     connection.write_all((head.to_owned() + &said("One moment.")).as_bytes()).await.unwrap();
+    // The model thinks. Were it faster, the paragraphs would come together and be shown alike.
     tokio::time::sleep(Duration::from_millis(300)).await;
     connection.write_all(said("I am looking.").as_bytes()).await.unwrap();
 }

@@ -133,21 +133,6 @@ impl Endpoint {
             parameters: parameters(ask),
         })
     }
-
-    /// What a status other than 200 means. The platform sends a 4xx down the flow's failure path and asks again after a
-    /// 5xx, with the same message id (`reference/digital-bot-connector.md`, section 1.6).
-    fn read_failure(&self, reply: &calls::Reply) -> Reading {
-        let later = Reading::Later { after_ms: reply.retry_after_ms(), failure: Failure::Unavailable };
-        match reply.status {
-            429 | 503 => later,
-            500..=599 => match self.replay {
-                Replay::Safe => later,
-                Replay::Unsafe => Reading::Failed(Failure::OutcomeUnknown),
-            },
-            300..=499 => Reading::Failed(Failure::Refused),
-            _ => Reading::Failed(Failure::Nonsense),
-        }
-    }
 }
 
 impl Engine for Endpoint {
@@ -197,7 +182,7 @@ impl Engine for Endpoint {
                 Meaning::Late => Reading::Accepted,
                 Meaning::Failed(failure) => Reading::Failed(failure),
             },
-            _ => self.read_failure(reply),
+            _ => Reading::of_failure(reply, self.replay),
         }
     }
 

@@ -51,16 +51,8 @@ const PROBE_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// A bot behind a language model.
 pub struct OpenAi(Arc<Inner>);
 
-impl std::ops::Deref for OpenAi {
-    type Target = Inner;
-
-    fn deref(&self) -> &Inner {
-        &self.0
-    }
-}
-
 /// What the engine and the readers of its streams share.
-pub struct Inner {
+struct Inner {
     config: Config,
     url: String,
     identity: Vec<(HeaderName, HeaderValue)>,
@@ -102,16 +94,16 @@ impl Inner {
 impl Engine for OpenAi {
     fn traits(&self) -> Traits {
         Traits {
-            replay: self.replay(),
+            replay: self.0.replay(),
             callbacks: false,
             notices: false,
-            opens: self.config.opening.is_some(),
-            history: self.config.history_max_tokens > 0,
+            opens: self.0.config.opening.is_some(),
+            history: self.0.config.history_max_tokens > 0,
         }
     }
 
     fn ask(&self, ask: &Ask, history: &History, _turn_id: &str) -> Bytes {
-        self.question(ask, history)
+        self.0.question(ask, history)
     }
 
     fn notice(&self, _notice: &Notice, _notice_id: &str) -> Option<Bytes> {
@@ -125,14 +117,14 @@ impl Engine for OpenAi {
         let sums_up = question.header.summing_up.is_some();
         if sums_up && attempt > 1 {
             // The turn was tried before; the summary is what can be done without.
-            return Asking::Local { reading: self.after_summary(Some(&question), None, None), delay_ms: 0 };
+            return Asking::Local { reading: self.0.after_summary(Some(&question), None, None), delay_ms: 0 };
         }
-        let streams = self.streams(&question.header);
-        let reply_max_bytes = self.config.limits.reply_max_bytes;
+        let streams = self.0.streams(&question.header);
+        let reply_max_bytes = self.0.config.limits.reply_max_bytes;
         Asking::Call(calls::Call {
             method: Method::POST,
-            url: self.url.clone(),
-            headers: self.headers(streams),
+            url: self.0.url.clone(),
+            headers: self.0.headers(streams),
             body: question.body,
             timeout_ms: if sums_up { time_left_ms / SUMMARY_TIME_PART } else { time_left_ms },
             reply_max_bytes: if streams { reply_max_bytes.saturating_mul(STREAM_FACTOR) } else { reply_max_bytes },
@@ -144,26 +136,26 @@ impl Engine for OpenAi {
     }
 
     fn reader(&self, question: &Bytes) -> Option<Box<dyn Reader>> {
-        let read = Question::read(question).filter(|question| self.streams(&question.header))?;
-        let paragraphs = (self.config.deliver == Deliver::Paragraphs).then(|| Stream::new(self.config.api));
+        let read = Question::read(question).filter(|question| self.0.streams(&question.header))?;
+        let paragraphs = (self.0.config.deliver == Deliver::Paragraphs).then(|| Stream::new(self.0.config.api));
         Some(Box::new(Listening { engine: self.0.clone(), stored: question.clone(), question: read, paragraphs }))
     }
 
     fn unanswered(&self, question: &Bytes) -> Option<Reading> {
         let question = Question::read(question).filter(|question| question.header.summing_up.is_some())?;
-        Some(self.after_summary(Some(&question), None, None))
+        Some(self.0.after_summary(Some(&question), None, None))
     }
 
     fn address(&self) -> Option<&str> {
-        Some(&self.url)
+        Some(&self.0.url)
     }
 
     fn probe(&self) -> Option<calls::Call> {
-        let server = self.url.strip_suffix(self.config.api.path())?;
+        let server = self.0.url.strip_suffix(self.0.config.api.path())?;
         Some(calls::Call {
             method: Method::GET,
             url: format!("{server}/models"),
-            headers: self.headers(false),
+            headers: self.0.headers(false),
             body: Bytes::new(),
             timeout_ms: PROBE_TIMEOUT_MS,
             reply_max_bytes: PROBE_MAX_BYTES,
@@ -171,7 +163,7 @@ impl Engine for OpenAi {
     }
 
     fn probed(&self, reply: &calls::Reply) -> Probed {
-        probe::probed(&self.config.model, reply)
+        probe::probed(&self.0.config.model, reply)
     }
 }
 

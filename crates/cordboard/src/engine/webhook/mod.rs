@@ -81,21 +81,6 @@ impl Webhook {
         }
         Some(headers)
     }
-
-    /// What a status other than 2xx means. 429 and 503 say that the turn was not processed; other 5xx say nothing about
-    /// that, so they are tried again only where the bot recognises the turn.
-    fn read_failure(&self, reply: &calls::Reply) -> Reading {
-        let later = Reading::Later { after_ms: reply.retry_after_ms(), failure: Failure::Unavailable };
-        match reply.status {
-            429 | 503 => later,
-            500..=599 => match self.replay {
-                Replay::Safe => later,
-                Replay::Unsafe => Reading::Failed(Failure::OutcomeUnknown),
-            },
-            300..=499 => Reading::Failed(Failure::Refused),
-            _ => Reading::Failed(Failure::Nonsense),
-        }
-    }
 }
 
 impl Engine for Webhook {
@@ -183,7 +168,7 @@ impl Engine for Webhook {
             204 => Reading::Answer(Box::new(Answer::saying(Vec::new()))),
             // A bot whose callbacks would all be refused cannot answer later.
             202 if self.traits().callbacks => Reading::Accepted,
-            _ => self.read_failure(reply),
+            _ => Reading::of_failure(reply, self.replay),
         }
     }
 
