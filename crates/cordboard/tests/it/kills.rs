@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use conversation::{Conversation, apply};
 use cordboard::admin::client::Client;
+use cordboard::admin::view::LetterView;
 use cordboard::config::Config;
-use cordboard::store::Store as _;
 use cordboard::store::sqlite::{Settings, Sqlite};
+use cordboard::store::{LetterQuery, Store as _};
 use cordboard::stored;
 use model::Opaque;
 use tokio::task::JoinSet;
@@ -24,11 +25,28 @@ use self::binary::{Binary, Setup, V1, V2};
 use self::customer::{Called, Customer, PATIENCE, call};
 use self::dice::Dice;
 use self::ledger::Told;
-use self::outside::{Outside, Pace};
+use self::outside::{LAST, Outside, Pace};
 use crate::raw::request;
 
 const ROUNDS: u32 = 50;
 const CUSTOMERS: u64 = 20;
+
+/// A dead letter as the ledger reads it.
+fn written(letter: &LetterView) -> String {
+    format!("{} {}: {}", letter.kind, letter.reason, letter.payload.as_deref().unwrap_or_default())
+}
+
+/// The dead letters of a store that no gateway has open.
+async fn all_letters(store: &Sqlite) -> Vec<String> {
+    let mut letters = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = store.dead_letters(LetterQuery { after, limit: 1_000 }).await.unwrap();
+        let Some(last) = page.last() else { return letters };
+        after = last.id;
+        letters.extend(page.iter().map(|letter| written(&LetterView::whole(letter))));
+    }
+}
 
 /// A story under way.
 struct Story {
@@ -88,7 +106,14 @@ impl Story {
         }
     }
 
-    /// The words of all dead letters.
+    /// An answer is on its way to nobody: it ends as a dead letter while the gateway stops.
+    async fn somebody_leaves_before_the_answer(&self) {
+        let mut last = self.customer(0, LAST);
+        last.ask(&format!("{LAST}m1")).await;
+        last.leave();
+    }
+
+    /// The dead letters of the gateway that runs.
     async fn letters(&self) -> Vec<String> {
         let Some(client) = Client::connect(&self.binary.data_dir()).await else { return Vec::new() };
         let mut letters = Vec::new();
@@ -96,8 +121,7 @@ impl Story {
         loop {
             let page = client.letters(after, 1_000).await.unwrap();
             for letter in page.letters {
-                let letter = client.letter(letter.id.parse().unwrap()).await.unwrap();
-                letters.push(format!("{} {}: {}", letter.kind, letter.reason, letter.payload.unwrap_or_default()));
+                letters.push(written(&client.letter(letter.id.parse().unwrap()).await.unwrap()));
             }
             match page.next_after {
                 Some(next) => after = next.parse().unwrap(),
@@ -169,10 +193,12 @@ impl Story {
         };
         // What is missing after that is said below.
         drop(tokio::time::timeout(PATIENCE, coming_to_rest).await);
-        let letters = self.letters().await;
         self.binary.terminate().await;
         let status = self.binary.ended().await;
-        let told = self.told().await;
+        // Answers to those who left may die while the gateway stops, so only now all letters are written.
+        let store = Sqlite::open(&Settings::new(&self.binary.data_dir())).unwrap();
+        let letters = all_letters(&store).await;
+        let told = self.told(&store).await;
         let ledger = self.outside.ledger();
         println!("{}, {} dead letters, {} runs", ledger.summary(), letters.len(), self.binary.run);
         let not_of_answers = letters.iter().filter(|letter| !letter.starts_with("answer "));
@@ -186,9 +212,8 @@ impl Story {
 
     /// What the journals tell, once nobody writes them. Applied again from its first row, each gives the same effects and
     /// the stored state.
-    async fn told(&self) -> Told {
+    async fn told(&self, store: &Sqlite) -> Told {
         let policies = Config::load(&self.binary.config_file()).unwrap().policies;
-        let store = Sqlite::open(&Settings::new(&self.binary.data_dir())).unwrap();
         let mut told = Told::default();
         for id in store.conversations(100_000).await.unwrap() {
             let rows = store.read_journal(id, 1, 1_000_000).await.unwrap();
@@ -201,6 +226,7 @@ impl Story {
                 told.learn(&journal);
             }
             let loaded = store.load(id).await.unwrap().unwrap();
+            told.wait(loaded.outbox.iter().filter_map(|row| row.item.payload()));
             let mut stored = stored::decode_state(&loaded.state.payload().unwrap()).unwrap();
             // A connector's memory comes from rendering, which the journal does not repeat.
             for leg in state.legs.iter_mut().chain(&mut stored.legs) {
@@ -225,6 +251,7 @@ async fn long_kill_nine_fifty_times() {
     }
     story.flows(1).await;
     story.customers_go().await;
+    story.somebody_leaves_before_the_answer().await;
     story.judge().await;
 }
 

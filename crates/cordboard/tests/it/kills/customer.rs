@@ -157,7 +157,7 @@ impl Customer {
     }
 
     /// The customer leaves before the answer, and comes back: in the same conversation, or in another.
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         self.outside.note(|ledger| ledger.closed.insert(self.session()));
         self.at.0 += 1;
         self.at.1 += u32::from(self.dice.once_in(2));

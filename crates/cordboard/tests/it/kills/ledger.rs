@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axum::body::Bytes;
 use cordboard::stored::Journal;
 use model::{Effect, Event, Fact, Item};
 use serde_json::Value;
@@ -62,10 +63,10 @@ fn said_in(answer: &str) -> &str {
     answer.rsplit_once(' ').unwrap().1
 }
 
-/// Whether a dead letter holds these words; in it they are the whole of a text, or its end.
-fn is_buried(letters: &[String], words: &str) -> bool {
+/// Whether something that is kept holds these words; in it they are the whole of a text, or its end.
+fn is_kept(kept: &[String], words: &str) -> bool {
     let whole = format!("{words}\"");
-    letters.iter().any(|letter| letter.contains(&whole))
+    kept.iter().any(|one| one.contains(&whole))
 }
 
 /// What the journals tell.
@@ -75,9 +76,16 @@ pub(super) struct Told {
     said: BTreeMap<String, u32>,
     /// The answers that the core took.
     answered: Vec<String>,
+    /// What the next run would send.
+    waiting: Vec<String>,
 }
 
 impl Told {
+    /// Something is still to be sent.
+    pub(super) fn wait(&mut self, rows: impl Iterator<Item = Bytes>) {
+        self.waiting.extend(rows.map(|row| String::from_utf8_lossy(&row).into_owned()));
+    }
+
     pub(super) fn learn(&mut self, journal: &Journal) {
         for event in &journal.events {
             match event {
@@ -192,7 +200,7 @@ impl Ledger {
         for Acknowledged { session, said, .. } in open {
             if !asked.contains(said.as_str()) {
                 missing.push(format!("1, no lost word: {said} of {session} was acknowledged and never asked"));
-            } else if !answered.contains(said.as_str()) && !is_buried(letters, &format!(" to {said}")) {
+            } else if !answered.contains(said.as_str()) && !is_kept(letters, &format!(" to {said}")) {
                 missing.push(format!("10, no lost answer: {session} saw no answer to {said}"));
             }
         }
@@ -217,8 +225,8 @@ impl Ledger {
         // A message without an id that is repeated after a crash may become a second turn. Of its two answers, `missing`
         // has asked for one.
         for answer in told.answered.iter().filter(|answer| with_ids.contains(said_in(answer))) {
-            if !seen.contains(answer) && !is_buried(letters, answer) {
-                lost.push(format!("10, no lost answer: {answer:?} was taken, and neither seen nor buried"));
+            if !seen.contains(answer) && !is_kept(letters, answer) && !is_kept(&told.waiting, answer) {
+                lost.push(format!("10, no lost answer: {answer:?} was taken, and neither seen nor kept"));
             }
         }
         lost

@@ -19,9 +19,12 @@ use tokio::task::JoinSet;
 use super::dice::Dice;
 use super::ledger::Ledger;
 
+/// How the last words of a story begin.
+pub(super) const LAST: &str = "last";
+
 /// How the bot takes its time.
 pub(super) enum Pace {
-    /// As the dice say: mostly fast, sometimes slower than a request waits.
+    /// As the dice say: mostly fast, sometimes slower than a request waits. What begins with [`LAST`] is slow for sure.
     Mixed,
     /// Fast, but what begins with this word waits until it may go on.
     HeldBack(&'static str),
@@ -95,6 +98,7 @@ impl Outside {
                 }
                 self.dice.roll(30)
             }
+            Pace::Mixed if said.starts_with(LAST) => 1_500,
             Pace::Mixed => match self.dice.roll(100) {
                 0..70 => self.dice.roll(20),
                 70..90 => 50 + self.dice.roll(250),
