@@ -117,7 +117,11 @@ impl Step<'_> {
         if ends || !answer.items.is_empty() {
             let Some(running) = self.seat_mut(seat).and_then(|seat| seat.turn.as_mut()) else { return false };
             running.parts += 1;
-            let part = part_of(answer, Some(turn), running.parts);
+            let (number, language) = (running.parts, running.language.clone());
+            let mut part = part_of(answer, Some(turn), number);
+            if number == 1 {
+                self.announce(seat, &mut part, &language);
+            }
             if ends {
                 self.end_turn(seat);
             }
@@ -175,7 +179,10 @@ impl Step<'_> {
         if answer.items.is_empty() && matches!(answer.next, Next::Await | Next::More) {
             return true;
         }
-        self.say_of_own_accord(seat, part_of(answer, None, 0));
+        let language = self.state.seat(seat).map(|seat| seat.language.clone()).unwrap_or_default();
+        let mut part = part_of(answer, None, 0);
+        self.announce(seat, &mut part, &language);
+        self.say_of_own_accord(seat, part);
         true
     }
 
@@ -244,6 +251,17 @@ impl Step<'_> {
         self.abandon(seat);
         if had {
             self.notify(seat, news);
+        }
+    }
+
+    /// An engine that calls a human without a word leaves the customer looking at nothing, so the policy says it.
+    fn announce(&mut self, seat: SeatId, part: &mut Part, language: &str) {
+        if !part.items.is_empty() || !matches!(part.outcome, Outcome::HandOver(_)) {
+            return;
+        }
+        if let Some(text) = self.texts(seat, language).hand_over.clone() {
+            self.record(Fact::PolicySaid { seat, text: text.clone() });
+            part.items.push(Item::Text(text));
         }
     }
 

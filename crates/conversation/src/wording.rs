@@ -62,7 +62,7 @@ pub struct Texts {
     pub poll_label: String,
     /// When the engine failed and the bot keeps the floor.
     pub fallback: String,
-    /// When the policy calls a human.
+    /// When the policy calls a human, or the engine does so without a word.
     pub hand_over: Option<String>,
 }
 

@@ -1,9 +1,9 @@
 //! One question at a time, one answer each.
 
-use model::{Event, Failure, Late, Next, SeatId, TurnNumber};
+use model::{Answer, Event, Failure, Late, Next, SeatId, TurnNumber};
 
 use super::story::{Story, hand_over};
-use crate::{BotPolicy, OnFailure, Policies};
+use crate::{BotPolicy, OnFailure, Policies, Texts};
 
 #[test]
 fn an_answer_in_time_is_the_response() {
@@ -107,6 +107,33 @@ fn a_hand_over_ends_the_session_and_what_waits_behind_it() {
         "seal r2: ",
     ]);
     assert_eq!(story.floor(), model::Holder::HandingOver);
+}
+
+#[test]
+fn whoever_is_handed_over_without_a_word_is_told_so() {
+    let silent = || Answer { next: hand_over(), ..Answer::saying(Vec::new()) };
+    let answered = |turn| Event::Answered { seat: SeatId(0), turn: TurnNumber(turn), answer: Box::new(silent()) };
+    let mut story = Story::through(Late::Push);
+    story.says(1, "a human please");
+    story.happens(&[answered(1)]).gives(&["seal r1: I am connecting you to a colleague. | [human: asked]"]);
+
+    let mut story = Story::through(Late::Push);
+    story.says(1, "a human please");
+    story.answers_then(1, "gladly", Next::More).out(1);
+    // The turn has said something already.
+    story.happens(&[answered(1)]).gives(&["push push-1: [human: asked]"]);
+
+    let mut story = Story::through(Late::Push);
+    story.policies.fallback.texts = Texts { hand_over: None, ..Texts::default() }.into();
+    story.says(1, "a human please");
+    story.happens(&[answered(1)]).gives(&["seal r1: [human: asked]"]);
+
+    let mut story = Story::through(Late::Push);
+    story.says(1, "hello");
+    story.answers(1, "hello").out(1);
+    story
+        .happens(&[Event::Pushed { seat: SeatId(0), answer: Box::new(silent()) }])
+        .gives(&["push push-1: I am connecting you to a colleague. | [human: asked]"]);
 }
 
 #[test]

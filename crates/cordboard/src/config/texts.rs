@@ -28,7 +28,7 @@ pub struct TextsConfig {
     pub poll_label: Option<String>,
     /// Said when the engine failed and `on_failure` is "say". Default "Sorry, that did not work. Please try again.".
     pub fallback: Option<String>,
-    /// Said when a human is called; an empty one says nothing. Default "I am connecting you to a colleague.".
+    /// Said when a human is called and the bot says nothing itself; an empty one says nothing. Default "I am connecting you to a colleague.".
     pub hand_over: Option<String>,
 }
 
