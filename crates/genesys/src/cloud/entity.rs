@@ -48,6 +48,8 @@ pub const STRING_LIMIT_CHARS: usize = 32_000;
 pub const INTEGER_LIMIT: u64 = 999_999_999_999_999;
 /// Most digits of type `Decimal`.
 pub const DECIMAL_LIMIT_DIGITS: usize = 40;
+/// Nobody writes more zeros than this.
+const DECIMAL_LIMIT_BYTES: usize = 100;
 /// Longest duration in milliseconds, either way: 11,574,074 days, 1 hour, 46 minutes and 39.999 seconds.
 pub const DURATION_LIMIT_MS: u64 = 999_999_999_999_999;
 
@@ -95,12 +97,14 @@ fn is_integer(text: &str) -> bool {
     is_digits(digits) && digits.parse::<u64>().is_ok_and(|value| value <= INTEGER_LIMIT)
 }
 
-/// Whether a text is a plain decimal number, which is also a JSON number: no exponent, no superfluous zero in front.
+/// Whether a text is a plain decimal number, which is also a JSON number: no exponent, no superfluous zero in front. Zeros
+/// at the end of a fraction are no digits that count: the greatest number is written with one (section 1.5 of v2).
 pub(crate) fn is_decimal(text: &str) -> bool {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = unsigned.split_once('.').map_or((unsigned, None), |(whole, rest)| (whole, Some(rest)));
     let well_formed = is_digits(whole) && (whole == "0" || !whole.starts_with('0')) && fraction.is_none_or(is_digits);
-    well_formed && whole.len() + fraction.map_or(0, str::len) <= DECIMAL_LIMIT_DIGITS
+    let fraction_digits = fraction.map_or(0, |fraction| fraction.trim_end_matches('0').len());
+    well_formed && text.len() <= DECIMAL_LIMIT_BYTES && whole.len() + fraction_digits <= DECIMAL_LIMIT_DIGITS
 }
 
 fn is_digits(text: &str) -> bool {
@@ -233,7 +237,13 @@ mod tests {
             ),
             (
                 EntityType::Decimal,
-                &["42.5", "-0.1", "9999999999999999999999999999999999999999", "3"],
+                &[
+                    "42.5",
+                    "-0.1",
+                    "9999999999999999999999999999999999999999",
+                    "-9999999999999999999999999999999999999999.0",
+                    "3",
+                ],
                 &["", ".5", "5.", "1e3", "01", "NaN", "99999999999999999999999999999999999999999"],
             ),
             (EntityType::Boolean, &["true", "false"], &["True", "1", ""]),

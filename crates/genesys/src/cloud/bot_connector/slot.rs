@@ -134,7 +134,12 @@ fn of_json(value: Value) -> Option<SlotValue<'static>> {
         Value::Bool(value) => Some(SlotValue::Boolean(value)),
         Value::Number(number) => match number.as_i64() {
             Some(value) => Some(SlotValue::Integer(value)),
-            None => Decimal::new(number.to_string()).map(SlotValue::Decimal),
+            // Its own text has an exponent where that is shorter, which a decimal must not have.
+            None => {
+                let text = number.as_u64().map(|value| value.to_string());
+                let text = text.or_else(|| number.as_f64().map(|value| value.to_string()))?;
+                Decimal::new(text).map(SlotValue::Decimal)
+            }
         },
         Value::Array(values) => values.into_iter().map(of_json).collect::<Option<_>>().map(SlotValue::Collection),
         Value::Object(_) => Money::read(&value.to_string()).map(SlotValue::Currency),
@@ -177,6 +182,23 @@ mod tests {
                 assert_eq!(back.as_deref(), expected.map(|_| text), "{slot_type} {text}");
             }
         }
+    }
+
+    #[test]
+    fn a_number_is_read_however_large_or_small_it_is() {
+        for (json, text) in [
+            ("27", "27"),
+            ("3.14", "3.14"),
+            ("0.00000015", "0.00000015"),
+            ("1.5e-7", "0.00000015"),
+            ("1e3", "1000"),
+            ("2.5e21", "2500000000000000000000"),
+            ("18446744073709551615", "18446744073709551615"),
+        ] {
+            let value: SlotValue<'_> = serde_json::from_str(json).unwrap();
+            assert_eq!(value.to_text().as_deref(), Some(text), "{json}");
+        }
+        assert!(serde_json::from_str::<SlotValue<'_>>("1e300").is_err(), "no decimal has so many digits");
     }
 
     #[test]
