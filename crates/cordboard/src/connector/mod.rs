@@ -23,8 +23,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use model::{
-    Attributes, BotKey, Channel, Choice, ConnectorKey, Door, Input, LegName, Opaque, OrgKey, Part, Poll, PushOutcome,
-    Reply, RequestId, Said, Sensitive, Timestamp,
+    Attributes, BotKey, Channel, Choice, ConnectorKey, Door, Input, LegName, Masked, Opaque, OrgKey, Part, Poll,
+    PushOutcome, Reply, RequestId, Said, Sensitive, Timestamp,
 };
 
 use crate::fit::Change;
@@ -110,6 +110,8 @@ pub struct Message {
     pub bot: BotKey,
     /// What was said.
     pub input: Input,
+    /// Set when it is a form that was filled in: what it carries are the customer's words, not the bot's.
+    pub is_form: bool,
     /// The language, in lower case.
     pub language: String,
     /// Session variables.
@@ -131,7 +133,7 @@ pub struct Message {
 impl Message {
     /// What the core is told: that this was said at this door. Words of the kinds in `mask` end here: nothing behind
     /// this, the store included, ever sees them. What the flow says in session variables, and what a bot put on a button
-    /// itself, is left as it is.
+    /// itself, is left as it is; what a form carries is not.
     #[must_use]
     pub fn said(
         mut self,
@@ -141,16 +143,7 @@ impl Message {
         wait_until: Timestamp,
         fresh_session: u128,
     ) -> Said {
-        let cleaned = match &self.input {
-            Input::Text(text) => masking::mask(text, mask),
-            Input::Choice { .. } | Input::Start => None,
-        };
-        let masked = cleaned.map(|cleaned| {
-            // The hash of what was really sent would tell, to whoever tries all numbers, which one it was.
-            self.body_hash = request::body_hash(cleaned.text.as_bytes());
-            self.input = Input::Text(cleaned.text);
-            cleaned.masked
-        });
+        let masked = self.mask(mask);
         Said {
             request,
             wait_until,
@@ -167,8 +160,37 @@ impl Message {
             poll: self.poll,
             channel: self.channel,
             customer: self.customer,
-            masked: masked.unwrap_or_default(),
+            masked,
         }
+    }
+
+    /// Takes words of these kinds out of what the customer wrote, and says how many there were.
+    fn mask(&mut self, kinds: &[Sensitive]) -> Vec<Masked> {
+        let mut masked = Vec::new();
+        let mut clean = |text: &mut String| {
+            if let Some(cleaned) = masking::mask(text, kinds) {
+                *text = cleaned.text;
+                masked.extend(cleaned.masked);
+            }
+        };
+        match &mut self.input {
+            Input::Text(text) => clean(text),
+            Input::Choice { label, payload } if self.is_form => {
+                clean(label);
+                clean(payload);
+            }
+            Input::Choice { .. } | Input::Start => {}
+        }
+        if !masked.is_empty() {
+            let left = match &self.input {
+                Input::Text(text) => [text.as_str(), ""],
+                Input::Choice { label, payload } => [label.as_str(), payload],
+                Input::Start => ["", ""],
+            };
+            // The hash of what was really sent would tell, to whoever tries all numbers, which one it was.
+            self.body_hash = request::body_hash(left.concat().as_bytes());
+        }
+        masking::by_kind(&masked)
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use genesys::cloud::Parameters;
-use genesys::cloud::input::InputMessage;
+use genesys::cloud::input::{ButtonType, InputMessage};
 use model::{Attributes, Channel, Input, Part};
 use serde::Serialize;
 use siphasher::sip::SipHasher13;
@@ -32,6 +32,11 @@ pub(super) fn input(message: &InputMessage, start_text: &str) -> Input {
     };
     let label = message.said().unwrap_or(meaning);
     Input::Choice { label: label.to_owned(), payload: meaning.to_owned() }
+}
+
+/// Whether the customer filled in a form.
+pub(super) fn is_form(message: &InputMessage) -> bool {
+    message.button().is_some_and(|button| button.button_type == Some(ButtonType::Form))
 }
 
 /// The usual text by which a flow opens a conversation.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::text::{Group, Text};
+use super::text::{Group, Text, joins_an_id};
 
 const DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 
@@ -34,7 +34,8 @@ fn longest(text: &Text<'_>, groups: &[Group]) -> Option<usize> {
             break;
         }
         let (first, end) = (groups[0].first, group.end);
-        if DIGITS.contains(&digits) && stands_alone(text, first, end) && is_card(text, first, end) {
+        let may_be = DIGITS.contains(&digits) && stands_alone(text, first, end) && !is_phone(text, first, digits);
+        if may_be && is_card(text, first, end) {
             fits = Some(index + 1);
         }
     }
@@ -43,8 +44,12 @@ fn longest(text: &Text<'_>, groups: &[Group]) -> Option<usize> {
 
 /// A number with a letter at its side is part of something else, such as an id.
 fn stands_alone(text: &Text<'_>, first: usize, end: usize) -> bool {
-    let is_letter = |character: Option<char>| character.is_some_and(char::is_alphabetic);
-    !is_letter(text.before(first)) && !is_letter(text.at(end))
+    !joins_an_id(text.before(first)) && !joins_an_id(text.at(end))
+}
+
+/// With a + before it, it is a telephone's, as long as those may be (ITU-T E.164).
+fn is_phone(text: &Text<'_>, first: usize, digits: usize) -> bool {
+    digits <= 15 && matches!(text.before(first), Some('+' | '\u{ff0b}'))
 }
 
 fn is_card(text: &Text<'_>, first: usize, end: usize) -> bool {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::text::{Group, Text, digit};
+use super::text::{Group, Text, joins_an_id};
 
 /// The longest address that mail takes.
 const EMAIL_MAX_CHARS: usize = 254;
@@ -22,7 +22,8 @@ pub(super) fn find_emails(text: &Text<'_>) -> Vec<Range<usize>> {
         let Some(first) = local.filter(|first| end - first <= EMAIL_MAX_CHARS) else { continue };
         let name: String = text.characters[at + 1..end.max(at + 1)].iter().map(|(_, character)| *character).collect();
         let last = name.rsplit('.').next().unwrap_or_default();
-        let is_top_level = last.chars().count() >= 2 && last.chars().all(char::is_alphabetic);
+        let is_top_level =
+            last.chars().count() >= 2 && last.chars().all(char::is_alphabetic) || last.starts_with("xn--");
         if !name.starts_with('.') && name.contains('.') && !name.contains("..") && is_top_level {
             found.push(text.bytes(first, end));
         }
@@ -31,11 +32,17 @@ pub(super) fn find_emails(text: &Text<'_>) -> Vec<Range<usize>> {
 }
 
 fn is_local(character: char) -> bool {
-    character.is_alphanumeric() || ".!#$%&'*+/=?^_`{|}~-".contains(character)
+    is_of_a_word(character) || ".!#$%&'*+/=?^_`{|}~-".contains(character)
 }
 
 fn is_host(character: char) -> bool {
-    character.is_alphanumeric() || character == '.' || character == '-'
+    is_of_a_word(character) || character == '.' || character == '-'
+}
+
+/// Letters and digits, but for the scripts from Thai to Chinese: where no blank stands between words, an address would take
+/// the sentence with it.
+fn is_of_a_word(character: char) -> bool {
+    character.is_alphanumeric() && matches!(character, ..'\u{e00}' | '\u{1e00}'..'\u{2000}')
 }
 
 /// Every telephone number: 8 to 15 digits that begin with + or 00, or 7 to 12 that begin with 0 or stand in groups with a
@@ -43,6 +50,7 @@ fn is_host(character: char) -> bool {
 pub(super) fn find_phones(text: &Text<'_>) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for chain in chains_with_brackets(text) {
+        let chain = &chain[date_before(text, &chain)..];
         let (Some(head), Some(tail)) = (chain.first(), chain.last()) else { continue };
         let digits: usize = chain.iter().map(|group| group.len()).sum();
         let zeros = text.digits(head.first, tail.end).take_while(|digit| *digit == 0).count();
@@ -60,8 +68,7 @@ pub(super) fn find_phones(text: &Text<'_>) -> Vec<Range<usize>> {
             (false, 0) => in_american_groups || (bracket && (7..=12).contains(&digits)),
             _ => false,
         };
-        let is_letter = |character: Option<char>| character.is_some_and(char::is_alphabetic);
-        if is_phone && !is_letter(text.before(first)) && !is_letter(text.at(tail.end)) && !is_date(text, &chain) {
+        if is_phone && !joins_an_id(text.before(first)) && !joins_an_id(text.at(tail.end)) {
             found.push(text.bytes(first, tail.end));
         }
     }
@@ -85,13 +92,17 @@ fn chains_with_brackets(text: &Text<'_>) -> Vec<Vec<Group>> {
     joined
 }
 
-/// "01.02.2026" begins with a zero too.
-fn is_date(text: &Text<'_>, chain: &[Group]) -> bool {
-    let lengths: Vec<usize> = chain.iter().map(|group| group.len()).collect();
-    let [a, b, ..] = chain else { return false };
-    let separators = &text.characters[a.end..b.first];
-    let dotted = separators.len() == 1 && separators.iter().all(|(_, found)| matches!(found, '.' | '/' | '-'));
-    dotted
-        && matches!(lengths.as_slice(), [2, 2, 4] | [4, 2, 2] | [2, 2, 2])
-        && text.at(a.first).and_then(digit).is_some()
+/// How many groups at the beginning are a date: "01.02.2026" begins with a zero too, and a time or a number may follow it.
+fn date_before(text: &Text<'_>, chain: &[Group]) -> usize {
+    let [a, b, c, rest @ ..] = chain else { return 0 };
+    let dotted = [(a, b), (b, c)]
+        .iter()
+        .all(|(one, next)| matches!(text.characters[one.end..next.first], [(_, '.' | '/' | '-')]));
+    let is_date = match [a.len(), b.len(), c.len()] {
+        [2, 2, 4] | [4, 2, 2] => true,
+        // With more pairs it is a French telephone's.
+        [2, 2, 2] => rest.len() < 2,
+        _ => false,
+    };
+    if dotted && is_date { 3 } else { 0 }
 }

@@ -26,7 +26,7 @@ pub(super) fn find(text: &Text<'_>) -> Vec<Range<usize>> {
 /// Two letters and two digits at the beginning of a word.
 fn begins(text: &Text<'_>, index: usize) -> bool {
     let is = |offset: usize, class: fn(&char) -> bool| text.at(index + offset).is_some_and(|found| class(&found));
-    let at_start = text.before(index).is_none_or(|before| !before.is_alphanumeric());
+    let at_start = text.before(index).is_none_or(|before| !before.is_ascii_alphanumeric());
     at_start
         && is(0, char::is_ascii_alphabetic)
         && is(1, char::is_ascii_alphabetic)
@@ -47,7 +47,8 @@ fn end_of(text: &Text<'_>, first: usize) -> Option<usize> {
             break;
         }
         index += 1;
-        let word_ends = character.is_ascii_alphanumeric() && text.at(index).is_none_or(|next| !next.is_alphanumeric());
+        let word_ends =
+            character.is_ascii_alphanumeric() && text.at(index).is_none_or(|next| !next.is_ascii_alphanumeric());
         if word_ends && CHARACTERS.contains(&characters) && passes_97(text, first, index) {
             fits = Some(index);
         }

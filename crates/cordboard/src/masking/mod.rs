@@ -60,10 +60,17 @@ pub fn mask(text: &str, kinds: &[Sensitive]) -> Option<Cleaned> {
     // By where each begins. They do not overlap, so only the last that begins before an end can reach beyond it.
     let mut found: BTreeMap<usize, (usize, Sensitive)> = BTreeMap::new();
     for (kind, find) in recognisers {
-        if !kinds.contains(&kind) {
+        let is_wished = kinds.contains(&kind);
+        // In groups, one account number in seven has a part that passes for a card's. It is surer of itself, so it is looked
+        // for whatever is wished, and stays as it is.
+        if !is_wished && kind != Sensitive::Iban {
             continue;
         }
         for range in find(&read) {
+            if !is_wished {
+                read.blank(&range);
+                continue;
+            }
             // Two secrets of one kind may reach into each other: a private key, and what looks like one inside it.
             let before = found.range(..range.end).next_back();
             if before.is_none_or(|(_, (end, _))| *end <= range.start) {
@@ -85,11 +92,15 @@ pub fn mask(text: &str, kinds: &[Sensitive]) -> Option<Cleaned> {
         copied = *end;
     }
     cleaned.push_str(&text[copied..]);
-    let counted = Sensitive::ALL.into_iter().filter_map(|kind| {
-        let count = found.values().filter(|(_, of)| *of == kind).count();
-        (count > 0).then(|| Masked { kind, count: u32::try_from(count).unwrap_or(u32::MAX) })
-    });
-    Some(Cleaned { text: cleaned, masked: counted.collect() })
+    let each: Vec<Masked> = found.values().map(|(_, kind)| Masked { kind: *kind, count: 1 }).collect();
+    Some(Cleaned { text: cleaned, masked: by_kind(&each) })
+}
+
+/// These counts, each kind once.
+pub(crate) fn by_kind(counts: &[Masked]) -> Vec<Masked> {
+    let of = |kind| counts.iter().filter(|masked| masked.kind == kind).map(|masked| masked.count).sum();
+    let summed = Sensitive::ALL.into_iter().map(|kind| Masked { kind, count: of(kind) });
+    summed.filter(|masked| masked.count > 0).collect()
 }
 
 /// Every kind has a digit, an @, or stands in a line of many letters.

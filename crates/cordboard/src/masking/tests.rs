@@ -19,13 +19,23 @@ fn values_are_replaced_by_their_kind() {
         ("６０１１１１１１１１１１１１１７", "[card]"),
         ("4111 - 1111 - 1111 - 1111", "[card]"),
         ("4111.1111.1111.1111 and 5105105105105100", "[card] and [card]"),
+        ("カード番号は4111111111111111です", "カード番号は[card]です"),
+        ("번호는 4111-1111-1111-1111입니다", "번호는 [card]입니다"),
+        ("４１１１　１１１１　１１１１　１１１１", "[card]"),
+        ("４１１１ー１１１１－１１１１−１１１１", "[card]"),
+        ("๔๑๑๑ ๑๑๑๑ ๑๑๑๑ ๑๑๑๑", "[card]"),
+        ("\u{202a}4111\u{200b}1111\u{2007}1111\u{ad}1111\u{202c}", "\u{202a}[card]\u{202c}"),
+        ("**4111 1111 1111 1111** or `5555555555554444`", "**[card]** or `[card]`"),
         // IBANs: examples of the registry.
         ("DE89 3704 0044 0532 0130 00 please", "[iban] please"),
         ("gb29nwbk60161331926819", "[iban]"),
         ("to NO93 8601 1117 947.", "to [iban]."),
+        ("口座はDE89370400440532013000です", "口座は[iban]です"),
         // E-mail.
         ("write to Ann.O'Neil+x@mail.example.co.uk.", "write to [email]."),
         ("jürgen@bücher.example", "[email]"),
+        ("メールはann+news@mail.exampleです", "メールは[email]です"),
+        ("mailto:ann@xn--bcher-kva.xn--p1ai?subject=x", "mailto:[email]?subject=x"),
         // Telephones.
         ("+49 (0) 30 1234567", "[phone]"),
         ("call 0049 30 1234567 or 030/1234567", "call [phone] or [phone]"),
@@ -33,12 +43,25 @@ fn values_are_replaced_by_their_kind() {
         ("(555) 010-9999", "[phone]"),
         ("555-010-9999!", "[phone]!"),
         ("+1 415 555 0100", "[phone]"),
+        ("電話は03-1234-5678です", "電話は[phone]です"),
+        ("01.02.2026 030 1234567", "01.02.2026 [phone]"),
+        ("01.23.45.67.89", "[phone]"),
         // Tokens.
         ("key sk-proj-abcdefghij0123456789", "key [token]"),
         ("AKIAIOSFODNN7EXAMPLE", "[token]"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjLTk5MSJ9.c2lnbmF0dXJlLW9mLWl0.", "[token]."),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nthere", "[token]\nthere"),
         ("aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF", "[token]"),
+        ("API_KEY=sk-proj-abcdefghij0123456789", "API_KEY=[token]"),
+        (
+            "https://a.example/in?token=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjLTk5MSJ9.c2lnbmF0dXJlLW9m&x=1",
+            "https://a.example/in?token=[token]&x=1",
+        ),
+        ("https://a.example/in/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjLTk5MSJ9.c2lnbmF0dXJl", "https://a.example/in/[token]"),
+        (
+            "-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----\nand -----BEGIN PRIVATE KEY-----\nMIJ",
+            "[token]\nand [token]",
+        ),
         // Several kinds at once, each once.
         ("a@b.example 4111111111111111 DE89370400440532013000", "[email] [card] [iban]"),
     ];
@@ -65,6 +88,8 @@ fn what_only_looks_like_one_stays() {
         "a@b..example",
         "order 1234567",
         "on 01.02.2026 at 10:30",
+        "01.02.2026 10:30",
+        "01/02/26 14:00",
         "2026-11-21",
         "0800",
         "https://example.org/Aa1Bb2Cc3Dd4Ee5Ff6Gg7Hh8Ii9Jj0Kk1Ll2",
@@ -82,6 +107,10 @@ fn only_the_kinds_that_are_wished_are_masked_and_counted() {
     let cleaned = mask(text, &[Sensitive::Card]).unwrap();
     assert_eq!(cleaned.text, "[card] [card] a@b.example");
     assert_eq!(cleaned.masked, [Masked { kind: Sensitive::Card, count: 2 }]);
+    // What is surely of another kind stays whole, though a part of it looks like a card's.
+    for other in ["DE74 2914 1777 6317 0669 07", "DE88 5380 6956 0423 0411 44", "+49 151 23456787", "+5511912345676"] {
+        assert_eq!(mask(other, &[Sensitive::Card]), None, "{other}");
+    }
     assert_eq!(mask(text, &[]), None);
     assert_eq!(mask(text, &[Sensitive::Iban]), None);
     assert!(!format!("{cleaned:?}").contains("example"), "words are not printed");

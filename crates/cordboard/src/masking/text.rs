@@ -85,20 +85,30 @@ impl<'a> Text<'a> {
 /// As in "4111 - 1111".
 const SEPARATORS_MAX: usize = 3;
 
-/// What people put between the digits of a number.
+/// What people put between the digits of a number: blanks, dots, slashes, the dashes of all keyboards; and what copying
+/// puts there unseen.
 pub(super) fn is_separator(character: char) -> bool {
-    matches!(character, ' ' | '-' | '.' | '/' | '\t' | '\u{a0}' | '\u{2009}' | '\u{202f}' | '\u{2010}'..='\u{2015}')
+    let is_dash = matches!(character, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30fc}' | '\u{ff0d}');
+    let is_unseen = matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    let is_blank = character.is_whitespace() && !matches!(character, '\n'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    is_dash || is_unseen || is_blank || character == '.' || character == '/'
 }
 
-/// A decimal digit, in the scripts that keyboards of phones write: Latin, full-width, Arabic-Indic, Persian, Devanagari.
+/// Whether a number beside this is a piece of something longer, such as an id. These are made of Latin letters; others may
+/// be the words of a language that is written without blanks.
+pub(super) fn joins_an_id(character: Option<char>) -> bool {
+    character.is_some_and(|character| character.is_ascii_alphabetic())
+}
+
+/// The zeros of the scripts that keyboards of phones write: Latin, Arabic-Indic, Persian, Devanagari, Bengali, Gujarati,
+/// Tamil, Thai, Lao, Myanmar, Khmer, full-width.
+const ZEROS: [char; 12] = [
+    '0', '\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{ae6}', '\u{be6}', '\u{e50}', '\u{ed0}', '\u{1040}',
+    '\u{17e0}', '\u{ff10}',
+];
+
+/// A decimal digit.
 pub(super) fn digit(character: char) -> Option<u32> {
-    let zero = match character {
-        '0'..='9' => '0',
-        '\u{ff10}'..='\u{ff19}' => '\u{ff10}',
-        '\u{660}'..='\u{669}' => '\u{660}',
-        '\u{6f0}'..='\u{6f9}' => '\u{6f0}',
-        '\u{966}'..='\u{96f}' => '\u{966}',
-        _ => return None,
-    };
-    Some(u32::from(character) - u32::from(zero))
+    let beyond = |zero: &char| u32::from(character).checked_sub(u32::from(*zero));
+    ZEROS.iter().filter_map(beyond).find(|digit| *digit <= 9)
 }

@@ -32,20 +32,14 @@ const PRIVATE_KEY: &str = "PRIVATE KEY-----";
 
 /// Every secret, and every private key in PEM with all that stands between its lines.
 pub(super) fn find(text: &Text<'_>) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    if let Some(key) = private_key(text.text) {
-        found.push(key);
-    }
+    let mut found = private_keys(text.text);
     let mut start = None;
     for (place, character) in text.text.char_indices().chain([(text.text.len(), ' ')]) {
-        let in_word = character.is_ascii_alphanumeric() || "_-.+/=~".contains(character);
+        let in_word = character.is_ascii_alphanumeric() || "_-.+/~".contains(character);
         match (start, in_word) {
             (None, true) => start = Some(place),
             (Some(first), false) => {
-                let word = text.text[first..place].trim_end_matches(['.', '-', '/']);
-                if is_secret(word) {
-                    found.push(first..first + word.len());
-                }
+                find_in_word(&text.text[first..place], first, &mut found);
                 start = None;
             }
             (None, false) | (Some(_), true) => {}
@@ -54,17 +48,42 @@ pub(super) fn find(text: &Text<'_>) -> Vec<Range<usize>> {
     found
 }
 
-fn private_key(text: &str) -> Option<Range<usize>> {
-    let head = text.find(PRIVATE_KEY)?;
-    let begin = text[..head].rfind("-----BEGIN")?;
-    let rest = head + PRIVATE_KEY.len();
-    let end = text[rest..].find(PRIVATE_KEY).map_or(text.len(), |tail| rest + tail + PRIVATE_KEY.len());
-    Some(begin..end)
+/// Each from its first line to its last, or to the end.
+fn private_keys(text: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    let mut from = 0;
+    while let Some(head) = text[from..].find(PRIVATE_KEY).map(|head| from + head) {
+        let rest = head + PRIVATE_KEY.len();
+        let begin = text[from..head].rfind("-----BEGIN").map(|begin| from + begin);
+        from = match begin {
+            Some(_) => text[rest..].find(PRIVATE_KEY).map_or(text.len(), |tail| rest + tail + PRIVATE_KEY.len()),
+            None => rest,
+        };
+        found.extend(begin.map(|begin| begin..from));
+    }
+    found
+}
+
+/// A word that is a secret, or a path with secrets in it.
+fn find_in_word(word: &str, first: usize, found: &mut Vec<Range<usize>>) {
+    let trimmed = word.trim_end_matches(['.', '-', '/']);
+    if is_mixed(trimmed) {
+        found.push(first..first + trimmed.len());
+        return;
+    }
+    let mut begin = first;
+    for piece in word.split('/') {
+        let trimmed = piece.trim_end_matches(['.', '-']);
+        if is_secret(trimmed) {
+            found.push(begin..begin + trimmed.len());
+        }
+        begin += piece.len() + 1;
+    }
 }
 
 fn is_secret(word: &str) -> bool {
     let begins = BEGINNINGS.iter().any(|(beginning, least)| word.len() >= *least && word.starts_with(beginning));
-    begins || is_signed_token(word) || is_mixed(word)
+    begins || is_signed_token(word)
 }
 
 /// Three pieces of Base64url, the first of which is the beginning of a JSON object.

@@ -551,6 +551,7 @@ pub(super) fn request(
         message: (late == Late::Push).then(|| message.into()),
         bot: "bot".into(),
         input: if said.ends_with(START) { Input::Start } else { Input::Text(said.into()) },
+        is_form: false,
         language: "en-us".into(),
         parameters: Attributes::new(),
         session_lifetime_ms: 3_600_000,

@@ -34,8 +34,8 @@ use super::declared::{Declaration, Declared};
 use super::ending::{Ending, NOTE_PARAMETER, REASON_PARAMETER, Slot};
 use super::messages::Messages;
 use super::request::{
-    REFUSE_AFTER_WAIT_MS, Reserved, SESSION_MAX_MS, attributes, body_hash, check_path, check_range, input, json,
-    lifetime_ms, ok, overlong, parameters,
+    REFUSE_AFTER_WAIT_MS, Reserved, SESSION_MAX_MS, attributes, body_hash, check_path, check_range, input, is_form,
+    json, lifetime_ms, ok, overlong, parameters,
 };
 use super::{
     Connector, LegView, Message, Misconfigured, Noted, Parsed, PushReading, Rendered, RenderedPush, SealedReply,
@@ -308,6 +308,7 @@ impl Connector for BotConnector {
             message: None,
             bot: bot.key().clone(),
             input,
+            is_form: is_form(&request.input_message),
             language: request.language_code.unwrap_or_else(|| bot.default_language().to_owned()),
             channel: self.reserved.channel(&parameters),
             customer: self.reserved.customer(&parameters),

@@ -21,6 +21,7 @@ fn the_forms_seen_in_the_field_are_read() {
         message: None,
         bot: "claims".into(),
         input: Input::Text("My windscreen broke".to_owned()),
+        is_form: false,
         language: "en-us".to_owned(),
         parameters: [("customerTier", "gold"), ("policy", "P-1009")].map(|(a, b)| (a.to_owned(), b.to_owned())).into(),
         session_lifetime_ms: 4_320 * 60_000,

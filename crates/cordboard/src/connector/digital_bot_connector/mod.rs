@@ -34,8 +34,8 @@ use super::declared::{Declaration, Declared};
 use super::ending::{Ending, NOTE_PARAMETER, REASON_PARAMETER, Slot};
 use super::messages::Messages;
 use super::request::{
-    REFUSE_AFTER_WAIT_MS, Reserved, SESSION_MAX_MS, attributes, body_hash, check_path, check_range, input, json,
-    lifetime_ms, ok, overlong, parameters,
+    REFUSE_AFTER_WAIT_MS, Reserved, SESSION_MAX_MS, attributes, body_hash, check_path, check_range, input, is_form,
+    json, lifetime_ms, ok, overlong, parameters,
 };
 use super::{
     Connector, LegView, Message, Misconfigured, Noted, Parsed, PushReading, Rendered, RenderedPush, SealedReply,
@@ -266,6 +266,7 @@ impl Connector for DigitalBotConnector {
             message: Some(request.message_id),
             bot: bot.key().clone(),
             input: input(&request.input_message, &self.start_text),
+            is_form: is_form(&request.input_message),
             address: Address::new(request.bot_id, version, language.clone()).write(),
             language,
             channel: self.reserved.channel(&parameters),

@@ -21,6 +21,7 @@ fn a_message_is_read_with_all_it_says() {
         message: Some("0c2c3b5a-6a0e-4a38-8a0a-2f7f6f2f1b11".to_owned()),
         bot: "returns".into(),
         input: Input::Text("I want to send my order back".to_owned()),
+        is_form: false,
         language: "en-us".to_owned(),
         parameters: [("customerTier".to_owned(), "gold".to_owned())].into(),
         session_lifetime_ms: 720 * 60_000,
