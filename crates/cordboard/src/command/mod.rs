@@ -287,7 +287,7 @@ fn ended(outcome: Result<(), Failed>) -> ExitCode {
         }
         Err(Failed::Because(reason)) => {
             if !reason.is_empty() {
-                eprintln!("cordboard: {reason}");
+                eprintln!("cordboard: {}", at_hand::plain(&reason));
             }
             ExitCode::FAILURE
         }

@@ -162,6 +162,11 @@ async fn each_mistake_of_a_push_is_said_in_one_line() {
         let (code, output) = pushed(&[], &config).await;
         said += &format!("{what} ({}):\n    {}\n", code.unwrap(), output.trim_end().lines().last().unwrap());
     }
+    // What others wrote there is shown without what a terminal would obey.
+    let taken = json!({"chatBots": [{"id": "x\u{1b}[31m", "name": "Order desk", "versions": []}, {"id": "orders", "name": "Old"}]});
+    simulator.register(integration().id("taken").bots(taken));
+    let (code, output) = pushed(&["--integration", "taken"], &config).await;
+    said += &format!("a name that is taken ({}):\n    {}\n", code.unwrap(), output.trim_end().lines().last().unwrap());
     assert_eq!(puts(&simulator), 0);
     insta::assert_snapshot!(said);
     simulator.stop().await;

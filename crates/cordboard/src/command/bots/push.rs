@@ -300,6 +300,7 @@ impl Report<'_> {
         }
         writeln!(out, "connectors.{}: the list of the integration {} has {there} bots", self.key, self.id)?;
         for (id, key) in self.plan.kept_ids() {
+            let id = plain(id);
             writeln!(out, "Genesys knows bots.{key} by the id {id}, and it keeps that; calls name a bot by its name")?;
         }
         for bot in &self.plan.bots {
