@@ -26,7 +26,7 @@ pub struct Entrance {
 }
 
 impl Entrance {
-    /// Checks the path and the credentials, and takes the bots that are named, or all.
+    /// Checks the path and the credentials; `bots` are those that it serves.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ impl Entrance {
         path: &str,
         credentials: &CredentialsConfig,
         org: &Org,
-        (bots, named): (&Bots, Option<&[String]>),
+        bots: Bots,
     ) -> Result<Self, Misconfigured> {
         let owner = owner(&key);
         check_path(&owner, path)?;
@@ -44,7 +44,7 @@ impl Entrance {
             org: org.key().clone(),
             path: path.to_owned(),
             credentials: Credentials::new(&owner, credentials)?,
-            bots: bots.select(&owner, named)?,
+            bots,
             key,
         })
     }

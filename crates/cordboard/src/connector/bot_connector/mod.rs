@@ -77,6 +77,8 @@ impl BotConnector {
     /// [`Misconfigured`] with what to write instead.
     pub fn new(key: ConnectorKey, config: &Config, org: &Org, bots: &Bots) -> Result<Self, Misconfigured> {
         let owner = owner(&key);
+        let served = bots.select(&owner, config.bots.as_deref())?;
+        let entrance = Entrance::new(key, &config.path, &config.credentials, org, served)?;
         check_range(&owner, "budget_ms", config.budget_ms, 1_000..=10_000)?;
         check_range(&owner, "join_identical_ms", config.join_identical_ms, 0..=60_000)?;
         check_range(&owner, "follow_up_timeout_ms", config.follow_up_timeout_ms, 1_000..=SESSION_MAX_MS)?;
@@ -100,7 +102,7 @@ impl BotConnector {
         }
         let connector = Self {
             channels: Channels::new(&owner, DoorKind::BotConnector, false, &config.channels)?,
-            entrance: Entrance::new(key, &config.path, &config.credentials, org, (bots, config.bots.as_deref()))?,
+            entrance,
             integration_id: config.integration_id.clone(),
             budget_ms: config.budget_ms,
             poll_text: config.poll_text.trim().to_owned(),

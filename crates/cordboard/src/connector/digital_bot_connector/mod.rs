@@ -78,6 +78,8 @@ impl DigitalBotConnector {
     /// [`Misconfigured`] with what to write instead.
     pub fn new(key: ConnectorKey, config: &Config, org: &Org, bots: &Bots) -> Result<Self, Misconfigured> {
         let owner = owner(&key);
+        let served = bots.select(&owner, config.bots.as_deref())?;
+        let entrance = Entrance::new(key, &config.path, &config.credentials, org, served)?;
         check_range(&owner, "soft_deadline_ms", config.soft_deadline_ms, 0..=55_000)?;
         check_range(&owner, "merge_quiet_ms", config.merge_quiet_ms, 0..=10_000)?;
         check_range(&owner, "merge_max_ms", config.merge_max_ms, config.merge_quiet_ms..=30_000)?;
@@ -87,7 +89,7 @@ impl DigitalBotConnector {
         let kind = DoorKind::DigitalBotConnector;
         let connector = Self {
             channels: Channels::new(&owner, kind, config.attachments, &config.channels)?,
-            entrance: Entrance::new(key, &config.path, &config.credentials, org, (bots, config.bots.as_deref()))?,
+            entrance,
             provider: config.provider.clone(),
             push_url: format!("{}{OUTGOING_MESSAGES_PATH}", org.api_base()),
             soft_deadline_ms: config.soft_deadline_ms,
