@@ -249,7 +249,7 @@ impl Draft<'_> {
         if ask.is_first {
             // A callback of the engine finds the conversation by the engine's own session.
             let session = engine.session(ask.engine_session, ask.visit);
-            self.step.new_legs.push(self.shared.engine_session_key(session));
+            self.step.new_legs.push(self.shared.identities().engine_session(session));
         }
         let id = turn_id(self.slot.id, ask.seat, ask.turn);
         let window = self.after.held.window.as_ref().filter(|_| engine.traits().history);
@@ -430,7 +430,7 @@ impl Draft<'_> {
             step.accepts.retain(|accept| !step.out.contains(&accept.request));
         }
         let new = self.state.legs.iter().filter(|leg| leg.id.0 >= first_new_leg);
-        self.step.new_legs.extend(new.map(|leg| self.shared.leg_key(&leg.name)));
+        self.step.new_legs.extend(new.map(|leg| self.shared.identities().leg(&leg.name.connector, &leg.name.session)));
         let state = stored::encode_state(&self.state);
         if state.len() > self.shared.limits.state_max_bytes {
             return None;
