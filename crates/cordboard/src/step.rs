@@ -12,7 +12,8 @@ use model::{
 };
 use prometheus_client::metrics::counter::Counter;
 
-use crate::connector::{Connector, LegView, Noted, SealedReply, shadow};
+use crate::connector::shadow::{self, Found};
+use crate::connector::{Connector, LegView, Noted, SealedReply};
 use crate::gateway::Shared;
 use crate::observe::metrics::{EngineOutcome, RequestOutcome, Tokens};
 use crate::observe::trace::{Begun, Trace};
@@ -365,9 +366,14 @@ impl Draft<'_> {
     /// What the shadow of a connector says of an answer; nothing without one.
     fn shadows(&self, reply: &Reply, here: &SealedReply, door: &dyn Connector, leg: LegView<'_>) -> Vec<ShadowNote> {
         let Some(other) = door.shadow().and_then(|key| self.roster.connectors.get(key)) else { return Vec::new() };
-        let found = shadow::compare(reply, here, other.as_ref(), leg).into_iter();
+        let found = shadow::compare(reply, here, other.as_ref(), leg);
         let (connector, bot) = (door.key(), leg.bot);
+        if found.contains(&Found::Failed) {
+            let conversation = self.slot.id;
+            tracing::error!(%conversation, %connector, "comparing an answer with its shadow failed inside Cordboard; the answer itself is sealed");
+        }
         found
+            .into_iter()
             .map(|found| ShadowNote {
                 connector: connector.clone(),
                 bot: bot.clone(),
