@@ -141,7 +141,7 @@ impl Shared {
         if letter.died + message.session_lifetime_ms <= now {
             return Err(Redriven::Refused(model::Undelivered::SessionEnded.word()));
         }
-        let key = self.conversation_key(connector.org().as_str(), &message.conversation);
+        let key = self.identities().conversation(connector.org(), &message.conversation);
         let session_lifetime_ms = (letter.died + message.session_lifetime_ms).ms_since(now);
         let message = Message { session_lifetime_ms, ..message };
         let mask = &roster.policies.of(&message.bot).mask;

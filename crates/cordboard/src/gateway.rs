@@ -1,15 +1,14 @@
 //! The assembled path: everything that inbox, runner, outbox and timers share.
 
-use std::hash::Hasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use model::{Event, LegName, Timestamp};
-use siphasher::sip128::{Hasher128, SipHasher24};
+use model::{Event, Timestamp};
 
 use crate::doors::Calls;
 use crate::http::Transport;
+use crate::identity::Identities;
 use crate::inbox::Waits;
 use crate::observe::Metrics;
 use crate::observe::trace::Traces;
@@ -18,7 +17,7 @@ use crate::roster::Roster;
 use crate::runner::Slots;
 use crate::runtime::Runtime;
 use crate::service::in_force;
-use crate::store::{self, Key, Replica, Store};
+use crate::store::{self, Replica, Store};
 use crate::timer::Timers;
 
 /// What a gateway is made of.
@@ -139,7 +138,7 @@ pub struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) traces: Option<Traces>,
     pub(crate) replica: Replica,
-    hash_key: [u8; 16],
+    identities: Identities,
     pub(crate) waits: Waits,
     pub(crate) slots: Slots,
     pub(crate) timers: Timers,
@@ -176,7 +175,7 @@ impl Shared {
             metrics: parts.metrics,
             traces: parts.traces,
             replica: started.replica,
-            hash_key: started.hash_key,
+            identities: Identities::new(started.hash_key),
             waits: Waits::default(),
             slots: Slots::default(),
             timers: Timers::default(),
@@ -232,24 +231,10 @@ impl Shared {
         &self.runtime
     }
 
-    /// A keyed hash of identities from outside.
-    pub(crate) fn hash(&self, parts: &[&str]) -> Key {
-        keyed_hash(&self.hash_key, parts)
-    }
-
-    /// The key of the hashes.
-    pub(crate) fn hash_key(&self) -> &[u8; 16] {
-        &self.hash_key
-    }
-
-    /// The keyed hash under which a platform's session finds its conversation.
-    pub(crate) fn leg_key(&self, leg: &LegName) -> Key {
-        self.hash(&["leg", leg.connector.as_str(), &leg.session])
-    }
-
-    /// The keyed hash under which an engine's session finds its conversation.
-    pub(crate) fn engine_session_key(&self, session: u128) -> Key {
-        self.hash(&["engine session", &format!("{session:032x}")])
+    /// How what has a name outside is found in the store.
+    #[must_use]
+    pub fn identities(&self) -> Identities {
+        self.identities
     }
 
     /// How many requests are between their arrival and the end of their response.
@@ -296,14 +281,4 @@ impl Shared {
         }
         self.timers.wake();
     }
-}
-
-/// What [`Shared::hash`] gives, also where no gateway runs.
-pub(crate) fn keyed_hash(key: &[u8; 16], parts: &[&str]) -> Key {
-    let mut hasher = SipHasher24::new_with_key(key);
-    for part in parts {
-        hasher.write(part.as_bytes());
-        hasher.write_u8(0xff);
-    }
-    Key(hasher.finish128().as_bytes())
 }

@@ -255,7 +255,7 @@ impl Shared {
         dedup: Key,
     ) {
         self.runtime.point("accept").await;
-        let key = self.conversation_key(connector.org().as_str(), &message.conversation);
+        let key = self.identities().conversation(connector.org(), &message.conversation);
         let conversation = match self.conversation_of(key).await {
             Ok(conversation) => conversation,
             Err(error) => {
@@ -298,14 +298,9 @@ impl Shared {
     /// What makes a message unique: its id within its session, or nothing but itself.
     fn dedup_key(&self, connector: &dyn Connector, message: &Message, request: RequestId) -> Key {
         match &message.message {
-            Some(id) => self.hash(&["message", connector.key().as_str(), &message.session, id]),
-            None => self.hash(&["request", &request.0.to_string()]),
+            Some(id) => self.identities().message(connector.key(), &message.session, id),
+            None => self.identities().request(request),
         }
-    }
-
-    /// The keyed hash under which a platform's conversation is found.
-    pub(crate) fn conversation_key(&self, org: &str, conversation: &str) -> Key {
-        self.hash(&["conversation", org, conversation])
     }
 
     /// A response ended. Its conversation is told once that it left, or that nobody is left to take it.

@@ -15,6 +15,7 @@ pub mod engine;
 pub mod fit;
 pub mod gateway;
 pub mod http;
+pub mod identity;
 pub mod inbox;
 pub mod masking;
 pub mod observe;

@@ -3,18 +3,19 @@
 //! Events queue in the conversation's slot; one task at a time takes them, applies them in one step, commits, and only
 //! then acts. Many conversations' steps share the store's transactions; one conversation has one commit in flight.
 
+mod load;
+mod news;
 mod slots;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use conversation::Conversation;
-use model::{BotKey, ConversationId, Event, Fact, Failure, RequestId, SeatId};
+use model::{ConversationId, Event, Fact, Failure, RequestId, SeatId};
 use tokio::sync::oneshot;
 
-use crate::connector::SealedReply;
 use crate::gateway::Shared;
 use crate::observe::metrics::RequestOutcome;
 use crate::observe::told;
@@ -22,7 +23,6 @@ use crate::observe::trace::{Hop, Trace};
 use crate::step::{Prepared, Unprepared};
 use crate::store::{self, Accept, Key, Letter, OutboxSeq};
 use crate::stored;
-use crate::window::{self, Window};
 
 use self::slots::requests;
 pub(crate) use self::slots::{Held, Slot, Slots};
@@ -33,8 +33,6 @@ const REPEATS_MAX: u32 = 8;
 /// that comes meanwhile ends the wait, since it wants to know at once.
 const STORE_PAUSE_MS: u64 = 250;
 const STORE_PAUSE_MAX_MS: u64 = 16_000;
-/// How often the store is told that a reply left, when it does not take it at first.
-const MARK_OUT_ATTEMPTS_MAX: u32 = 6;
 
 /// Something that a conversation shall be told, and what belongs into the same transaction.
 pub(crate) struct Queued {
@@ -162,80 +160,6 @@ impl Shared {
         Ok(())
     }
 
-    /// A reply is out. It is noted in the store, awaited by nobody; a step is made of it only when something waits for it.
-    pub(crate) fn reply_out(self: &Arc<Self>, conversation: ConversationId, request: RequestId) {
-        let Some(slot) = self.slots.get(conversation) else {
-            return self.note_out(store::Out { request, mark: None }, None);
-        };
-        let mut inner = slot.lock();
-        inner.out.push((request, self.runtime.now()));
-        inner.unmarked += 1;
-        let out = requests(&inner.out);
-        let matters = inner.held.as_ref().is_some_and(|held| held.state.waits_for_out(&out));
-        // A step that is made of the news sets the time itself; until then, a crash must not leave it unset.
-        let is_left = !matters && !inner.running && inner.queue.is_empty();
-        let mark = inner.held.as_ref().filter(|_| is_left).map(|held| store::OutMark {
-            conversation,
-            version: held.version,
-            next_due: held.state.next_due_without(&out),
-        });
-        if let Some(mark) = &mark {
-            self.timers.set(conversation, mark.next_due);
-        }
-        let drives = matters && !std::mem::replace(&mut inner.running, true);
-        drop(inner);
-        if drives {
-            self.start_driving(slot.clone());
-        }
-        self.note_out(store::Out { request, mark }, Some(slot));
-    }
-
-    /// Notes in the store that a reply left. Those that leave while a note is under way share the next one.
-    fn note_out(self: &Arc<Self>, out: store::Out, slot: Option<Arc<Slot>>) {
-        let mut noting = self.slots.noting();
-        noting.waiting.push((out, slot));
-        if !std::mem::replace(&mut noting.running, true) {
-            drop(noting);
-            let shared = self.clone();
-            self.runtime.spawn(async move { while shared.note_outs().await {} });
-        }
-    }
-
-    /// One note; false when nothing is left to be noted.
-    async fn note_outs(&self) -> bool {
-        self.runtime.point("mark_out").await;
-        let noted = {
-            let mut noting = self.slots.noting();
-            noting.running = !noting.waiting.is_empty();
-            std::mem::take(&mut noting.waiting)
-        };
-        if noted.is_empty() {
-            return false;
-        }
-        self.tell_store_of_outs(noted.iter().map(|(out, _)| *out).collect()).await;
-        for slot in noted.iter().filter_map(|(_, slot)| slot.as_ref()) {
-            {
-                let mut inner = slot.lock();
-                inner.unmarked = inner.unmarked.saturating_sub(1);
-            }
-            // Its last step may have been stored before.
-            self.let_go(slot);
-        }
-        true
-    }
-
-    async fn tell_store_of_outs(&self, outs: Vec<store::Out>) {
-        for attempt in 1..=MARK_OUT_ATTEMPTS_MAX {
-            let Err(error) = self.store.mark_out(outs.clone()).await else { return };
-            if attempt == MARK_OUT_ATTEMPTS_MAX || self.is_stopped() {
-                // The replies count as in doubt after a restart, no more.
-                tracing::debug!(%error, "replies that left could not be noted");
-                return;
-            }
-            self.sending.rest(STORE_PAUSE_MS << attempt).await;
-        }
-    }
-
     /// Takes step after step until nothing is left to be told. Only by whoever set the slot running.
     pub(crate) async fn drive(self: Arc<Self>, slot: Arc<Slot>) {
         while let Some(batch) = slot.take() {
@@ -332,78 +256,6 @@ impl Shared {
             Ok(loaded) => Some(loaded.is_some_and(|loaded| loaded.version == version)),
             Err(_) => None,
         }
-    }
-
-    /// The state in memory, or the stored one with what an earlier run left undone.
-    async fn held(self: &Arc<Self>, slot: &Arc<Slot>, batch: &mut Vec<Queued>) -> Result<Held, store::Error> {
-        let fresh = {
-            let mut inner = slot.lock();
-            if let Some(held) = inner.held.take() {
-                return Ok(held);
-            }
-            // Only once: what became of a first commit may be known to the store alone.
-            std::mem::take(&mut inner.fresh)
-        };
-        let loaded = if fresh { None } else { self.store.load(slot.id).await? };
-        let Some(loaded) = loaded else {
-            let state = Conversation::new(self.runtime.now());
-            return Ok(Held { version: 0, state, next_seq: 1, sealed: VecDeque::new(), trace: None, window: None });
-        };
-        let damaged = |what: &str| store::Error::Damaged(format!("conversation {}: {what}", slot.id).into());
-        let payload = loaded.state.payload().ok_or_else(|| damaged("the state has an unknown envelope"))?;
-        let state = stored::decode_state(&payload).map_err(|unreadable| damaged(&unreadable.to_string()))?;
-        let version = loaded.version;
-        let mut held = Held { version, state, next_seq: 1, sealed: VecDeque::new(), trace: None, window: None };
-        let mut first = Vec::new();
-        for request in &loaded.requests {
-            if let Some(reply) = request.reply.as_ref().and_then(SealedReply::from_blob) {
-                // The step that sealed it may have been stored though its outcome could not be learnt.
-                self.waits.sealed(request.id, &reply);
-                held.remember_sealed(request.id, reply);
-            }
-        }
-        for sealed in held.state.legs.iter().flat_map(|leg| &leg.unconfirmed) {
-            let in_doubt = |request: &RequestId| loaded.requests.iter().any(|row| row.id == *request);
-            if let Some(request) =
-                std::iter::once(&sealed.request).chain(&sealed.joined).find(|request| !in_doubt(request))
-                && !batch.iter().any(|queued| queued.tells_out(*request))
-            {
-                first.push(Queued::event(Event::ReplyOut { request: *request, at: self.runtime.now() }));
-            }
-        }
-        let is_known = |request| batch.iter().any(|queued| queued.open_entry == Some(request));
-        for entry in loaded.open_entries.iter().filter(|entry| !is_known(entry.request)) {
-            let event = entry.event.payload().and_then(|payload| stored::decode_event(&payload).ok());
-            first.push(Queued { open_entry: Some(entry.request), event, ..Queued::event(Event::TimePassed) });
-        }
-        held.next_seq = loaded.outbox.iter().map(|row| row.seq.0 + 1).max().unwrap_or(1).max(slot.lanes().next_seq());
-        first.extend(self.recover(slot, &held.state, &loaded.outbox));
-        first.append(batch);
-        *batch = first;
-        Ok(held)
-    }
-
-    /// What was said is read when a bot may be asked that wants to be told; from then on it is in memory. Nobody is asked
-    /// but what was said in this step, or waited before it.
-    async fn with_window(&self, slot: &Slot, mut held: Held, batch: &[Queued]) -> Result<Held, store::Error> {
-        if held.window.is_none() {
-            let roster = self.roster();
-            let wants = |bot: &BotKey| roster.engines.get(bot).is_some_and(|engine| engine.traits().history);
-            let addressed = batch.iter().filter_map(|queued| match &queued.event {
-                Some(Event::Said(said)) => Some(&said.bot),
-                _ => None,
-            });
-            let waiting = held.state.seats.iter().filter(|seat| !seat.waiting.is_empty()).map(|seat| &seat.bot);
-            if waiting.chain(addressed).any(wants) {
-                let first = Window::first_row(held.version);
-                let rows = match held.version {
-                    0 => Vec::new(),
-                    _ => self.store.read_journal(slot.id, first, window::ROWS_MAX).await?,
-                };
-                held.window = Some(Window::read(&rows));
-            }
-        }
-        Ok(held)
     }
 
     /// The store cannot take the batch now: messages are refused, what comes from inside waits.

@@ -300,8 +300,11 @@ pub async fn serve(
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let doors: Vec<(String, String)> =
-        config.connectors.iter().map(|(key, integration)| (key.to_string(), path_of(integration).to_owned())).collect();
+    let doors: Vec<(String, String)> = config
+        .connectors
+        .iter()
+        .map(|(key, integration)| (key.to_string(), integration.entrance().path().to_owned()))
+        .collect();
     let gateway = Gateway::start(config).await?;
     let address = gateway.address();
     for service in gateway.shared().out_of_service().await? {
@@ -371,14 +374,6 @@ async fn listen_for_metrics(observe: &Observe) -> Result<Option<(TcpListener, So
     let address = listener.local_addr().map_err(cannot_listen)?;
     tracing::info!("metrics on http://{address}/metrics");
     Ok(Some((listener, address)))
-}
-
-/// The path that an administrator enters in the platform's integration, behind the public host.
-fn path_of(integration: &Integration) -> &str {
-    match integration {
-        Integration::DigitalBotConnector(connector) => connector.path(),
-        Integration::BotConnector(connector) => connector.path(),
-    }
 }
 
 /// Writes a file that is never seen half.

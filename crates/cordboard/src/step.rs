@@ -12,7 +12,8 @@ use model::{
 };
 use prometheus_client::metrics::counter::Counter;
 
-use crate::connector::{Connector, LegView, Noted, SealedReply, shadow};
+use crate::connector::shadow::{self, Found};
+use crate::connector::{Connector, LegView, Noted, SealedReply};
 use crate::gateway::Shared;
 use crate::observe::metrics::{EngineOutcome, RequestOutcome, Tokens};
 use crate::observe::trace::{Begun, Trace};
@@ -249,7 +250,7 @@ impl Draft<'_> {
         if ask.is_first {
             // A callback of the engine finds the conversation by the engine's own session.
             let session = engine.session(ask.engine_session, ask.visit);
-            self.step.new_legs.push(self.shared.engine_session_key(session));
+            self.step.new_legs.push(self.shared.identities().engine_session(session));
         }
         let id = turn_id(self.slot.id, ask.seat, ask.turn);
         let window = self.after.held.window.as_ref().filter(|_| engine.traits().history);
@@ -365,9 +366,14 @@ impl Draft<'_> {
     /// What the shadow of a connector says of an answer; nothing without one.
     fn shadows(&self, reply: &Reply, here: &SealedReply, door: &dyn Connector, leg: LegView<'_>) -> Vec<ShadowNote> {
         let Some(other) = door.shadow().and_then(|key| self.roster.connectors.get(key)) else { return Vec::new() };
-        let found = shadow::compare(reply, here, other.as_ref(), leg).into_iter();
+        let found = shadow::compare(reply, here, other.as_ref(), leg);
         let (connector, bot) = (door.key(), leg.bot);
+        if found.contains(&Found::Failed) {
+            let conversation = self.slot.id;
+            tracing::error!(%conversation, %connector, "comparing an answer with its shadow failed inside Cordboard; the answer itself is sealed");
+        }
         found
+            .into_iter()
             .map(|found| ShadowNote {
                 connector: connector.clone(),
                 bot: bot.clone(),
@@ -430,7 +436,7 @@ impl Draft<'_> {
             step.accepts.retain(|accept| !step.out.contains(&accept.request));
         }
         let new = self.state.legs.iter().filter(|leg| leg.id.0 >= first_new_leg);
-        self.step.new_legs.extend(new.map(|leg| self.shared.leg_key(&leg.name)));
+        self.step.new_legs.extend(new.map(|leg| self.shared.identities().leg(&leg.name.connector, &leg.name.session)));
         let state = stored::encode_state(&self.state);
         if state.len() > self.shared.limits.state_max_bytes {
             return None;

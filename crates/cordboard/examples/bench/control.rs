@@ -110,7 +110,7 @@ pub(super) async fn serve(ready: &Path, folder: Option<&Path>, batch_max: usize)
         None => None,
     };
     let control = Arc::new(Control {
-        credentials: integration.credentials().clone(),
+        credentials: integration.entrance().credentials().clone(),
         connector: integration.connector(),
         store,
         next: AtomicU64::new(1),

@@ -51,7 +51,7 @@ impl Operator {
         let orgs: BTreeSet<OrgKey> = roster.connectors.values().map(|connector| connector.org().clone()).collect();
         let orgs: Vec<OrgKey> = orgs.into_iter().collect();
         let store = self.shared.store().as_ref();
-        let found = look::find(store, self.shared.hash_key(), &orgs, &connectors, id).await.map_err(unavailable)?;
+        let found = look::find(store, self.shared.identities(), &orgs, &connectors, id).await.map_err(unavailable)?;
         self.conversation(found.ok_or_else(no_conversation)?).await
     }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use conversation::{Conversation, Leg, Seat, Unconfirmed};
-use model::{BotKey, ConnectorKey, ConversationId, Holder, LegName, OrgKey, RequestId, Timestamp};
+use model::{BotKey, ConnectorKey, ConversationId, Holder, OrgKey, RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::timeline::{self, Hop, Names};
-use crate::gateway::keyed_hash;
+use crate::identity::Identities;
 use crate::outbox::{Item, Kind};
 use crate::store::{self, JournalRow, OutboxRow, Recent, Store};
 use crate::stored;
@@ -406,16 +406,13 @@ fn of_row(id: ConversationId, row: &JournalRow, names: &Names, with_words: bool)
 /// When the store cannot be read.
 pub async fn find(
     store: &dyn Store,
-    hash_key: &[u8; 16],
+    identities: Identities,
     orgs: &[OrgKey],
     connectors: &[ConnectorKey],
     platform_id: &str,
 ) -> Result<Option<ConversationId>, store::Error> {
-    let of_orgs = orgs.iter().map(|org| keyed_hash(hash_key, &["conversation", org.as_str(), platform_id]));
-    let of_legs = connectors.iter().map(|connector| {
-        let LegName { connector, session } = LegName { connector: connector.clone(), session: platform_id.to_owned() };
-        keyed_hash(hash_key, &["leg", connector.as_str(), &session])
-    });
+    let of_orgs = orgs.iter().map(|org| identities.conversation(org, platform_id));
+    let of_legs = connectors.iter().map(|connector| identities.leg(connector, platform_id));
     for key in of_orgs.chain(of_legs) {
         if let Some(id) = store.find(key).await? {
             return Ok(Some(id));

@@ -87,21 +87,18 @@ struct Entry {
 impl Entry {
     fn of(key: &str, integration: &Integration, host: &str) -> Self {
         // `reference/digital-bot-connector.md`, section 6; `reference/bot-connector-v1.md`, section 1.
-        let (name, property, path) = match integration {
-            Integration::DigitalBotConnector(connector) => {
-                ("Genesys Digital Bot Connector", "Bot Connector URI", connector.path())
-            }
-            Integration::BotConnector(connector) => {
-                ("Genesys Bot Connector", "Bot Connector Handle Utterance URI", connector.path())
-            }
+        let (name, property) = match integration {
+            Integration::DigitalBotConnector(_) => ("Genesys Digital Bot Connector", "Bot Connector URI"),
+            Integration::BotConnector(_) => ("Genesys Bot Connector", "Bot Connector Handle Utterance URI"),
         };
+        let entrance = integration.entrance();
         Self {
             key: key.to_owned(),
-            org: integration.connector().org().to_string(),
+            org: entrance.org().to_string(),
             integration: name,
             property,
-            url: format!("{host}{path}"),
-            headers: integration.credentials().header_names().map(str::to_owned).collect(),
+            url: format!("{host}{}", entrance.path()),
+            headers: entrance.credentials().header_names().map(str::to_owned).collect(),
             bots_are_sent: matches!(integration, Integration::BotConnector(_)),
             integration_id: match integration {
                 Integration::BotConnector(connector) => connector.integration_id().map(str::to_owned),

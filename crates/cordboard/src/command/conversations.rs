@@ -16,6 +16,7 @@ use super::{ConfigFile, Failed};
 use crate::admin::client::Client;
 use crate::admin::look::{self, Hops, LegView, Line, Page, SeatView, View, Wanted};
 use crate::admin::timeline::Hop;
+use crate::identity::Identities;
 
 /// How long a server is asked to wait for news.
 const WAIT_MS: u64 = 20_000;
@@ -206,8 +207,9 @@ impl AtHand {
                     None => {
                         let (orgs, connectors) = config.outside_names()?;
                         // A start of our own: the folder's lock is ours, so nobody else's claims end by it.
-                        let hash_key = store.start().await.map_err(Failed::because)?.hash_key;
-                        let found = look::find(store.as_ref(), &hash_key, &orgs, &connectors, platform_id).await;
+                        let started = store.start().await.map_err(Failed::because)?;
+                        let identities = Identities::new(started.hash_key);
+                        let found = look::find(store.as_ref(), identities, &orgs, &connectors, platform_id).await;
                         found.map_err(Failed::because)?.ok_or_else(unknown)?
                     }
                 };

@@ -134,14 +134,13 @@ pub(super) fn set_up(
     credentials: &CredentialsConfig,
     gateway: SocketAddr,
 ) -> Integration {
-    let key = connector.connector().key().to_string();
+    let key = connector.entrance().key().to_string();
+    let url = format!("http://{gateway}{}", connector.entrance().path());
     let integration = match connector {
-        registry::Integration::DigitalBotConnector(connector) => {
-            Integration::v2(format!("http://{gateway}{}", connector.path()))
-        }
+        registry::Integration::DigitalBotConnector(_) => Integration::v2(url),
         registry::Integration::BotConnector(connector) => {
             let bots = serde_json::from_slice(&connector.bot_list()).unwrap_or_default();
-            Integration::v1(format!("http://{gateway}{}", connector.path())).bots(bots)
+            Integration::v1(url).bots(bots)
         }
     };
     credentials.0.iter().fold(integration.id(key), |integration, (name, secrets)| match secrets.0.first() {
@@ -151,8 +150,9 @@ pub(super) fn set_up(
 }
 
 fn offer(integration: &registry::Integration) -> (Door, &Bots) {
-    match integration {
-        registry::Integration::DigitalBotConnector(connector) => (Door::V2, connector.bots()),
-        registry::Integration::BotConnector(connector) => (Door::V1, connector.bots()),
-    }
+    let door = match integration {
+        registry::Integration::DigitalBotConnector(_) => Door::V2,
+        registry::Integration::BotConnector(_) => Door::V1,
+    };
+    (door, integration.entrance().bots())
 }

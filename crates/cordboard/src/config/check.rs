@@ -67,7 +67,7 @@ impl Written {
         self.check_shadows(reader);
         let mut warnings = self.warnings.clone();
         for connector in connectors.values() {
-            warnings.extend(connector.credentials().warnings().iter().cloned());
+            warnings.extend(connector.entrance().credentials().warnings().iter().cloned());
         }
         let engines = self.build_engines(reader);
         let policies = self.build_policies(reader, &engines, &mut warnings);

@@ -150,8 +150,9 @@ fn of_connectors(written: &Written, config: &Config, risks: &mut Vec<String>) {
     }
     let mut connectors = config.connectors.iter();
     while let Some((key, connector)) = connectors.next() {
-        if let Some((other, _)) =
-            connectors.clone().find(|(_, other)| other.credentials().share_a_secret_with(connector.credentials()))
+        if let Some((other, _)) = connectors
+            .clone()
+            .find(|(_, other)| other.entrance().credentials().share_a_secret_with(connector.entrance().credentials()))
         {
             risks.push(format!(
                 "connectors.{key} and connectors.{other} have the same secret: who knows it can call both; give each its own"

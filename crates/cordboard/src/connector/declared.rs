@@ -10,6 +10,7 @@ use genesys::cloud::entity::EntityType;
 use model::BotKey;
 use serde::{Deserialize, Serialize};
 
+use super::bots::Bot;
 use crate::store::Blob;
 
 /// One bot's declaration under its version.
@@ -21,6 +22,14 @@ pub struct Declaration {
     pub version: Arc<str>,
     /// What is declared.
     pub declared: Declared,
+}
+
+impl Declaration {
+    /// What this bot declares by these intents, with their slots.
+    pub(super) fn of(bot: &Bot, intents: impl IntoIterator<Item = (String, BTreeMap<String, EntityType>)>) -> Self {
+        let declared = Declared::new(bot.languages().iter().cloned(), intents);
+        Self { bot: bot.key().clone(), version: bot.version().into(), declared }
+    }
 }
 
 /// Languages, and intents with their slots (v2: entities). Equal ones have equal bytes as JSON, since the order in which

@@ -1,14 +1,16 @@
 //! How a session ends, in the words that the bot declared on the platform: an intent that the flow has a path for, and
 //! slots of the types it was promised.
 
+use genesys::cloud::Parameters;
 use genesys::cloud::entity::EntityType;
 use model::{HandOver, Outcome, Part, SlotValue};
 
 use super::bots::{Bot, DONE_INTENT, HAND_OVER_INTENT};
+use super::request::parameters;
 use crate::fit::{Change, Source, What};
 
 /// Output variable with the reason of a hand-over.
-pub(super) const REASON_PARAMETER: &str = "handOverReason";
+const REASON_PARAMETER: &str = "handOverReason";
 /// Output variable with what the agent should know.
 pub(crate) const NOTE_PARAMETER: &str = "handOverNote";
 
@@ -21,7 +23,7 @@ pub(super) struct Ending<'a> {
     /// The slots of the intent that were found and fit.
     pub(super) slots: Vec<Slot<'a>>,
     /// Set when a human shall take over.
-    pub(super) hand_over: Option<&'a HandOver>,
+    hand_over: Option<&'a HandOver>,
     /// What had to be changed.
     pub(super) changes: Vec<Change>,
 }
@@ -70,6 +72,18 @@ impl<'a> Ending<'a> {
             ending.changes.push(Change::of_answer(What::SlotsUnfit, unfit, Source::Endings));
         }
         Some(ending)
+    }
+
+    /// Output variables of an answer that ends so: those of its parts, and what a human is told who takes over.
+    pub(super) fn parameters(&self, parts: &'a [Part]) -> Parameters<'a> {
+        let mut parameters = parameters(parts);
+        if let Some(hand_over) = self.hand_over {
+            parameters.insert(REASON_PARAMETER.into(), hand_over.reason.as_str().into());
+            if let Some(note) = &hand_over.note {
+                parameters.insert(NOTE_PARAMETER.into(), note.as_str().into());
+            }
+        }
+        parameters
     }
 }
 

@@ -11,6 +11,7 @@ pub mod channels;
 pub mod declared;
 pub mod digital_bot_connector;
 mod ending;
+pub mod entrance;
 pub(crate) mod messages;
 pub mod registry;
 mod request;

@@ -16,9 +16,9 @@ use super::bots::Bots;
 use super::channels::Channels;
 use super::declared::Declaration;
 use super::digital_bot_connector::{self, DigitalBotConnector};
+use super::entrance::{Entrance, owner};
 use super::{Connector, Misconfigured};
 use crate::fit::DoorKind;
-use crate::http::Credentials;
 use crate::org::Org;
 
 /// One `[connectors.KEY]` table, by its `type`.
@@ -47,7 +47,7 @@ impl ConnectorConfig {
     ///
     /// [`Misconfigured`] with what to write instead.
     pub fn channels(&self, key: &ConnectorKey) -> Result<Channels, Misconfigured> {
-        let owner = format!("connectors.{key}");
+        let owner = owner(key);
         match self {
             Self::DigitalBotConnector(config) => {
                 Channels::new(&owner, DoorKind::DigitalBotConnector, config.attachments, &config.channels)
@@ -92,12 +92,12 @@ impl Integration {
         }
     }
 
-    /// What every call must show.
+    /// Where the platform comes in.
     #[must_use]
-    pub fn credentials(&self) -> &Credentials {
+    pub fn entrance(&self) -> &Entrance {
         match self {
-            Self::DigitalBotConnector(connector) => connector.credentials(),
-            Self::BotConnector(connector) => connector.credentials(),
+            Self::DigitalBotConnector(connector) => connector.entrance(),
+            Self::BotConnector(connector) => connector.entrance(),
         }
     }
 
@@ -113,11 +113,10 @@ impl Integration {
     /// The fixed paths that it is called at.
     #[must_use]
     pub fn paths(&self) -> Vec<String> {
+        let path = self.entrance().path();
         match self {
-            Self::DigitalBotConnector(connector) => {
-                [BOTS_PATH, MESSAGES_PATH].map(|path| format!("{}{path}", connector.path())).into()
-            }
-            Self::BotConnector(connector) => vec![connector.path().to_owned()],
+            Self::DigitalBotConnector(_) => [BOTS_PATH, MESSAGES_PATH].map(|end| format!("{path}{end}")).into(),
+            Self::BotConnector(_) => vec![path.to_owned()],
         }
     }
 }
@@ -130,7 +129,7 @@ impl Integration {
 pub fn check_paths(integrations: &[Integration]) -> Result<(), Misconfigured> {
     let mut taken: BTreeMap<String, ConnectorKey> = BTreeMap::new();
     for integration in integrations {
-        let key = integration.connector().key().clone();
+        let key = integration.entrance().key().clone();
         for path in integration.paths() {
             if let Some(other) = taken.get(&path) {
                 return Err(Misconfigured(format!(

@@ -1,16 +1,16 @@
 //! What both bot doors have in common when a request is read and answered.
 
 use std::hash::Hasher as _;
-use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use genesys::cloud::Parameters;
 use genesys::cloud::input::{ButtonType, InputMessage};
+use genesys::cloud::{Parameters, Unreadable};
 use model::{Attributes, Channel, Input, Part};
 use serde::Serialize;
 use siphasher::sip::SipHasher13;
 
-use super::{Misconfigured, SealedReply};
+use super::{Parsed, SealedReply};
 
 /// How long after the end of its wait a request without a sealed reply gets the refusal.
 pub(super) const REFUSE_AFTER_WAIT_MS: u64 = 1_500;
@@ -20,19 +20,6 @@ pub(super) const SESSION_MAX_MS: u64 = 72 * 60 * 60 * 1000;
 const ID_MAX_BYTES: usize = 256;
 /// The key is part of stored states: two builds must agree on a body's hash.
 const HASH_KEY: (u64, u64) = (0x636f_7264_626f_6172, 0x6426_626f_6469_6573);
-
-/// What the customer did. The button counts wherever the message carries it, its payload before its text
-/// (`reference/bot-connector-v1.md`, section 2.3). The start text is no words of the customer; without one, nothing
-/// opens a conversation but words.
-pub(super) fn input(message: &InputMessage, start_text: &str) -> Input {
-    let Some(meaning) = message.button().and_then(|_| message.meaning()) else {
-        let text = message.text.clone().unwrap_or_default();
-        let is_start = !start_text.is_empty() && text.trim() == start_text;
-        return if is_start { Input::Start } else { Input::Text(text) };
-    };
-    let label = message.said().unwrap_or(meaning);
-    Input::Choice { label: label.to_owned(), payload: meaning.to_owned() }
-}
 
 /// Whether the customer filled in a form.
 pub(super) fn is_form(message: &InputMessage) -> bool {
@@ -54,16 +41,32 @@ pub(super) fn customer_parameter() -> String {
     "customer_id".to_owned()
 }
 
-/// Session variables that we read ourselves. They stay among the others, for engines that know them by that name.
+/// What a flow says to us rather than to the bot: the text by which it opens a conversation, and the session variables
+/// that we read ourselves. Those stay among the others, for engines that know them by that name.
 #[derive(Debug)]
 pub(super) struct Reserved {
+    start_text: String,
     channel: String,
     customer: String,
 }
 
 impl Reserved {
-    pub(super) fn new(channel: &str, customer: &str) -> Self {
-        Self { channel: channel.trim().to_owned(), customer: customer.trim().to_owned() }
+    pub(super) fn new(start_text: &str, channel: &str, customer: &str) -> Self {
+        let [start_text, channel, customer] = [start_text, channel, customer].map(|word| word.trim().to_owned());
+        Self { start_text, channel, customer }
+    }
+
+    /// What the customer did. The button counts wherever the message carries it, its payload before its text
+    /// (`reference/bot-connector-v1.md`, section 2.3). The start text is no words of the customer; without one, nothing
+    /// opens a conversation but words.
+    pub(super) fn input(&self, message: &InputMessage) -> Input {
+        let Some(meaning) = message.button().and_then(|_| message.meaning()) else {
+            let text = message.text.clone().unwrap_or_default();
+            let is_start = !self.start_text.is_empty() && text.trim() == self.start_text;
+            return if is_start { Input::Start } else { Input::Text(text) };
+        };
+        let label = message.said().unwrap_or(meaning);
+        Input::Choice { label: label.to_owned(), payload: meaning.to_owned() }
     }
 
     /// What the customer uses; nothing when the flow does not say, or in a word that is no channel.
@@ -78,6 +81,50 @@ impl Reserved {
     }
 }
 
+/// Why a body is no message of a customer.
+pub(super) enum Odd {
+    /// It is not JSON at all.
+    NotJson,
+    /// It is authentic, and not understood.
+    NotUnderstood {
+        /// A word for the platform.
+        code: &'static str,
+        /// For the dead letter; never customer words.
+        reason: String,
+    },
+}
+
+impl Odd {
+    /// Not the form of a message, or not one that we keep.
+    fn invalid(reason: String) -> Self {
+        Self::NotUnderstood { code: "request.invalid", reason }
+    }
+
+    /// For a bot that is not on offer.
+    pub(super) fn no_bot(reason: &str) -> Self {
+        Self::NotUnderstood { code: "bot.unknown", reason: reason.to_owned() }
+    }
+
+    /// What the body turned out to be, with the answer that this door has for such a code.
+    pub(super) fn parsed(self, answer: impl FnOnce(&str) -> SealedReply) -> Parsed {
+        match self {
+            Self::NotJson => Parsed::NotJson,
+            Self::NotUnderstood { code, reason } => {
+                Parsed::NotUnderstood { reply: answer(code), reason: Arc::from(format!("{code}: {reason}")) }
+            }
+        }
+    }
+}
+
+impl From<Unreadable> for Odd {
+    fn from(error: Unreadable) -> Self {
+        match error {
+            Unreadable::NotJson => Self::NotJson,
+            error @ Unreadable::NotUnderstood { .. } => Self::invalid(error.to_string()),
+        }
+    }
+}
+
 /// Session variables as attributes.
 pub(super) fn attributes(parameters: Parameters<'_>) -> Attributes {
     parameters.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
@@ -89,9 +136,12 @@ pub(super) fn parameters(parts: &[Part]) -> Parameters<'_> {
     attributes.map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect()
 }
 
-/// The first of these ids that is too long to be kept.
-pub(super) fn overlong<'a>(ids: &[(&'a str, &str)]) -> Option<&'a str> {
-    ids.iter().find(|(_, id)| id.len() > ID_MAX_BYTES).map(|(member, _)| *member)
+/// Checks that none of these ids is too long to be kept.
+pub(super) fn check_ids(ids: &[(&str, &str)]) -> Result<(), Odd> {
+    match ids.iter().find(|(_, id)| id.len() > ID_MAX_BYTES) {
+        Some((member, _)) => Err(Odd::invalid(format!("{member} is too long"))),
+        None => Ok(()),
+    }
 }
 
 /// How long a session lives that is announced in minutes.
@@ -115,41 +165,4 @@ pub(super) fn json(value: &impl Serialize) -> Option<Bytes> {
 /// An answer with status 200.
 pub(super) fn ok(body: Bytes) -> SealedReply {
     SealedReply { status: 200, retry_after_s: None, body }
-}
-
-/// Checks the path of a door: absolute, plain, without a slash at the end.
-pub(super) fn check_path(owner: &str, path: &str) -> Result<(), Misconfigured> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    let segments = path.strip_prefix('/').map(|rest| rest.split('/'));
-    let fine = segments.is_some_and(|mut segments| {
-        segments.all(|segment| !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(plain))
-    });
-    if fine {
-        return Ok(());
-    }
-    Err(Misconfigured(match path {
-        _ if path.contains("://") => {
-            format!("{owner}: `path` is only what follows the host, such as \"/genesys/acme\"")
-        }
-        _ if path.len() > 1 && (path.ends_with('/') || path.contains("//")) => format!(
-            "{owner}: `path` has a slash too many; take it away here, and in the integration's URI if it is there too"
-        ),
-        _ => format!(
-            "{owner}: `path` starts with a slash, ends without one, and is made of letters, digits, hyphens and \
-             underscores, such as \"/genesys/acme\""
-        ),
-    }))
-}
-
-/// Checks that a number lies in its range.
-pub(super) fn check_range(
-    owner: &str,
-    name: &str,
-    value: u64,
-    range: RangeInclusive<u64>,
-) -> Result<(), Misconfigured> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    Err(Misconfigured(format!("{owner}: `{name}` lies between {} and {}", range.start(), range.end())))
 }

@@ -99,7 +99,8 @@ impl EngineDoor {
 
     async fn sender(&self, session: Option<u128>) -> Result<Option<Sender>, store::Error> {
         let Some(session) = session else { return Ok(None) };
-        let Some(conversation) = self.shared.store().find(self.shared.engine_session_key(session)).await? else {
+        let Some(conversation) = self.shared.store().find(self.shared.identities().engine_session(session)).await?
+        else {
             return Ok(None);
         };
         let Some(state) = self.shared.peek(conversation).await? else { return Ok(None) };
@@ -128,7 +129,7 @@ impl EngineDoor {
         };
         // Neither the path nor the conversation is signed, so a repetition is looked for among all callbacks of the bot;
         // and it is stored, so that one which comes again after a restart is not said again.
-        let once = self.shared.hash(&["callback", sender.bot.as_str(), id]);
+        let once = self.shared.identities().callback(&sender.bot, id);
         let told = self.shared.ask_core(sender.conversation, event.clone(), None, Some(once)).await;
         answer(outcome(&event, &told))
     }

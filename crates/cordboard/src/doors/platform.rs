@@ -79,25 +79,25 @@ struct NoSuchPath<'a> {
 
 impl Mount {
     pub(super) fn new(integration: &Integration, shared: Arc<Shared>, cap: Cap) -> Self {
-        let (base, pages) = match integration {
+        let pages = match integration {
             Integration::DigitalBotConnector(connector) => {
                 let bots = connector.declarations().into_iter().filter_map(|declaration| {
                     let id = declaration.bot.as_str();
                     let (id, body) = (id.to_owned(), connector.bot(id)?);
                     Some((id, Page { body, declaration, noted: Arc::default() }))
                 });
-                let pages = Pages { manifest: connector.manifest(), bots: bots.collect() };
-                (connector.path(), Some(pages))
+                Some(Pages { manifest: connector.manifest(), bots: bots.collect() })
             }
-            Integration::BotConnector(connector) => (connector.path(), None),
+            Integration::BotConnector(_) => None,
         };
+        let entrance = integration.entrance();
         Self {
-            base: base.to_owned(),
-            credentials: integration.credentials().clone(),
+            base: entrance.path().to_owned(),
+            credentials: entrance.credentials().clone(),
             connector: integration.connector(),
             pages,
             known: integration.paths(),
-            metrics: shared.metrics().connector(integration.connector().key()),
+            metrics: shared.metrics().connector(entrance.key()),
             shared,
             cap,
             stranger_told: AtomicBool::new(false),

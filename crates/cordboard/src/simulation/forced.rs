@@ -8,12 +8,14 @@ use futures_util::FutureExt as _;
 use http::HeaderValue;
 use model::{BotKey, ConnectorKey, ConversationId, Event, Holder, Late, RequestId, Timestamp};
 
+use super::door::{SimulatedConnector, UNRENDERABLE};
 use super::engine::UNREADABLE;
-use super::platform::{self, UNRENDERABLE};
+use super::platform;
 use super::world::World;
 use crate::connector::Arrival;
+use crate::roster::Roster;
 use crate::runtime::Clock as _;
-use crate::store::memory::{Fault, Memory, Read, Write};
+use crate::store::memory::{Fault, Faults, Memory, Read, ReadFaults, Write};
 use crate::store::{Blob, JournalRow, LetterQuery, OutboxRow, OutboxSeq, Replica, Step, Store as _, Sweep};
 
 fn calm(late: Late, think_ms: u64, memory: Memory, story: impl AsyncFnOnce(Arc<World>)) {
@@ -49,6 +51,18 @@ impl Switch {
     fn is_on(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// While it is on, this is what becomes of such a write.
+    fn spoils(&self, what: Write, becomes: Fault) -> Faults {
+        let switch = self.clone();
+        Arc::new(move |write| if write == what && switch.is_on() { becomes } else { Fault::None })
+    }
+
+    /// While it is on, nothing of the kind can be read.
+    fn hides(&self, what: Read) -> ReadFaults {
+        let switch = self.clone();
+        Arc::new(move |read| read == what && switch.is_on())
+    }
 }
 
 async fn the_conversation(world: &World) -> ConversationId {
@@ -76,11 +90,7 @@ fn a_conversation_whose_last_reply_left_is_over_for_the_store_too() {
 #[test]
 fn a_conversation_that_is_over_leaves_memory_however_late_its_last_note_is_stored() {
     let refusing = Switch::default();
-    let hook = refusing.clone();
-    let memory = memory().with_faults(Arc::new(move |write| match write {
-        Write::MarkOut if hook.is_on() => Fault::Refused,
-        _ => Fault::None,
-    }));
+    let memory = memory().with_faults(refusing.spoils(Write::MarkOut, Fault::Refused));
     calm(Late::Push, 300, memory, async |world| {
         world.start(u64::MAX).await;
         let (shared, _) = world.gateway().unwrap();
@@ -132,8 +142,7 @@ fn a_message_that_comes_again_before_it_was_stored_is_applied_once() {
 #[test]
 fn a_retry_that_loads_a_conversation_starts_what_an_earlier_run_left() {
     let blind = Switch::default();
-    let hook = blind.clone();
-    let memory = memory().with_read_faults(Arc::new(move |read| read == Read::Due && hook.is_on()));
+    let memory = memory().with_read_faults(blind.hides(Read::Due));
     calm(Late::Push, 3_000, memory, async |world| {
         let life = world.start(u64::MAX).await;
         assert_eq!(says(&world, "hello").await.unwrap(), "", "acknowledged at the soft deadline");
@@ -149,12 +158,8 @@ fn a_retry_that_loads_a_conversation_starts_what_an_earlier_run_left() {
 #[test]
 fn a_first_step_of_unknown_outcome_does_not_lock_its_conversation_out() {
     let lost = Switch::default();
-    let (hook, again) = (lost.clone(), lost.clone());
-    let memory = memory()
-        .with_faults(Arc::new(
-            move |write| if write == Write::Commit && hook.is_on() { Fault::Stored } else { Fault::None },
-        ))
-        .with_read_faults(Arc::new(move |read| read == Read::Load && again.is_on()));
+    let memory =
+        memory().with_faults(lost.spoils(Write::Commit, Fault::Stored)).with_read_faults(lost.hides(Read::Load));
     calm(Late::Push, 300, memory, async |world| {
         world.start(u64::MAX).await;
         lost.set(true);
@@ -172,10 +177,7 @@ fn a_first_step_of_unknown_outcome_does_not_lock_its_conversation_out() {
 #[test]
 fn the_news_that_a_reply_left_is_told_until_the_store_takes_it() {
     let down = Switch::default();
-    let hook = down.clone();
-    let memory = memory().with_faults(Arc::new(move |write| {
-        if write == Write::MarkOut && hook.is_on() { Fault::Refused } else { Fault::None }
-    }));
+    let memory = memory().with_faults(down.spoils(Write::MarkOut, Fault::Refused));
     calm(Late::Push, 300, memory, async |world| {
         world.start(u64::MAX).await;
         down.set(true);
@@ -219,12 +221,8 @@ fn a_store_that_takes_nothing_is_asked_ever_less_often_but_at_once_for_a_message
 #[test]
 fn an_answer_of_unknown_outcome_is_neither_lost_nor_blocks_its_lane() {
     let lost = Switch::default();
-    let (hook, again) = (lost.clone(), lost.clone());
-    let memory = memory()
-        .with_faults(Arc::new(
-            move |write| if write == Write::Commit && hook.is_on() { Fault::Stored } else { Fault::None },
-        ))
-        .with_read_faults(Arc::new(move |read| read == Read::Load && again.is_on()));
+    let memory =
+        memory().with_faults(lost.spoils(Write::Commit, Fault::Stored)).with_read_faults(lost.hides(Read::Load));
     calm(Late::Push, 1_000, memory, async |world| {
         world.start(u64::MAX).await;
         let (waiting, told) = (world.clone(), tokio::sync::oneshot::channel());
@@ -258,6 +256,24 @@ fn an_adapter_that_panics_stops_neither_its_conversation_nor_its_lane() {
             assert_eq!(says(&world, "next").await.as_deref(), Some("answer to next\n"), "{word}");
         });
     }
+}
+
+#[test]
+fn a_shadow_that_panics_is_counted_and_takes_nothing_from_the_customer() {
+    calm(Late::PollButton, 300, memory(), async |world| {
+        world.start(u64::MAX).await;
+        let (shared, _) = world.gateway().unwrap();
+        let mut roster = Roster::clone(&shared.roster());
+        let door = SimulatedConnector { shadow: Some("other".into()), ..world.connector() };
+        let other = SimulatedConnector { key: "other".into(), unrenderable: "answer to", ..world.connector() };
+        roster.connectors.insert("door".into(), Arc::new(door));
+        roster.connectors.insert("other".into(), Arc::new(other));
+        shared.put_in_force(roster);
+        assert_eq!(says(&world, "hello").await.as_deref(), Some("answer to hello\n"));
+        let counts = world.memory.shadows().await.unwrap();
+        let found: Vec<_> = counts.iter().map(|count| (&*count.latest.kind, count.answers)).collect();
+        assert_eq!(found, [("compared", 1), ("failed", 1)]);
+    });
 }
 
 /// Commits a step of the test's own, as a run before this one.
@@ -388,12 +404,8 @@ fn a_push_cut_off_by_the_stop_is_in_doubt() {
 #[test]
 fn a_refused_message_does_not_hide_what_an_earlier_run_left() {
     let failing = Switch::default();
-    let (hook, again) = (failing.clone(), failing.clone());
-    let memory = memory()
-        .with_faults(Arc::new(
-            move |write| if write == Write::Commit && hook.is_on() { Fault::Refused } else { Fault::None },
-        ))
-        .with_read_faults(Arc::new(move |read| read == Read::Due && again.is_on()));
+    let memory =
+        memory().with_faults(failing.spoils(Write::Commit, Fault::Refused)).with_read_faults(failing.hides(Read::Due));
     calm(Late::Push, 3_000, memory, async |world| {
         let life = world.start(u64::MAX).await;
         assert_eq!(says(&world, "hello").await.unwrap(), "");
@@ -484,12 +496,8 @@ fn what_gathers_is_asked_after_a_crash() {
 #[test]
 fn a_question_withdrawn_by_a_step_of_unknown_outcome_blocks_no_other() {
     let lost = Switch::default();
-    let (hook, again) = (lost.clone(), lost.clone());
-    let memory = memory()
-        .with_faults(Arc::new(
-            move |write| if write == Write::Commit && hook.is_on() { Fault::Stored } else { Fault::None },
-        ))
-        .with_read_faults(Arc::new(move |read| read == Read::Load && again.is_on()));
+    let memory =
+        memory().with_faults(lost.spoils(Write::Commit, Fault::Stored)).with_read_faults(lost.hides(Read::Load));
     calm(Late::Push, 300, memory, async |world| {
         world.start(u64::MAX).await;
         let mut later = platform::reply(503, "");

@@ -55,7 +55,7 @@ async fn one(world: Arc<World>, shared: Arc<Shared>, number: u64) {
         1..=3 => {
             let answer = Answer::saying(vec![Item::text(format!("answer {number} of its own accord"))]);
             let event = Event::Pushed { seat: SeatId(0), answer: Box::new(answer) };
-            let once = shared.hash(&["callback", &number.to_string()]);
+            let once = shared.identities().callback(&"bot".into(), &number.to_string());
             let told = shared.ask_core(*conversation, event, None, Some(once)).await;
             world.note(format!("{number} of its own accord: {}", matches!(told, Told::Applied(_))));
         }

@@ -5,6 +5,7 @@
 //! reads what the outside saw and what the journal holds.
 
 mod commits;
+mod door;
 mod engine;
 mod forced;
 mod half_told;

@@ -16,8 +16,9 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::door::{SimulatedAccess, SimulatedConnector, UNRENDERABLE};
 use super::engine::SimulatedEngine;
-use super::platform::{SimulatedAccess, SimulatedConnector, SimulatedTransport};
+use super::platform::SimulatedTransport;
 use crate::connector::Connector;
 use crate::engine::{Engine, Replay};
 use crate::gateway::{Limits, Parts, Shared};
@@ -322,13 +323,7 @@ impl World {
         let mut seed = [7; 32];
         seed[..8].copy_from_slice(&self.incarnations.fetch_add(1, Ordering::Relaxed).to_le_bytes());
         let clock: Arc<dyn Clock> = self.clock.clone();
-        let connector: Arc<dyn Connector> = Arc::new(SimulatedConnector {
-            late: self.late,
-            key: "door".into(),
-            org: "org".into(),
-            resends: self.resends,
-            merge_quiet_ms: self.merge_quiet_ms,
-        });
+        let connector: Arc<dyn Connector> = Arc::new(self.connector());
         let engine: Arc<dyn Engine> =
             Arc::new(SimulatedEngine { replay: self.replay, history: self.history, listens: self.listens });
         let access: Arc<dyn PushAccess> = Arc::new(SimulatedAccess { dice: self.dice.clone(), calm });
@@ -355,6 +350,19 @@ impl World {
             },
             metrics: Arc::default(),
             traces: None,
+        }
+    }
+
+    /// The one door.
+    pub(super) fn connector(&self) -> SimulatedConnector {
+        SimulatedConnector {
+            late: self.late,
+            key: "door".into(),
+            org: "org".into(),
+            resends: self.resends,
+            merge_quiet_ms: self.merge_quiet_ms,
+            shadow: None,
+            unrenderable: UNRENDERABLE,
         }
     }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::process::{Child, Command};
 
 /// The binary with these arguments, in the repository's folder.
@@ -25,6 +26,18 @@ pub(crate) async fn run(arguments: &[&str]) -> Output {
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// What a command says that succeeds.
+pub(crate) async fn said(arguments: &[&str]) -> String {
+    let output = run(arguments).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    text(&output.stdout)
+}
+
+/// The same, of one that speaks JSON.
+pub(crate) async fn json(arguments: &[&str]) -> Value {
+    serde_json::from_str(&said(arguments).await).unwrap()
 }
 
 pub(crate) fn file(folder: &Path, name: &str, text: &str) -> String {
@@ -70,6 +83,12 @@ impl Served {
     pub(crate) async fn signal(&self, name: &str) {
         let pid = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().await.unwrap().success());
+    }
+
+    /// It is told to stop, as a service manager tells it, and does so in order.
+    pub(crate) async fn stops(self) {
+        self.signal("-TERM").await;
+        assert_eq!(self.ended().await, Some(0));
     }
 
     /// The exit code.

@@ -4,7 +4,7 @@ use serde_json::Value;
 use simulator::{Integration, Settings, Simulator};
 
 use crate::called::{Served, file, run, text};
-use crate::stopping::gateway_file;
+use crate::set_up::gateway_file;
 
 #[tokio::test]
 async fn the_doctor_says_what_fails_by_its_exit_code_too() {
@@ -83,6 +83,5 @@ async fn certificates_that_cannot_be_used_are_told_by_check_and_serve() {
     assert!(text(&output.stderr).contains("the certificate has expired"), "{output:?}");
     // It is served all the same: a gateway that does not start mends nothing.
     let served = Served::start(folder.path(), &config).await;
-    served.signal("-TERM").await;
-    assert_eq!(served.ended().await, Some(0));
+    served.stops().await;
 }

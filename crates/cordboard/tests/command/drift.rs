@@ -5,20 +5,14 @@ use std::process::Stdio;
 
 use simulator::{Integration, Settings, Simulator};
 
-use crate::called::{Served, cordboard, file, run, text};
-use crate::stopping::gateway_file;
+use crate::called::{Served, cordboard, file, said};
+use crate::set_up::gateway_file;
 
 fn configured(folder: &Path, simulator: &str, version: &str, intents: &[&str]) -> String {
     let config = std::fs::read_to_string(gateway_file(folder, simulator)).unwrap();
     let intents: String = intents.iter().map(|name| format!("[[bots.thinker.intents]]\nname = \"{name}\"\n")).collect();
     let face = format!("[bots.thinker]\nversion = \"{version}\"\n{intents}");
     file(folder, "cordboard.toml", &config.replace("[bots.thinker]\n", &face))
-}
-
-async fn said(arguments: &[&str], config: &str) -> String {
-    let output = run(&[arguments, &["--config", config]].concat()).await;
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    text(&output.stdout)
 }
 
 /// The lines about what Genesys knows, without their times.
@@ -46,11 +40,6 @@ async fn start_says(folder: &Path, config: &str) -> (Served, String) {
     (served, said)
 }
 
-async fn stopped(served: Served) {
-    served.signal("-TERM").await;
-    assert_eq!(served.ended().await, Some(0));
-}
-
 #[tokio::test]
 async fn a_change_under_a_version_that_was_read_is_told_until_the_version_is_raised() {
     let folder = tempfile::tempdir().unwrap();
@@ -64,34 +53,34 @@ async fn a_change_under_a_version_that_was_read_is_told_until_the_version_is_rai
 
     let (served, log) = start_says(folder.path(), &config).await;
     assert_eq!(log, "");
-    tell("nothing was read: the doctor", about(&said(&["doctor"], &config).await));
+    tell("nothing was read: the doctor", about(&said(&["doctor", "--config", &config]).await));
     let read = async |served: &Served| {
         door.set_url(format!("http://{}/genesys", served.address));
         simulator.publish(&door).await.unwrap();
     };
     read(&served).await;
     // That it was read is noted behind the answer's back.
-    let noted = async { while !said(&["doctor"], &config).await.contains("is as Genesys read it") {} };
+    let noted = async { while !said(&["doctor", "--config", &config]).await.contains("is as Genesys read it") {} };
     tokio::time::timeout(crate::stopping::PATIENCE, noted).await.unwrap();
-    tell("it was read: the doctor", about(&said(&["doctor"], &config).await));
+    tell("it was read: the doctor", about(&said(&["doctor", "--config", &config]).await));
 
     configured("3", &["Return", "Refund"]);
-    tell("other intents: check, beside the server", about(&said(&["check"], &config).await));
-    tell("a reload", about(&said(&["reload"], &config).await));
-    stopped(served).await;
-    tell("check, with the store alone", about(&said(&["check"], &config).await));
-    tell("the doctor", about(&said(&["doctor"], &config).await));
+    tell("other intents: check, beside the server", about(&said(&["check", "--config", &config]).await));
+    tell("a reload", about(&said(&["reload", "--config", &config]).await));
+    served.stops().await;
+    tell("check, with the store alone", about(&said(&["check", "--config", &config]).await));
+    tell("the doctor", about(&said(&["doctor", "--config", &config]).await));
     let (served, log) = start_says(folder.path(), &config).await;
     tell("a start", log);
     read(&served).await;
-    let noted = async { while !said(&["check"], &config).await.contains("and otherwise on") {} };
+    let noted = async { while !said(&["check", "--config", &config]).await.contains("and otherwise on") {} };
     tokio::time::timeout(crate::stopping::PATIENCE, noted).await.unwrap();
-    tell("it was read again: check", about(&said(&["check"], &config).await));
+    tell("it was read again: check", about(&said(&["check", "--config", &config]).await));
     configured("4", &["Return", "Refund"]);
-    tell("the version is raised: a reload", about(&said(&["reload"], &config).await));
-    tell("check", about(&said(&["check"], &config).await));
-    tell("the doctor", about(&said(&["doctor"], &config).await));
-    stopped(served).await;
+    tell("the version is raised: a reload", about(&said(&["reload", "--config", &config]).await));
+    tell("check", about(&said(&["check", "--config", &config]).await));
+    tell("the doctor", about(&said(&["doctor", "--config", &config]).await));
+    served.stops().await;
     insta::assert_snapshot!(story);
     simulator.stop().await;
 }

@@ -106,8 +106,7 @@ async fn the_first_hour_goes_as_its_guide_says() {
     bots enable hello: done
     reload: done
     ");
-    served.signal("-TERM").await;
-    assert_eq!(served.ended().await, Some(0));
+    served.stops().await;
     drop(bot);
     simulator.stop().await;
 }

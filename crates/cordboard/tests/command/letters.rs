@@ -1,16 +1,9 @@
 //! An operator and the dead letters, with a running server and without one.
 
-use serde_json::Value;
 use simulator::{Integration, Settings, Simulator};
 
-use crate::called::{Served, run, text};
-use crate::stopping::gateway_file;
-
-pub(crate) async fn json(arguments: &[&str]) -> Value {
-    let output = run(arguments).await;
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+use crate::called::{Served, json, run, text};
+use crate::set_up::gateway_file;
 
 #[tokio::test]
 async fn letters_are_seen_and_dropped_whether_a_server_runs_or_not() {
@@ -41,8 +34,7 @@ async fn letters_are_seen_and_dropped_whether_a_server_runs_or_not() {
     assert!(text(&would.stdout).starts_with("would drop: input of web"), "{would:?}");
     assert_eq!(text(&run(&["dead-letters", "drop", &id(0), "--config", &config]).await.stdout), "dropped\n");
 
-    served.signal("-TERM").await;
-    assert_eq!(served.ended().await, Some(0));
+    served.stops().await;
     let left = json(&list).await;
     assert_eq!(left["letters"].as_array().unwrap().len(), 1);
     let retried = run(&["dead-letters", "retry", &id(1), "--config", &config]).await;

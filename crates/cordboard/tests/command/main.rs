@@ -25,6 +25,8 @@ mod pushing;
 #[cfg(test)]
 mod reloading;
 #[cfg(test)]
+mod set_up;
+#[cfg(test)]
 mod starting;
 #[cfg(test)]
 mod stopping;

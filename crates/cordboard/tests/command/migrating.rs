@@ -2,23 +2,13 @@
 
 use simulator::{FlowSettings, Integration, Settings, Simulator};
 
-use crate::called::{Served, file, run, text};
-use crate::letters::json;
+use crate::called::{Served, file, json, run, said, text};
+use crate::set_up::head;
 use crate::stopping::PATIENCE;
 
 fn gateway_file(folder: &std::path::Path, simulator: &str, classic: &str, more: &str) -> String {
-    file(folder, "bot.toml", "[default]\nsay = \"You said {input}.\"\n");
-    let config = format!(
-        r#"version = 1
-[server]
-listen = "127.0.0.1:0"
-data_dir = "data"
-[orgs.acme]
-api_url = "{simulator}"
-login_url = "{simulator}"
-client_id = "simulated-client"
-client_secret = "simulated-secret"
-[connectors.sms]
+    let doors = format!(
+        r#"[connectors.sms]
 type = "bot_connector"
 org = "acme"
 path = "/genesys/sms"
@@ -34,7 +24,7 @@ type = "script"
 file = "bot.toml"
 "#
     );
-    file(folder, "cordboard.toml", &config)
+    file(folder, "cordboard.toml", &(head(folder, simulator) + &doors))
 }
 
 const DIGITAL: &str = r#"
@@ -46,9 +36,7 @@ credentials = { x-key = "another-secret-of-some-length" }
 "#;
 
 async fn report(config: &str) -> String {
-    let output = run(&["migrate", "v1-to-v2", "--bot", "parcels", "--config", config]).await;
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    text(&output.stdout)
+    said(&["migrate", "v1-to-v2", "--bot", "parcels", "--config", config]).await
 }
 
 #[tokio::test]
@@ -116,8 +104,7 @@ async fn what_a_shadow_found_is_shown_whether_a_server_runs_or_not() {
     let found = "\nShadow\n  2 answers compared; none differs in what it says\n";
     let running = report(&config).await;
     assert!(running.ends_with(found), "{running}");
-    served.signal("-TERM").await;
-    assert_eq!(served.ended().await, Some(0));
+    served.stops().await;
     assert!(report(&config).await.ends_with(found));
     let as_json = json(&["migrate", "v1-to-v2", "--bot", "parcels", "--json", "--config", &config]).await;
     assert_eq!((as_json["to"].as_str(), as_json["shadow"]["compared"].as_u64()), (Some("web"), Some(2)));

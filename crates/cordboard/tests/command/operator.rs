@@ -2,15 +2,9 @@
 
 use simulator::{FlowSettings, Integration, Settings, Simulator};
 
-use crate::called::{Served, cordboard, run, text};
-use crate::letters::json;
-use crate::stopping::{PATIENCE, gateway_file};
-
-async fn said(arguments: &[&str]) -> String {
-    let output = run(arguments).await;
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    text(&output.stdout)
-}
+use crate::called::{Served, cordboard, json, run, said, text};
+use crate::set_up::gateway_file;
+use crate::stopping::PATIENCE;
 
 async fn refused(arguments: &[&str]) -> String {
     let output = run(arguments).await;
@@ -60,8 +54,7 @@ async fn conversations_calls_and_bots_are_at_hand_whether_a_server_runs_or_not()
     assert!(misspelt.contains("unknown bot `thinkre`; did you mean `thinker`?"), "{misspelt}");
     let disabled = said(&call(&["bots", "disable", "thinker", "--reason", "it muses"])).await;
     assert!(disabled.contains("open conversations with it: 1"), "{disabled}");
-    served.signal("-TERM").await;
-    assert_eq!(served.ended().await, Some(0));
+    served.stops().await;
 
     // Everything is in the store.
     assert_eq!(json(&call(&["conversations", "list", "--json"])).await["conversations"][0]["id"], *id);

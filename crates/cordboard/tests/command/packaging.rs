@@ -9,7 +9,7 @@ use tokio::net::UnixDatagram;
 use tokio::process::{Child, Command};
 
 use crate::called::{Served, cordboard, file, run, text};
-use crate::stopping::gateway_file;
+use crate::set_up::gateway_file;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -164,6 +164,5 @@ async fn a_health_check_finds_the_gateway_or_says_that_it_does_not() {
         let asked = run(&[arguments, &["--config", &config]].concat()).await;
         assert_eq!((asked.status.code(), text(&asked.stdout).as_str()), (Some(0), said), "{asked:?}");
     }
-    served.signal("-TERM").await;
-    assert_eq!(served.ended().await, Some(0));
+    served.stops().await;
 }

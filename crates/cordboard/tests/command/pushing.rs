@@ -7,22 +7,19 @@ use serde_json::{Value, json};
 use simulator::record::Event;
 use simulator::{Integration, RateLimit, Registered, Settings, Simulator};
 
-use crate::called::{Served, file, run, text};
-use crate::letters::json as json_of;
-use crate::stopping::gateway_file;
+use crate::called::{Served, file, json as json_of, run, text};
+use crate::set_up::head;
 
 const ID: &str = "0c2d7f6a-classic";
 
 /// A gateway with a v1 connector whose bots are `orders`, with these versions and intents, and `bookings`.
 fn configured(folder: &Path, simulator: &str, version: &str, intents: &[&str]) -> String {
-    let config = std::fs::read_to_string(gateway_file(folder, simulator)).unwrap();
-    let (config, _) = config.split_once("[connectors.web]").unwrap();
     let intents: String = intents
         .iter()
         .map(|name| format!("[[bots.orders.intents]]\nname = \"{name}\"\nslots = {{ number = \"Integer\" }}\n"))
         .collect();
-    let text = format!(
-        r#"{config}[connectors.classic]
+    let doors = format!(
+        r#"[connectors.classic]
 type = "bot_connector"
 org = "acme"
 path = "/genesys"
@@ -39,7 +36,7 @@ type = "script"
 file = "bot.toml"
 "#
     );
-    file(folder, "cordboard.toml", &text)
+    file(folder, "cordboard.toml", &(head(folder, simulator) + &doors))
 }
 
 fn integration() -> Integration {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use simulator::{FlowSettings, Integration, Settings, Simulator};
 
 use crate::called::{Served, file, run, text};
-use crate::stopping::gateway_file;
+use crate::set_up::gateway_file;
 
 const PATIENCE: Duration = Duration::from_secs(40);
 const OLD: &str = "a-secret-of-some-length";

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::called::{Served, cordboard, file, text};
-use crate::stopping::gateway_file;
+use crate::set_up::gateway_file;
 
 const SECRETS: [(&str, &str); 5] = [
     ("GENESYS_CLIENT_ID", "id"),

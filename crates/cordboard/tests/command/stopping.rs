@@ -1,47 +1,14 @@
 //! A service manager stops the gateway while customers talk to it.
 
-use std::path::Path;
 use std::time::Duration;
 
 use simulator::record::Event;
 use simulator::{FlowSettings, Integration, Settings, Simulator};
 
 use crate::called::{Served, file};
+use crate::set_up::gateway_file;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
-
-/// A gateway with a bot that thinks for two seconds. Its soft deadline lies far behind, so that stopping is what ends
-/// the waits.
-pub(crate) fn gateway_file(folder: &Path, simulator: &str) -> String {
-    let bot = "[default]\nsay = \"You said {input}.\"\n[[rules]]\nwhen.words = \"think\"\nthen.delay_ms = 2000\nthen.say = \"I thought about it.\"\n";
-    file(folder, "bot.toml", bot);
-    let config = format!(
-        r#"version = 1
-[server]
-listen = "127.0.0.1:0"
-data_dir = "data"
-drain_ms = 300
-grace_ms = 500
-[orgs.acme]
-api_url = "{simulator}"
-login_url = "{simulator}"
-client_id = "simulated-client"
-client_secret = "simulated-secret"
-requests_per_minute = 6000
-[connectors.web]
-type = "digital_bot_connector"
-org = "acme"
-path = "/genesys"
-credentials = {{ x-key = "a-secret-of-some-length" }}
-soft_deadline_ms = 20000
-[bots.thinker]
-[bots.thinker.engine]
-type = "script"
-file = "bot.toml"
-"#
-    );
-    file(folder, "cordboard.toml", &config)
-}
 
 #[tokio::test]
 async fn customers_get_their_answers_across_a_restart_under_load() {

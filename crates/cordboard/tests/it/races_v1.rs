@@ -10,10 +10,7 @@ const HASTY: Wishes = Wishes { digital: "", classic: "budget_ms = 1000", bots: "
 /// A customer who has said hello and was answered, so that a session is open.
 async fn acquainted(world: &mut World) -> Customer {
     let customer = world.v1().await;
-    customer.says("hello");
-    world.bot.asked().await.says("hi");
-    assert_eq!(customer.sees().await, "hi");
-    customer.is_answered().await;
+    world.exchange(&customer, "hello", "hi").await;
     customer
 }
 
@@ -41,10 +38,7 @@ async fn past_the_deadline_the_answer_is_fetched_by_the_button() {
     customer.taps("OK");
     question.says("hi");
     assert_eq!(customer.sees().await, "hi");
-    customer.says("thanks");
-    world.bot.asked().await.says("welcome");
-    assert_eq!(customer.sees().await, "welcome");
-    customer.is_answered().await;
+    world.exchange(&customer, "thanks", "welcome").await;
     insta::assert_snapshot!(customer.story(), @r#"
     customer | hello
     session  | session-1 opens

@@ -15,10 +15,7 @@ const HASTY: Wishes =
 async fn an_answer_before_the_deadline_is_in_its_response() {
     let mut world = World::new().await;
     let customer = world.v2().await;
-    customer.says("hello");
-    world.bot.asked().await.says("hi");
-    assert_eq!(customer.sees().await, "hi");
-    customer.is_answered().await;
+    world.exchange(&customer, "hello", "hi").await;
     insta::assert_snapshot!(customer.story(), @r#"
     customer | hello
     session  | session-1 opens
@@ -72,10 +69,7 @@ async fn a_message_that_comes_twice_is_asked_once_and_gets_the_same_bytes() {
 async fn an_answer_to_a_socket_that_died_while_it_waited_is_pushed() {
     let mut world = World::new().await;
     let customer = world.v2().await;
-    customer.says("hello");
-    world.bot.asked().await.says("hi");
-    assert_eq!(customer.sees().await, "hi");
-    customer.is_answered().await;
+    world.exchange(&customer, "hello", "hi").await;
     let socket = customer.posts_and_holds(&world, &customer.message("and now")).await;
     let question = world.bot.asked().await;
     drop(socket);
@@ -112,10 +106,7 @@ async fn a_platform_that_hangs_up_and_asks_again_gets_the_answer_once() {
 async fn an_answer_to_a_socket_that_died_after_it_was_sealed_is_pushed() {
     let mut world = World::new().await;
     let customer = world.v2().await;
-    customer.says("hello");
-    world.bot.asked().await.says("hi");
-    assert_eq!(customer.sees().await, "hi");
-    customer.is_answered().await;
+    world.exchange(&customer, "hello", "hi").await;
     let socket = customer.posts_and_holds(&world, &customer.message("and now")).await;
     let question = world.bot.asked().await;
     world.gate.close("after_commit");
@@ -178,10 +169,7 @@ async fn a_reply_that_never_left_before_a_crash_goes_to_the_platforms_retry() {
     world.start().await;
     assert_eq!(customer.sees().await, "hi");
     // An answer in a response shows that no push of the first one waits before it.
-    customer.says("thanks");
-    world.bot.asked().await.says("welcome");
-    assert_eq!(customer.sees().await, "welcome");
-    customer.is_answered().await;
+    world.exchange(&customer, "thanks", "welcome").await;
     assert_eq!(world.bot.heard(), ["hello", "thanks"]);
     assert!(!customer.line.text().contains("outgoing"), "{}", customer.line.text());
 }

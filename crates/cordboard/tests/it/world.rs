@@ -208,6 +208,14 @@ impl World {
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
+    /// The customer says something, and the bot answers it in time.
+    pub(crate) async fn exchange(&mut self, customer: &Customer, says: &str, answer: &str) {
+        customer.says(says);
+        self.bot.asked().await.says(answer);
+        assert_eq!(customer.sees().await, answer);
+        customer.is_answered().await;
+    }
+
     /// What the bot says by a callback.
     pub(crate) async fn calls_back(&self, taken: &Taken, id: &str, body: &Value) -> Answer {
         let body = body.to_string();

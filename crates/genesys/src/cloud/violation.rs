@@ -76,6 +76,13 @@ impl fmt::Display for Rule {
     }
 }
 
+/// Most bots, versions of a bot, intents of a version, and slots or entities of an intent, at both bot doors.
+pub(crate) const LIST_LIMIT: usize = 50;
+/// Longest id, name or version of what a bot offers.
+pub(crate) const NAME_LIMIT_CHARS: usize = 100;
+/// Longest description of a bot.
+pub(crate) const DESCRIPTION_LIMIT_CHARS: usize = 256;
+
 /// Collects violations while walking a document. Paths are only written out where a rule is broken, since a list of
 /// bots may hold millions of names.
 #[derive(Default)]
@@ -105,6 +112,21 @@ impl Inspection {
             path.pop();
         }
         self.violations.push(Violation { path, rule });
+    }
+
+    /// A list of what a bot offers: at least one element and not too many, each with a name of its own that `member` holds.
+    pub(crate) fn list<T>(
+        &mut self,
+        list: &'static str,
+        member: &str,
+        elements: &[T],
+        name: impl Fn(&T) -> &str,
+        visit: impl FnMut(&mut Self, &T),
+    ) {
+        self.at_least_one(list, elements.len());
+        self.count(list, elements.len(), LIST_LIMIT);
+        self.unique(list, member, elements, name);
+        self.each(list, elements, visit);
     }
 
     pub(crate) fn count(&mut self, list: &str, found: usize, limit: usize) {

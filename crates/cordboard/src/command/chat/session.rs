@@ -422,7 +422,7 @@ impl Session {
             let connectors: Vec<_> = roster.connectors.keys().cloned().collect();
             let orgs: Vec<_> = roster.connectors.values().map(|connector| connector.org().clone()).collect();
             let store = self.shared.store().as_ref();
-            let found = look::find(store, self.shared.hash_key(), &orgs, &connectors, self.conversation.id()).await;
+            let found = look::find(store, self.shared.identities(), &orgs, &connectors, self.conversation.id()).await;
             self.id = found.map_err(Failed::because)?;
         }
         Ok(self.id)

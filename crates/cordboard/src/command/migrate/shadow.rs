@@ -59,6 +59,7 @@ impl fmt::Display for Shadow {
                 "end" => "end otherwise",
                 "slots" => "differ in the slots of their end",
                 "parameters" => "differ in output variables",
+                "failed" => "could not be compared, by a defect of Cordboard: please report it",
                 other => other,
             };
             let message = if *item > 0 { format!(", message {item}") } else { String::new() };

@@ -15,14 +15,12 @@ mod rotation;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use genesys::cloud::bot_connector::{
     BotIntent, BotList, BotState, BotVersion, ChatBot, SlotValue, UtteranceRequest, UtteranceResponse, bots_path,
 };
 use genesys::cloud::entity::EntityType;
-use genesys::cloud::{Unreadable, read};
+use genesys::cloud::read;
 use model::{Attributes, ConnectorKey, Door, Input, Opaque, OrgKey, Part, Poll, PollNumber, PushOutcome, Reply};
 
 pub use self::config::{Config, LateAnswers};
@@ -30,18 +28,19 @@ pub(crate) use self::rotation::STAMP_SLOT;
 use self::rotation::{Rotation, TURN_INTENTS};
 use super::bots::{Bot, Bots, HAND_OVER_INTENT};
 use super::channels::Channels;
-use super::declared::{Declaration, Declared};
-use super::ending::{Ending, NOTE_PARAMETER, REASON_PARAMETER, Slot};
+use super::declared::Declaration;
+use super::ending::{Ending, Slot};
+use super::entrance::{Entrance, check_listed, check_range, owner};
 use super::messages::Messages;
 use super::request::{
-    REFUSE_AFTER_WAIT_MS, Reserved, SESSION_MAX_MS, attributes, body_hash, check_path, check_range, input, is_form,
-    json, lifetime_ms, ok, overlong, parameters,
+    Odd, REFUSE_AFTER_WAIT_MS, Reserved, SESSION_MAX_MS, attributes, body_hash, check_ids, is_form, json, lifetime_ms,
+    ok, parameters,
 };
 use super::{
     Connector, LegView, Message, Misconfigured, Noted, Parsed, PushReading, Rendered, RenderedPush, SealedReply,
 };
 use crate::fit::{Capabilities, DoorKind};
-use crate::http::{self as outgoing, Credentials};
+use crate::http as outgoing;
 use crate::org::Org;
 
 /// The intent by which a flow leaves to come back for a late answer.
@@ -59,15 +58,10 @@ const UNCOMMITTED: &[u8] =
 /// One configured integration.
 #[derive(Debug)]
 pub struct BotConnector {
-    key: ConnectorKey,
-    org: OrgKey,
-    path: String,
-    credentials: Credentials,
-    bots: Bots,
+    entrance: Entrance,
     integration_id: Option<String>,
     budget_ms: u64,
     poll_text: String,
-    start_text: String,
     reserved: Reserved,
     session_lifetime_default_ms: u64,
     shadow: Option<ConnectorKey>,
@@ -82,8 +76,9 @@ impl BotConnector {
     ///
     /// [`Misconfigured`] with what to write instead.
     pub fn new(key: ConnectorKey, config: &Config, org: &Org, bots: &Bots) -> Result<Self, Misconfigured> {
-        let owner = format!("connectors.{key}");
-        check_path(&owner, &config.path)?;
+        let owner = owner(&key);
+        let served = bots.select(&owner, config.bots.as_deref())?;
+        let entrance = Entrance::new(key, &config.path, &config.credentials, org, served)?;
         check_range(&owner, "budget_ms", config.budget_ms, 1_000..=10_000)?;
         check_range(&owner, "join_identical_ms", config.join_identical_ms, 0..=60_000)?;
         check_range(&owner, "follow_up_timeout_ms", config.follow_up_timeout_ms, 1_000..=SESSION_MAX_MS)?;
@@ -107,15 +102,11 @@ impl BotConnector {
         }
         let connector = Self {
             channels: Channels::new(&owner, DoorKind::BotConnector, false, &config.channels)?,
-            org: org.key().clone(),
-            path: config.path.clone(),
-            credentials: Credentials::new(&owner, &config.credentials)?,
-            bots: bots.select(&owner, config.bots.as_deref())?,
+            entrance,
             integration_id: config.integration_id.clone(),
             budget_ms: config.budget_ms,
             poll_text: config.poll_text.trim().to_owned(),
-            start_text: config.start_text.trim().to_owned(),
-            reserved: Reserved::new(&config.channel_parameter, &config.customer_parameter),
+            reserved: Reserved::new(&config.start_text, &config.channel_parameter, &config.customer_parameter),
             session_lifetime_default_ms: lifetime_ms,
             shadow: config.shadow.as_deref().map(ConnectorKey::from),
             door: Door {
@@ -129,14 +120,13 @@ impl BotConnector {
                 merge_quiet_ms: 0,
                 merge_max_ms: 0,
             },
-            key,
         };
         connector.check_bots(&owner)?;
         Ok(connector)
     }
 
     fn check_bots(&self, owner: &str) -> Result<(), Misconfigured> {
-        for bot in &self.bots {
+        for bot in self.entrance.bots() {
             let taken = TURN_INTENTS.iter().chain([&PENDING_INTENT]).find(|name| bot.intent(name).is_some());
             if let Some(name) = taken {
                 return Err(Misconfigured(format!(
@@ -145,30 +135,13 @@ impl BotConnector {
                 )));
             }
         }
-        let violations = self.wire_bot_list().validate();
-        if violations.is_empty() {
-            return Ok(());
-        }
-        let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
-        Err(Misconfigured(format!("{owner}: the platform would not take its bots: {}", list.join("; "))))
+        check_listed(owner, &self.wire_bot_list().validate())
     }
 
-    /// The path it is called at, exactly.
+    /// Where the platform comes in: its path is the address, exactly.
     #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// What every call must show.
-    #[must_use]
-    pub fn credentials(&self) -> &Credentials {
-        &self.credentials
-    }
-
-    /// The bots it serves.
-    #[must_use]
-    pub fn bots(&self) -> &Bots {
-        &self.bots
+    pub fn entrance(&self) -> &Entrance {
+        &self.entrance
     }
 
     /// The body of the `PUT` that registers the bots (section 3), with every intent that an answer may carry.
@@ -184,13 +157,9 @@ impl BotConnector {
             let intents = wire_intents(bot).map(|intent| {
                 (intent.name, intent.slots.into_iter().map(|(name, slot)| (name, slot.slot_type)).collect())
             });
-            Declaration {
-                bot: bot.key().clone(),
-                version: bot.version().into(),
-                declared: Declared::new(bot.languages().iter().cloned(), intents),
-            }
+            Declaration::of(bot, intents)
         };
-        self.bots.iter().map(of_bot).collect()
+        self.entrance.bots().iter().map(of_bot).collect()
     }
 
     /// The id of its integration on the platform, where that is configured: the list is sent to it.
@@ -201,14 +170,41 @@ impl BotConnector {
 
     /// The list of bots, typed.
     pub(crate) fn wire_bot_list(&self) -> BotList {
-        BotList { chat_bots: self.bots.iter().map(wire_bot).collect() }
+        BotList { chat_bots: self.entrance.bots().iter().map(wire_bot).collect() }
     }
 
-    fn with_bot<T>(&self, leg: LegView<'_>, render: impl FnOnce(&Bot) -> T) -> T {
-        match self.bots.get(leg.bot) {
-            Some(bot) => render(bot),
-            None => render(&Bot::unknown(leg.bot.clone())),
-        }
+    fn message(&self, body: &[u8]) -> Result<Message, Odd> {
+        let request: UtteranceRequest = read(body)?;
+        check_ids(&[
+            ("botSessionId", &request.bot_session_id),
+            ("genesysConversationId", &request.genesys_conversation_id),
+            ("languageCode", request.language_code.as_deref().unwrap_or_default()),
+        ])?;
+        let bots = self.entrance.bots();
+        let bot = request
+            .bot_candidates()
+            .find_map(|candidate| bots.by_id_or_name(candidate))
+            .ok_or_else(|| Odd::no_bot("neither botId nor chatBot names a bot of this connector"))?;
+        let input = self.reserved.input(&request.input_message);
+        let mut parameters = attributes(request.parameters);
+        let poll = self.poll(&input, &mut parameters);
+        Ok(Message {
+            conversation: request.genesys_conversation_id,
+            session: request.bot_session_id,
+            // A member of this name is in no capture; nothing says that it would be unique.
+            message: None,
+            bot: bot.key().clone(),
+            input,
+            is_form: is_form(&request.input_message),
+            language: request.language_code.unwrap_or_else(|| bot.default_language().to_owned()),
+            channel: self.reserved.channel(&parameters),
+            customer: self.reserved.customer(&parameters),
+            parameters,
+            session_lifetime_ms: lifetime_ms(request.bot_session_timeout_minutes, self.session_lifetime_default_ms),
+            address: Opaque::default(),
+            body_hash: body_hash(body),
+            poll,
+        })
     }
 
     /// Whether a message is a poll for a late answer. Whatever begins like one is one: it must never reach an engine
@@ -262,11 +258,11 @@ fn wire_intents(bot: &Bot) -> impl Iterator<Item = BotIntent> {
 
 impl Connector for BotConnector {
     fn key(&self) -> &ConnectorKey {
-        &self.key
+        self.entrance.key()
     }
 
     fn org(&self) -> &OrgKey {
-        &self.org
+        self.entrance.org()
     }
 
     fn door(&self) -> Door {
@@ -282,52 +278,18 @@ impl Connector for BotConnector {
     }
 
     fn parse(&self, body: &[u8]) -> Parsed {
-        let request: UtteranceRequest = match read(body) {
-            Ok(request) => request,
-            Err(Unreadable::NotJson) => return Parsed::NotJson,
-            Err(error) => return not_understood("request.invalid", error.to_string()),
-        };
-        let ids = [
-            ("botSessionId", request.bot_session_id.as_str()),
-            ("genesysConversationId", &request.genesys_conversation_id),
-            ("languageCode", request.language_code.as_deref().unwrap_or_default()),
-        ];
-        if let Some(member) = overlong(&ids) {
-            return not_understood("request.invalid", format!("{member} is too long"));
-        }
-        let Some(bot) = request.bot_candidates().find_map(|candidate| self.bots.by_id_or_name(candidate)) else {
-            return not_understood("bot.unknown", "neither botId nor chatBot names a bot of this connector".to_owned());
-        };
-        let input = input(&request.input_message, &self.start_text);
-        let mut parameters = attributes(request.parameters);
-        let poll = self.poll(&input, &mut parameters);
-        Parsed::Message(Box::new(Message {
-            conversation: request.genesys_conversation_id,
-            session: request.bot_session_id,
-            // A member of this name is in no capture; nothing says that it would be unique.
-            message: None,
-            bot: bot.key().clone(),
-            input,
-            is_form: is_form(&request.input_message),
-            language: request.language_code.unwrap_or_else(|| bot.default_language().to_owned()),
-            channel: self.reserved.channel(&parameters),
-            customer: self.reserved.customer(&parameters),
-            parameters,
-            session_lifetime_ms: lifetime_ms(request.bot_session_timeout_minutes, self.session_lifetime_default_ms),
-            address: Opaque::default(),
-            body_hash: body_hash(body),
-            poll,
-        }))
+        self.message(body).map_or_else(|odd| odd.parsed(fault), |message| Parsed::Message(Box::new(message)))
     }
 
     fn render(&self, reply: &Reply, leg: LegView<'_>) -> Rendered {
         let to = self.channels.of(leg.channel);
         match reply {
             Reply::Parts(parts) => {
-                self.with_bot(leg, |bot| match parts.last().and_then(|part| Ending::of(bot, part)) {
+                let bot = self.entrance.seated(leg.bot);
+                match parts.last().and_then(|part| Ending::of(&bot, part)) {
                     Some(ending) => ended(ending, parts, to),
                     None => open(Messages::of(parts, to), parts, leg),
-                })
+                }
             }
             Reply::Holding { parts, line, button } => {
                 let mut messages = Messages::of(parts, to);
@@ -397,24 +359,18 @@ fn open(messages: Messages<'_>, parts: &[Part], leg: LegView<'_>) -> Rendered {
 }
 
 /// An answer that ends the session.
-fn ended(ending: Ending<'_>, parts: &[Part], to: &Capabilities) -> Rendered {
+fn ended(mut ending: Ending<'_>, parts: &[Part], to: &Capabilities) -> Rendered {
     let messages = Messages::of(parts, to);
     let mut noted = messages.noted;
-    noted.changes.extend(ending.changes);
-    let mut response = UtteranceResponse {
+    noted.changes.append(&mut ending.changes);
+    let response = UtteranceResponse {
         reply_messages: messages.messages,
         intent: Some(ending.intent.into()),
         confidence: ending.confidence,
         slot_values: ending.slots.iter().filter_map(|slot| Some((slot.name.into(), slot_value(slot)?))).collect(),
-        parameters: parameters(parts),
+        parameters: ending.parameters(parts),
         ..UtteranceResponse::new(BotState::Complete)
     };
-    if let Some(hand_over) = ending.hand_over {
-        response.parameters.insert(REASON_PARAMETER.into(), hand_over.reason.as_str().into());
-        if let Some(note) = &hand_over.note {
-            response.parameters.insert(NOTE_PARAMETER.into(), note.as_str().into());
-        }
-    }
     Rendered { reply: written(&response), memory: None, noted }
 }
 
@@ -439,8 +395,4 @@ fn fault(code: &str) -> SealedReply {
         parameters: [(FAULT_PARAMETER.into(), code.into())].into(),
         ..UtteranceResponse::new(BotState::Complete)
     })
-}
-
-fn not_understood(code: &str, reason: String) -> Parsed {
-    Parsed::NotUnderstood { reply: fault(code), reason: Arc::from(format!("{code}: {reason}")) }
 }

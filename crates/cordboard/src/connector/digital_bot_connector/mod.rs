@@ -11,8 +11,6 @@ mod config;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use genesys::cloud::digital_bot_connector::{
     self as wire, BotEntity, BotEntityValue, BotIntent, BotState, BotVersion, IncomingMessagesRequest,
@@ -20,8 +18,8 @@ use genesys::cloud::digital_bot_connector::{
 };
 use genesys::cloud::entity::{EntityType, Money};
 use genesys::cloud::error::{Advice, ErrorBody};
+use genesys::cloud::read;
 use genesys::cloud::reply::ErrorInfo;
-use genesys::cloud::{Unreadable, read};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use model::{ConnectorKey, Door, Late, OrgKey, Part, PushOutcome, Reply};
@@ -30,18 +28,19 @@ use self::address::Address;
 pub use self::config::{Config, OnUnknownSend};
 use super::bots::{Bot, Bots};
 use super::channels::Channels;
-use super::declared::{Declaration, Declared};
-use super::ending::{Ending, NOTE_PARAMETER, REASON_PARAMETER, Slot};
+use super::declared::Declaration;
+use super::ending::{Ending, Slot};
+use super::entrance::{Entrance, check_listed, check_range, owner};
 use super::messages::Messages;
 use super::request::{
-    REFUSE_AFTER_WAIT_MS, Reserved, SESSION_MAX_MS, attributes, body_hash, check_path, check_range, input, is_form,
-    json, lifetime_ms, ok, overlong, parameters,
+    Odd, REFUSE_AFTER_WAIT_MS, Reserved, SESSION_MAX_MS, attributes, body_hash, check_ids, is_form, json, lifetime_ms,
+    ok, parameters,
 };
 use super::{
     Connector, LegView, Message, Misconfigured, Noted, Parsed, PushReading, Rendered, RenderedPush, SealedReply,
 };
 use crate::fit::{Capabilities, Change, DoorKind, Source, What};
-use crate::http::{self as outgoing, Credentials};
+use crate::http as outgoing;
 use crate::org::Org;
 
 /// The session's lifetime when the request does not say: the action's default, twelve hours (section 4.3).
@@ -61,15 +60,10 @@ const REFUSED_RETRY_AFTER_S: u16 = 1;
 /// One configured integration.
 #[derive(Debug)]
 pub struct DigitalBotConnector {
-    key: ConnectorKey,
-    org: OrgKey,
-    path: String,
-    credentials: Credentials,
-    bots: Bots,
+    entrance: Entrance,
     provider: String,
     push_url: String,
     soft_deadline_ms: u64,
-    start_text: String,
     reserved: Reserved,
     channels: Channels,
     door: Door,
@@ -83,8 +77,9 @@ impl DigitalBotConnector {
     ///
     /// [`Misconfigured`] with what to write instead.
     pub fn new(key: ConnectorKey, config: &Config, org: &Org, bots: &Bots) -> Result<Self, Misconfigured> {
-        let owner = format!("connectors.{key}");
-        check_path(&owner, &config.path)?;
+        let owner = owner(&key);
+        let served = bots.select(&owner, config.bots.as_deref())?;
+        let entrance = Entrance::new(key, &config.path, &config.credentials, org, served)?;
         check_range(&owner, "soft_deadline_ms", config.soft_deadline_ms, 0..=55_000)?;
         check_range(&owner, "merge_quiet_ms", config.merge_quiet_ms, 0..=10_000)?;
         check_range(&owner, "merge_max_ms", config.merge_max_ms, config.merge_quiet_ms..=30_000)?;
@@ -94,15 +89,11 @@ impl DigitalBotConnector {
         let kind = DoorKind::DigitalBotConnector;
         let connector = Self {
             channels: Channels::new(&owner, kind, config.attachments, &config.channels)?,
-            org: org.key().clone(),
-            path: config.path.clone(),
-            credentials: Credentials::new(&owner, &config.credentials)?,
-            bots: bots.select(&owner, config.bots.as_deref())?,
+            entrance,
             provider: config.provider.clone(),
             push_url: format!("{}{OUTGOING_MESSAGES_PATH}", org.api_base()),
             soft_deadline_ms: config.soft_deadline_ms,
-            start_text: config.start_text.trim().to_owned(),
-            reserved: Reserved::new(&config.channel_parameter, &config.customer_parameter),
+            reserved: Reserved::new(&config.start_text, &config.channel_parameter, &config.customer_parameter),
             door: Door {
                 late: Late::Push,
                 join_identical_ms: 0,
@@ -113,32 +104,15 @@ impl DigitalBotConnector {
                 merge_max_ms: config.merge_max_ms,
             },
             on_unknown_send: config.on_unknown_send,
-            key,
         };
-        let violations = connector.wire_manifest().validate();
-        if violations.is_empty() {
-            return Ok(connector);
-        }
-        let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
-        Err(Misconfigured(format!("{owner}: the platform would not take its bots: {}", list.join("; "))))
+        check_listed(&owner, &connector.wire_manifest().validate())?;
+        Ok(connector)
     }
 
-    /// The path beneath which it serves [`wire::BOTS_PATH`] and [`wire::MESSAGES_PATH`].
+    /// Where the platform comes in: beneath its path are [`wire::BOTS_PATH`] and [`wire::MESSAGES_PATH`].
     #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// What every call must show.
-    #[must_use]
-    pub fn credentials(&self) -> &Credentials {
-        &self.credentials
-    }
-
-    /// The bots it serves.
-    #[must_use]
-    pub fn bots(&self) -> &Bots {
-        &self.bots
+    pub fn entrance(&self) -> &Entrance {
+        &self.entrance
     }
 
     /// The body of `GET …/bots`.
@@ -151,25 +125,20 @@ impl DigitalBotConnector {
     /// `?version=`.
     #[must_use]
     pub fn bot(&self, id: &str) -> Option<Bytes> {
-        json(&self.wire_bot(self.bots.get(&id.into())?))
+        json(&self.wire_bot(self.entrance.bots().get(&id.into())?))
     }
 
     /// What the manifest declares of each bot.
     #[must_use]
     pub fn declarations(&self) -> Vec<Declaration> {
         let of_bot = |bot: &Bot| {
-            let intents = bot.intents().iter().map(|intent| (intent.name.clone(), intent.slots.clone()));
-            Declaration {
-                bot: bot.key().clone(),
-                version: bot.version().into(),
-                declared: Declared::new(bot.languages().iter().cloned(), intents),
-            }
+            Declaration::of(bot, bot.intents().iter().map(|intent| (intent.name.clone(), intent.slots.clone())))
         };
-        self.bots.iter().map(of_bot).collect()
+        self.entrance.bots().iter().map(of_bot).collect()
     }
 
     fn wire_manifest(&self) -> Manifest {
-        Manifest { entities: self.bots.iter().map(|bot| self.wire_bot(bot)).collect() }
+        Manifest { entities: self.entrance.bots().iter().map(|bot| self.wire_bot(bot)).collect() }
     }
 
     fn wire_bot(&self, bot: &Bot) -> wire::Bot {
@@ -209,21 +178,46 @@ impl DigitalBotConnector {
         }
     }
 
-    fn with_bot<T>(&self, leg: LegView<'_>, render: impl FnOnce(&Bot) -> T) -> T {
-        match self.bots.get(leg.bot) {
-            Some(bot) => render(bot),
-            None => render(&Bot::unknown(leg.bot.clone())),
-        }
+    fn message(&self, body: &[u8]) -> Result<Message, Odd> {
+        let request: IncomingMessagesRequest = read(body)?;
+        check_ids(&[
+            ("botSessionId", &request.bot_session_id),
+            ("messageId", &request.message_id),
+            ("genesysConversationId", &request.genesys_conversation_id),
+            ("botVersion", request.bot_version.as_deref().unwrap_or_default()),
+            ("languageCode", request.language_code.as_deref().unwrap_or_default()),
+        ])?;
+        let bot = self.entrance.bots().get(&request.bot_id.as_str().into());
+        let bot = bot.ok_or_else(|| Odd::no_bot("botId names no bot of this connector"))?;
+        let language = request.language_code.unwrap_or_else(|| bot.default_language().to_owned());
+        let version = request.bot_version.unwrap_or_else(|| bot.version().to_owned());
+        let parameters = attributes(request.parameters);
+        Ok(Message {
+            conversation: request.genesys_conversation_id,
+            session: request.bot_session_id,
+            message: Some(request.message_id),
+            bot: bot.key().clone(),
+            input: self.reserved.input(&request.input_message),
+            is_form: is_form(&request.input_message),
+            address: Address::new(request.bot_id, version, language.clone()).write(),
+            language,
+            channel: self.reserved.channel(&parameters),
+            customer: self.reserved.customer(&parameters),
+            parameters,
+            session_lifetime_ms: lifetime_ms(request.bot_session_timeout_minutes, SESSION_DEFAULT_MS),
+            body_hash: body_hash(body),
+            poll: None,
+        })
     }
 }
 
 impl Connector for DigitalBotConnector {
     fn key(&self) -> &ConnectorKey {
-        &self.key
+        self.entrance.key()
     }
 
     fn org(&self) -> &OrgKey {
-        &self.org
+        self.entrance.org()
     }
 
     fn door(&self) -> Door {
@@ -239,54 +233,19 @@ impl Connector for DigitalBotConnector {
     }
 
     fn parse(&self, body: &[u8]) -> Parsed {
-        let request: IncomingMessagesRequest = match read(body) {
-            Ok(request) => request,
-            Err(Unreadable::NotJson) => return Parsed::NotJson,
-            Err(error) => return not_understood("request.invalid", error.to_string()),
-        };
-        let ids = [
-            ("botSessionId", request.bot_session_id.as_str()),
-            ("messageId", &request.message_id),
-            ("genesysConversationId", &request.genesys_conversation_id),
-            ("botVersion", request.bot_version.as_deref().unwrap_or_default()),
-            ("languageCode", request.language_code.as_deref().unwrap_or_default()),
-        ];
-        if let Some(member) = overlong(&ids) {
-            return not_understood("request.invalid", format!("{member} is too long"));
-        }
-        let Some(bot) = self.bots.get(&request.bot_id.as_str().into()) else {
-            return not_understood("bot.unknown", "botId names no bot of this connector".to_owned());
-        };
-        let language = request.language_code.unwrap_or_else(|| bot.default_language().to_owned());
-        let version = request.bot_version.unwrap_or_else(|| bot.version().to_owned());
-        let parameters = attributes(request.parameters);
-        Parsed::Message(Box::new(Message {
-            conversation: request.genesys_conversation_id,
-            session: request.bot_session_id,
-            message: Some(request.message_id),
-            bot: bot.key().clone(),
-            input: input(&request.input_message, &self.start_text),
-            is_form: is_form(&request.input_message),
-            address: Address::new(request.bot_id, version, language.clone()).write(),
-            language,
-            channel: self.reserved.channel(&parameters),
-            customer: self.reserved.customer(&parameters),
-            parameters,
-            session_lifetime_ms: lifetime_ms(request.bot_session_timeout_minutes, SESSION_DEFAULT_MS),
-            body_hash: body_hash(body),
-            poll: None,
-        }))
+        self.message(body).map_or_else(|odd| odd.parsed(kept), |message| Parsed::Message(Box::new(message)))
     }
 
     fn render(&self, reply: &Reply, leg: LegView<'_>) -> Rendered {
         let to = self.channels.of(leg.channel);
         let (reply, noted) = match reply {
             Reply::Parts(parts) if parts.is_empty() => (ok(Bytes::from_static(NOTHING_SAID)), Noted::default()),
-            Reply::Parts(parts) => self.with_bot(leg, |bot| {
-                let (answer, mut noted) = answer(bot, parts, to);
-                noted.changes.extend(Self::address(bot, leg).1);
+            Reply::Parts(parts) => {
+                let bot = self.entrance.seated(leg.bot);
+                let (answer, mut noted) = answer(&bot, parts, to);
+                noted.changes.extend(Self::address(&bot, leg).1);
                 (written(&answer), noted)
-            }),
+            }
             Reply::Holding { parts, line, button } => {
                 let mut messages = Messages::of(parts, to);
                 match (line, button) {
@@ -309,19 +268,18 @@ impl Connector for DigitalBotConnector {
     }
 
     fn render_push(&self, parts: &[Part], leg: LegView<'_>) -> Option<RenderedPush> {
-        self.with_bot(leg, |bot| {
-            let (address, odd) = Self::address(bot, leg);
-            let (answer, mut noted) = answer(bot, parts, self.channels.of(leg.channel));
-            noted.changes.extend(odd);
-            let push = OutgoingMessagesRequest {
-                bot_id: address.bot.into(),
-                bot_version: address.version.into(),
-                bot_session_id: leg.session.into(),
-                language_code: address.language.into(),
-                answer,
-            };
-            Some(RenderedPush { body: json(&push)?, memory: None, noted })
-        })
+        let bot = self.entrance.seated(leg.bot);
+        let (address, odd) = Self::address(&bot, leg);
+        let (answer, mut noted) = answer(&bot, parts, self.channels.of(leg.channel));
+        noted.changes.extend(odd);
+        let push = OutgoingMessagesRequest {
+            bot_id: address.bot.into(),
+            bot_version: address.version.into(),
+            bot_session_id: leg.session.into(),
+            language_code: address.language.into(),
+            answer,
+        };
+        Some(RenderedPush { body: json(&push)?, memory: None, noted })
     }
 
     fn refusal(&self) -> SealedReply {
@@ -382,17 +340,12 @@ fn answer<'a>(bot: &'a Bot, parts: &'a [Part], to: &Capabilities) -> (IncomingMe
         ..IncomingMessagesResponse::new(BotState::MoreData)
     };
     if let Some(ending) = parts.last().and_then(|part| Ending::of(bot, part)) {
-        noted.changes.extend(ending.changes);
         response.bot_state = BotState::Complete;
         response.intent = Some(ending.intent.into());
         response.confidence = ending.confidence;
+        response.parameters = ending.parameters(parts);
         response.entities = ending.slots.into_iter().map(entity).collect();
-        if let Some(hand_over) = ending.hand_over {
-            response.parameters.insert(REASON_PARAMETER.into(), hand_over.reason.as_str().into());
-            if let Some(note) = &hand_over.note {
-                response.parameters.insert(NOTE_PARAMETER.into(), note.as_str().into());
-            }
-        }
+        noted.changes.extend(ending.changes);
     }
     (response, noted)
 }
@@ -431,7 +384,7 @@ fn failed(code: &str, message: &str) -> SealedReply {
     })
 }
 
-fn not_understood(code: &str, reason: String) -> Parsed {
-    let reply = failed(code, "the message was kept for an operator");
-    Parsed::NotUnderstood { reply, reason: Arc::from(format!("{code}: {reason}")) }
+/// What was not understood: a dead letter has it.
+fn kept(code: &str) -> SealedReply {
+    failed(code, "the message was kept for an operator")
 }

@@ -4,6 +4,7 @@ use model::{BotKey, Channel, Choice, Choices, Input, Item, Late, Opaque, PushOut
 
 use super::super::tests::{digital, done, leg, part, shown};
 use super::*;
+use crate::connector::entrance::check_path;
 
 fn read_message(body: &[u8]) -> Message {
     match digital("").unwrap().parse(body) {
@@ -165,7 +166,10 @@ fn the_door_is_what_the_configuration_says() {
     };
     assert_eq!((plain.door(), plain.wait_ms(), plain.refuse_after_ms()), (door, 8_000, 9_500));
     assert!(plain.resends_unknown() && !digital("on_unknown_send = 'drop'").unwrap().resends_unknown());
-    assert_eq!((plain.path(), plain.key().as_str(), plain.org().as_str()), ("/genesys/acme/digital", "web", "acme"));
+    assert_eq!(
+        (plain.entrance().path(), plain.key().as_str(), plain.org().as_str()),
+        ("/genesys/acme/digital", "web", "acme")
+    );
 
     let mistakes = [
         ("soft_deadline_ms = 55001", "`soft_deadline_ms` lies between 0 and 55000"),

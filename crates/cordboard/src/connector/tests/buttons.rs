@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::doors;
 use crate::connector::Parsed;
-use crate::connector::request::input;
+use crate::connector::request::Reserved;
 
 #[test]
 fn every_kind_of_button_is_a_choice() {
@@ -46,9 +46,10 @@ fn every_kind_of_button_is_a_choice() {
         (json!({"text": null}), text("")),
         (json!({"type": "Text", "text": " __start__ "}), Input::Start),
     ];
+    let reserved = Reserved::new("__start__", "channel", "customer_id");
     for (message, expected) in table {
         let message_read = serde_json::from_value(message.clone()).unwrap_or_else(|error| panic!("{message}: {error}"));
-        assert_eq!(input(&message_read, "__start__"), expected, "{message}");
+        assert_eq!(reserved.input(&message_read), expected, "{message}");
     }
 }
 

@@ -193,7 +193,7 @@ fn credentials_of_both_doors_are_checked() {
         credentials.verify(&headers.into_iter().collect())
     };
     let (v2, v1) = (digital("").unwrap(), utterances("").unwrap());
-    for credentials in [v2.credentials(), v1.credentials()] {
+    for credentials in [v2.entrance().credentials(), v1.entrance().credentials()] {
         assert!(verify(credentials, "a-secret-of-some-length") && !verify(credentials, "a-secret-of-some-lengtx"));
     }
 }

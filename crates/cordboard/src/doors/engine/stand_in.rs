@@ -158,7 +158,7 @@ impl EngineDoor {
 
     /// Whom a message is from; a session of an earlier visit is one of nobody.
     async fn sender_of(&self, bot: &BotKey, message: &LateMessage) -> Result<Option<LateSender>, store::Error> {
-        let key = self.shared.engine_session_key(message.session);
+        let key = self.shared.identities().engine_session(message.session);
         let Some(conversation) = self.shared.store().find(key).await? else { return Ok(None) };
         let Some(state) = self.shared.peek(conversation).await? else { return Ok(None) };
         let Some(engine) = self.shared.roster().engines.get(bot).cloned() else { return Ok(None) };
@@ -179,9 +179,8 @@ impl EngineDoor {
         }
         let Sender { conversation, seat, bot, .. } = &late.sender;
         // A message has no id. The same bytes twice between two messages of the customer are a retry.
-        let (session, turn) = (message.session.to_string(), late.last_turn.to_string());
-        let digest = format!("{:x?}", <[u8; 32]>::from(Sha256::digest(raw)));
-        let once = self.shared.hash(&["late answer", bot.as_str(), &session, &turn, &digest]);
+        let digest = Sha256::digest(raw).into();
+        let once = self.shared.identities().late_answer(bot, message.session, late.last_turn, digest);
         let message_id = Some(Uuid::from_bytes(once.0).to_string());
         if is_sign_of_life(&message) {
             return body::value(StatusCode::OK, &OutgoingMessagesReply { message_id });

@@ -6,11 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::entity::EntityType;
 use crate::cloud::lenient;
-use crate::cloud::violation::{Inspection, Rule, Violation};
-
-const LIST_LIMIT: usize = 50;
-const NAME_LIMIT_CHARS: usize = 100;
-const DESCRIPTION_LIMIT_CHARS: usize = 256;
+use crate::cloud::violation::{DESCRIPTION_LIMIT_CHARS, Inspection, LIST_LIMIT, NAME_LIMIT_CHARS, Rule, Violation};
 
 /// The path of the bot list on the platform's API, for `GET` and `PUT` (`reference/bot-connector-v1.md`, section 3).
 /// `PUT` replaces the whole list, answers 204 and needs the permission `integration:botconnector:edit`.
@@ -109,17 +105,17 @@ impl ChatBot {
         inspection.required("id", &self.id, NAME_LIMIT_CHARS);
         inspection.required("name", &self.name, NAME_LIMIT_CHARS);
         inspection.optional("description", self.description.as_deref().unwrap_or_default(), DESCRIPTION_LIMIT_CHARS);
-        inspection.at_least_one("versions", self.versions.len());
-        inspection.count("versions", self.versions.len(), LIST_LIMIT);
-        inspection.unique("versions", "version", &self.versions, |version| &version.version);
-        inspection.each("versions", &self.versions, |inspection, version| {
-            inspection.required("version", &version.version, NAME_LIMIT_CHARS);
-            inspection.languages(&version.supported_languages);
-            inspection.at_least_one("intents", version.intents.len());
-            inspection.count("intents", version.intents.len(), LIST_LIMIT);
-            inspection.unique("intents", "name", &version.intents, |intent| &intent.name);
-            inspection.each("intents", &version.intents, |inspection, intent| intent.inspect(inspection));
-        });
+        let visit = |inspection: &mut Inspection, version: &BotVersion| version.inspect(inspection);
+        inspection.list("versions", "version", &self.versions, |version| &version.version, visit);
+    }
+}
+
+impl BotVersion {
+    fn inspect(&self, inspection: &mut Inspection) {
+        inspection.required("version", &self.version, NAME_LIMIT_CHARS);
+        inspection.languages(&self.supported_languages);
+        let visit = |inspection: &mut Inspection, intent: &BotIntent| intent.inspect(inspection);
+        inspection.list("intents", "name", &self.intents, |intent| &intent.name, visit);
     }
 }
 

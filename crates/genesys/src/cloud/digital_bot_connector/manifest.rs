@@ -4,11 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cloud::entity::EntityType;
 use crate::cloud::lenient;
-use crate::cloud::violation::{Inspection, Rule, Violation};
-
-const LIST_LIMIT: usize = 50;
-const NAME_LIMIT_CHARS: usize = 100;
-const DESCRIPTION_LIMIT_CHARS: usize = 256;
+use crate::cloud::violation::{DESCRIPTION_LIMIT_CHARS, Inspection, LIST_LIMIT, NAME_LIMIT_CHARS, Rule, Violation};
 
 /// The bots on offer: the body of `GET /bots` (`reference/digital-bot-connector.md`, section 1.2).
 ///
@@ -85,10 +81,8 @@ impl Bot {
         inspection.required("name", &self.name, NAME_LIMIT_CHARS);
         inspection.required("provider", &self.provider, NAME_LIMIT_CHARS);
         inspection.optional("description", self.description.as_deref().unwrap_or_default(), DESCRIPTION_LIMIT_CHARS);
-        inspection.at_least_one("versions", self.versions.len());
-        inspection.count("versions", self.versions.len(), LIST_LIMIT);
-        inspection.unique("versions", "version", &self.versions, |version| &version.version);
-        inspection.each("versions", &self.versions, |inspection, version| version.inspect(inspection));
+        let visit = |inspection: &mut Inspection, version: &BotVersion| version.inspect(inspection);
+        inspection.list("versions", "version", &self.versions, |version| &version.version, visit);
     }
 }
 
@@ -96,19 +90,21 @@ impl BotVersion {
     fn inspect(&self, inspection: &mut Inspection) {
         inspection.required("version", &self.version, NAME_LIMIT_CHARS);
         inspection.languages(&self.supported_languages);
-        inspection.at_least_one("intents", self.intents.len());
-        inspection.count("intents", self.intents.len(), LIST_LIMIT);
-        inspection.unique("intents", "name", &self.intents, |intent| &intent.name);
-        inspection.each("intents", &self.intents, |inspection, intent| {
-            inspection.required("name", &intent.name, NAME_LIMIT_CHARS);
-            inspection.count("entities", intent.entities.len(), LIST_LIMIT);
-            inspection.unique("entities", "name", &intent.entities, |entity| &entity.name);
-            inspection.each("entities", &intent.entities, |inspection, entity| {
-                inspection.required("name", &entity.name, NAME_LIMIT_CHARS);
-                if matches!(entity.entity_type, EntityType::Other(_)) {
-                    inspection.broken("type", Rule::Unknown);
-                }
-            });
+        let visit = |inspection: &mut Inspection, intent: &BotIntent| intent.inspect(inspection);
+        inspection.list("intents", "name", &self.intents, |intent| &intent.name, visit);
+    }
+}
+
+impl BotIntent {
+    fn inspect(&self, inspection: &mut Inspection) {
+        inspection.required("name", &self.name, NAME_LIMIT_CHARS);
+        inspection.count("entities", self.entities.len(), LIST_LIMIT);
+        inspection.unique("entities", "name", &self.entities, |entity| &entity.name);
+        inspection.each("entities", &self.entities, |inspection, entity| {
+            inspection.required("name", &entity.name, NAME_LIMIT_CHARS);
+            if matches!(entity.entity_type, EntityType::Other(_)) {
+                inspection.broken("type", Rule::Unknown);
+            }
         });
     }
 }
