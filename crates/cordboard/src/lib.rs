@@ -35,3 +35,4 @@ pub mod stored;
 pub mod systemd;
 mod timer;
 mod window;
+mod words;
