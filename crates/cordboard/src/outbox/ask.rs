@@ -106,6 +106,7 @@ impl Attempt<'_> {
     async fn round(&self, engine: &dyn Engine, question: &Bytes, parts_left: &mut u32) -> Reading {
         let now = self.shared.runtime.now();
         let (begun, span) = (Instant::now(), self.shared.begin(self.item.trace));
+        self.shared.counts.engine_calls.fetch_add(1, Ordering::Relaxed);
         let reading = match engine.call(question, self.id, self.number, now, self.deadline.ms_since(now)) {
             Asking::Never => std::future::pending().await,
             Asking::Local { reading, delay_ms } => {
