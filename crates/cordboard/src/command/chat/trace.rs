@@ -92,3 +92,22 @@ pub(super) fn span(time: Duration) -> String {
     let ms = time.as_millis();
     if ms.is_multiple_of(1_000) { format!("{} s", ms / 1_000) } else { format!("{ms} ms") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_are_told_where_they_are_not_the_calls() {
+        let table = [
+            (0, 0, None),
+            (1, 1, None),
+            (2, 2, Some("the engine was called 2 times")),
+            (1, 3, Some("the engine was called 3 times in 1 attempt")),
+            (2, 5, Some("the engine was called 5 times in 2 attempts")),
+        ];
+        for (attempts, calls, told) in table {
+            assert_eq!(Asked { attempts, calls }.in_words().as_deref(), told);
+        }
+    }
+}
