@@ -118,8 +118,10 @@ pub struct Counts {
     pub corrections: AtomicU64,
     /// Dead letters.
     pub letters: AtomicU64,
-    /// Engine calls.
+    /// Attempts to get an answer of an engine.
     pub asks: AtomicU64,
+    /// Calls that these took: an attempt is at least one.
+    pub engine_calls: AtomicU64,
     /// Calls to a platform.
     pub pushes: AtomicU64,
     /// Events whose handling panicked.

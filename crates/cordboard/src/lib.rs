@@ -36,3 +36,4 @@ pub mod stored;
 pub mod systemd;
 mod timer;
 mod window;
+mod words;

@@ -48,6 +48,8 @@ pub(crate) struct Queued {
     pub(crate) letter: Option<Letter>,
     /// The letter that is redriven by it.
     pub(crate) redriven: Option<u64>,
+    /// What was seen of the engine, where the event says that it did not answer.
+    pub(crate) seen: Option<String>,
     /// The trace it belongs to.
     pub(crate) trace: Option<Trace>,
     /// Whoever wants to know what the core made of it.
@@ -74,6 +76,7 @@ impl Queued {
             settle: None,
             letter: None,
             redriven: None,
+            seen: None,
             trace: None,
             told: None,
         }
@@ -378,7 +381,7 @@ impl Shared {
         for request in &after.refused {
             self.waits.refused(*request);
         }
-        told::facts(slot.id, &after.held.state, &after.facts);
+        told::facts(slot.id, &after.held.state, &after.facts, &after.seen);
         let facts = after.facts.clone();
         for queued in batch {
             if let Some(told) = queued.told {

@@ -21,7 +21,7 @@ use crate::outbox::{Item, Kind, LaneRow};
 use crate::roster::Roster;
 use crate::runner::{Held, Queued, Slot};
 use crate::store::{Blob, Claim, Letter, OutboxRow, OutboxSeq, Seal, SealedAs, Settle, ShadowNote, Step};
-use crate::stored::{self, Changed};
+use crate::stored::{self, Changed, Seen};
 
 /// A step that is ready to be committed.
 pub(crate) struct Prepared {
@@ -38,6 +38,8 @@ pub(crate) struct After {
     pub(crate) rows: Vec<LaneRow>,
     pub(crate) settled: Vec<OutboxSeq>,
     pub(crate) facts: Vec<Fact>,
+    /// What was seen of engines that did not answer.
+    pub(crate) seen: Vec<Seen>,
     /// What is counted of the step.
     pub(crate) counted: Vec<(Counter, u64)>,
     /// Its span.
@@ -115,6 +117,7 @@ impl Shared {
                 rows: Vec::new(),
                 settled: Vec::new(),
                 facts: Vec::new(),
+                seen: Vec::new(),
                 counted: Vec::new(),
                 span,
                 unaskable: Vec::new(),
@@ -148,6 +151,12 @@ impl Draft<'_> {
         for event in events {
             if let Event::ReplyOut { request, .. } = event {
                 self.step.out.push(*request);
+            }
+        }
+        // The events are lent by those that have one.
+        for (queued, event) in batch.iter().filter(|queued| queued.event.is_some()).zip(events) {
+            if let (Event::Failed { seat, turn, .. }, Some(what)) = (event, &queued.seen) {
+                self.after.seen.push(Seen { seat: *seat, turn: *turn, what: what.clone() });
             }
         }
         for queued in batch {
@@ -445,7 +454,8 @@ impl Draft<'_> {
         self.step.next_due = self.state.next_due();
         self.step.finished = self.state.is_finished();
         self.step.journal.schema_version = stored::VERSION;
-        self.step.journal.payload = Blob::clear_of(stored::encode_journal(events, effects, &self.changes));
+        self.step.journal.payload =
+            Blob::clear_of(stored::encode_journal(events, effects, &self.changes, &self.after.seen));
         self.after.held.state = self.state;
         self.after.held.next_seq = self.next_seq;
         Some((self.step, self.after))

@@ -22,7 +22,7 @@ pub fn stored(data: &[u8]) -> &'static str {
         return "state";
     }
     if let Ok(row) = decode_journal(data) {
-        assert_eq!(decode_journal(&encode_journal(&row.events, &row.effects, &row.changes)), Ok(row));
+        assert_eq!(decode_journal(&encode_journal(&row.events, &row.effects, &row.changes, &row.seen)), Ok(row));
         return "journal";
     }
     if let Ok(event) = decode_event(data) {
@@ -50,6 +50,6 @@ pub fn stored(data: &[u8]) -> &'static str {
 /// A step's state and journal row are read back as they were.
 pub(crate) fn is_kept(state: &Conversation, events: &[Event], effects: &[Effect]) {
     assert_eq!(decode_state(&encode_state(state)).as_ref(), Ok(state));
-    let journal = Journal { events: events.to_vec(), effects: effects.to_vec(), changes: Vec::new() };
-    assert_eq!(decode_journal(&encode_journal(events, effects, &[])), Ok(journal));
+    let journal = Journal { events: events.to_vec(), effects: effects.to_vec(), changes: Vec::new(), seen: Vec::new() };
+    assert_eq!(decode_journal(&encode_journal(events, effects, &[], &[])), Ok(journal));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use conversation::{Conversation, Leg, Seat, Unconfirmed};
-use model::{BotKey, ConnectorKey, ConversationId, Holder, OrgKey, RequestId, Timestamp};
+use model::{BotKey, Choice, ConnectorKey, ConversationId, Holder, OrgKey, RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::timeline::{self, Hop, Names};
@@ -289,6 +289,13 @@ pub async fn show(store: &dyn Store, id: ConversationId) -> Result<Option<View>,
         legs: state.legs.iter().map(|leg| LegView::of(leg, &out)).collect(),
         under_way: loaded.outbox.iter().map(UnderWayView::of).collect(),
     }))
+}
+
+/// What the customer can answer by number: the lines of the session that is open.
+pub(crate) async fn listed(store: &dyn Store, id: ConversationId) -> Result<Vec<Choice>, store::Error> {
+    let Some(loaded) = store.load(id).await? else { return Ok(Vec::new()) };
+    let legs = state_of(id, &loaded.state)?.legs;
+    Ok(legs.into_iter().rfind(|leg| leg.closed.is_none()).map(|leg| leg.offered).unwrap_or_default())
 }
 
 impl SeatView {

@@ -13,7 +13,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::stored::Journal;
+use crate::stored::{Journal, Seen};
 
 /// One thing that happened, or was decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ pub(super) fn hops(
     names: &Names,
     with_words: bool,
 ) -> Vec<Hop> {
-    let mut told = Told { conversation, row, at, names, with_words, hops: Vec::new() };
+    let mut told = Told { conversation, row, at, names, with_words, seen: &journal.seen, hops: Vec::new() };
     for event in &journal.events {
         told.event(event, journal.effects.is_empty());
     }
@@ -92,6 +92,7 @@ struct Told<'a> {
     at: Timestamp,
     names: &'a Names,
     with_words: bool,
+    seen: &'a [Seen],
     hops: Vec<Hop>,
 }
 
@@ -124,7 +125,9 @@ impl Told<'_> {
                 self.answer("answered", format!("{}: {turn}", names.bot(*seat)), answer);
             }
             Event::Failed { seat, turn, failure } => {
-                self.tell("failed", format!("{}: {turn}, {}", names.bot(*seat), failure.word()));
+                let seen = self.seen.iter().find(|seen| seen.seat == *seat && seen.turn == *turn);
+                let seen = seen.map(|seen| format!(" ({})", seen.what)).unwrap_or_default();
+                self.tell("failed", format!("{}: {turn}, {}{seen}", names.bot(*seat), failure.word()));
             }
             Event::Pushed { seat, answer } => {
                 self.answer("spoke", format!("{}, without having been asked", names.bot(*seat)), answer);

@@ -6,6 +6,7 @@
 
 mod asked;
 mod draw;
+mod offered;
 mod saved;
 mod session;
 mod terminal;
@@ -298,7 +299,7 @@ impl Chat<'_> {
             };
             let Some(line) = line else { return Ok(()) };
             self.screen.echo(&draw::harmless(&line))?;
-            match asked::read(&line, self.session.offered.len()) {
+            match asked::read(&line, &self.session.offered) {
                 Asked::Quit => return Ok(()),
                 asked => self.follow(asked).await?,
             }

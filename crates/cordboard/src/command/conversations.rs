@@ -17,6 +17,7 @@ use crate::admin::client::Client;
 use crate::admin::look::{self, Hops, LegView, Line, Page, SeatView, View, Wanted};
 use crate::admin::timeline::Hop;
 use crate::identity::Identities;
+use crate::words::some;
 
 /// How long a server is asked to wait for news.
 const WAIT_MS: u64 = 20_000;
@@ -304,8 +305,7 @@ impl Told {
         match hop.characters {
             0 => String::new(),
             _ if self.words => String::new(),
-            1 => " (1 character)".to_owned(),
-            characters => format!(" ({characters} characters)"),
+            characters => format!(" ({})", some(characters, "character")),
         }
     }
 }
@@ -372,7 +372,8 @@ fn print_seat(seat: &SeatView, now_ms: i64, out: &mut dyn Write) -> Result<(), F
         write!(out, "; works on turn {turn}, until {deadline}")?;
     }
     if seat.waiting > 0 {
-        write!(out, "; {} messages wait behind", seat.waiting)?;
+        let waits = if seat.waiting == 1 { "waits" } else { "wait" };
+        write!(out, "; {} {waits} behind", some(seat.waiting, "message"))?;
     }
     if let Some(follow_up) = seat.follow_up_ms {
         write!(out, "; silence ends it {}", beside_now(follow_up, now_ms))?;

@@ -9,6 +9,7 @@ use super::{ConfigFile, Failed};
 use crate::config::Config;
 use crate::doctor::{Report, Scope, Status, examine};
 use crate::runtime::SystemClock;
+use crate::words::some;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -56,7 +57,6 @@ pub(super) async fn online(config: &Config) -> Report {
 pub(super) fn verdict(report: &Report) -> Result<(), Failed> {
     match report.count(Status::Failed) {
         0 => Ok(()),
-        1 => Err(Failed::because("1 check failed")),
-        failed => Err(Failed::because(format!("{failed} checks failed"))),
+        failed => Err(Failed::because(format!("{} failed", some(failed, "check")))),
     }
 }

@@ -1,36 +1,42 @@
 //! `cordboard lint`: what a customer would get of a bot's reply, channel by channel, before anything is sent.
 
 mod draw;
+mod reply;
 
-use std::io::{Read as _, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use model::{Answer, Channel};
 use serde_json::{Value, json};
 
 use self::draw::{kind, picture};
+use self::reply::{Of, Read};
 use super::{ConfigFile, Failed};
 use crate::admin::timeline::cut_in_words;
+use crate::config::Written;
 use crate::connector::messages::message;
-use crate::engine::limits::Limits;
-use crate::engine::webhook::read_reply;
 use crate::fit::{Capabilities, Change, DoorKind, Fitted, Outcome, fit};
+use crate::words::some;
 
 /// The word for a channel that no flow names.
 const UNKNOWN: &str = "unknown";
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A reply is what a bot sends by the webhook contract (docs/reference/webhook.schema.json): {\"items\": [ … ]}. The limits of
-each channel, with their sources, stand in docs/reference/channels.md; those of a configuration count when --connector
-names one of its connectors. Changes are no failure, unless --strict makes them one.
+A reply is what a bot sends by the webhook contract (docs/reference/webhook.schema.json): {\"items\": [ … ]}. With --bot,
+it is what that bot's engine sends, within the bot's limits. A .toml file holds what a rule of a script does: `say`, `show`,
+`choices`. The limits of each channel, with their sources, stand in docs/reference/channels.md; those of a configuration
+count when --connector names one of its connectors. Changes are no failure, unless --strict makes them one; what looks
+misspelt always is.
 
 Examples:
   cordboard lint reply.json --channel whatsapp
   cordboard lint reply.json --all
   curl -s https://bot.example.com/answer | cordboard lint - --channel sms --door v1
-  cordboard lint reply.json --channel line --config cordboard.toml --connector digital")]
+  cordboard lint reply.json --channel line --config cordboard.toml --connector digital
+  cordboard lint reply.json --all --config cordboard.toml --bot parcels
+  cordboard lint shown.toml --channel apple")]
 pub(super) struct Arguments {
     /// The file with the reply; `-` is standard input.
     reply: PathBuf,
@@ -47,12 +53,15 @@ pub(super) struct Arguments {
     /// The integration lets files through (its property in Genesys is on).
     #[arg(long, conflicts_with = "connector")]
     attachments: bool,
-    /// The configuration file, for --connector.
+    /// The configuration file, for --connector and --bot.
     #[arg(long = "config", short = 'c', value_name = "FILE", env = "CORDBOARD_CONFIG")]
     config: Option<PathBuf>,
     /// Takes door and limits from this connector of the configuration.
     #[arg(long, value_name = "KEY")]
     connector: Option<String>,
+    /// Reads the reply as this bot's engine sends it, within the limits of its configuration.
+    #[arg(long, value_name = "BOT")]
+    bot: Option<String>,
     /// As JSON, with the messages as Genesys gets them.
     #[arg(long)]
     json: bool,
@@ -91,8 +100,13 @@ const fn word(channel: Option<Channel>) -> &'static str {
 }
 
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Failed> {
-    let rows = rows(arguments)?;
-    let answer = read(&arguments.reply)?;
+    let written = written(arguments)?;
+    let rows = rows(arguments, written.as_ref())?;
+    let of = match (&arguments.bot, &written) {
+        (Some(bot), Some(written)) => Of::bot(written, bot)?,
+        _ => Of::ANYBODY,
+    };
+    let Read { answer, mistakes } = of.read(&arguments.reply)?;
     let channels = Channel::ALL.into_iter().map(Some).chain([None]);
     let chosen: Vec<&Capabilities> = channels
         .filter(|channel| arguments.all || *channel == arguments.channel.0)
@@ -108,6 +122,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Fail
         (false, false, [look]) => look.write(&answer, out)?,
         (false, ..) => table(&answer, &looks, out)?,
     }
+    if !mistakes.is_empty() {
+        return Err(Failed::because(format!("{}: {}", arguments.reply.display(), mistakes.join("; "))));
+    }
     let changes: usize = answer.cuts.len() + looks.iter().map(|look| look.fitted.changes.len()).sum::<usize>();
     if arguments.strict && changes > 0 {
         return Err(Failed::because(format!("{}, and --strict takes none", some(changes, "change"))));
@@ -115,9 +132,22 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Fail
     Ok(())
 }
 
+/// The configuration, where something of it is named.
+fn written(arguments: &Arguments) -> Result<Option<Written>, Failed> {
+    let option = match arguments {
+        Arguments { connector: Some(_), .. } => "--connector names a connector",
+        Arguments { bot: Some(_), .. } => "--bot names a bot",
+        _ => return Ok(None),
+    };
+    let Some(file) = arguments.config.clone() else {
+        return Err(Failed::because(format!("{option} of a configuration; give that with --config")));
+    };
+    ConfigFile { file }.load_without_any_secret().map(Some)
+}
+
 /// What each channel takes.
-fn rows(arguments: &Arguments) -> Result<Vec<Capabilities>, Failed> {
-    let Some(key) = &arguments.connector else {
+fn rows(arguments: &Arguments, written: Option<&Written>) -> Result<Vec<Capabilities>, Failed> {
+    let (Some(key), Some(written)) = (&arguments.connector, written) else {
         let door = match arguments.door {
             Door::V1 => DoorKind::BotConnector,
             Door::V2 => DoorKind::DigitalBotConnector,
@@ -128,41 +158,12 @@ fn rows(arguments: &Arguments) -> Result<Vec<Capabilities>, Failed> {
             false => rows.map(Capabilities::without_attachments).collect(),
         });
     };
-    let Some(file) = arguments.config.clone() else {
-        return Err(Failed::because("--connector names a connector of a configuration; give that with --config"));
-    };
-    let written = ConfigFile { file }.load_without_any_secret()?;
     let Some(connector) = written.connectors.get(key) else {
         let there: Vec<&str> = written.connectors.keys().map(String::as_str).collect();
         return Err(Failed::because(format!("no connector is called \"{key}\"; there are: {}", there.join(", "))));
     };
     let channels = connector.channels(&key.as_str().into()).map_err(Failed::because)?;
     Ok(channels.into_rows())
-}
-
-fn read(file: &Path) -> Result<Answer, Failed> {
-    let (name, bytes) = if file.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        // One more than is taken tells that there are too many.
-        let most = u64::try_from(Limits::default().reply_max_bytes).unwrap_or(u64::MAX).saturating_add(1);
-        let read = std::io::stdin().lock().take(most).read_to_end(&mut bytes);
-        ("standard input".to_owned(), read.map(|_| bytes))
-    } else {
-        (file.display().to_string(), std::fs::read(file))
-    };
-    let bytes = bytes.map_err(|error| Failed::because(format!("cannot read {name}: {error}")))?;
-    read_reply(&bytes, &Limits::default()).map_err(|error| {
-        let why = kindless(&bytes).unwrap_or_else(|| error.to_string());
-        Failed::because(format!("{name}: {why}; docs/reference/webhook.schema.json says what belongs there"))
-    })
-}
-
-/// The first item that does not say what it is: the likeliest mistake.
-fn kindless(reply: &[u8]) -> Option<String> {
-    let reply: Value = serde_json::from_slice(reply).ok()?;
-    let items = reply.get("items")?.as_array()?;
-    let index = items.iter().position(|item| !item.get("kind").is_some_and(Value::is_string))?;
-    Some(format!("items[{index}] has no `kind`, such as \"text\" or \"card\""))
 }
 
 /// A reply on one channel.
@@ -264,8 +265,4 @@ fn table(answer: &Answer, looks: &[Look<'_>], out: &mut dyn Write) -> Result<(),
     }
     writeln!(out, "\n--channel NAME shows one of them, with every change and why.")?;
     Ok(())
-}
-
-fn some(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

@@ -10,6 +10,7 @@ use simulator::{Integration, NoHooks, Settings, Simulator, Target};
 use super::Failed;
 use super::signals::Signals;
 use super::test::{read_files, show};
+use crate::words::some;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -141,7 +142,11 @@ async fn play(
         failed += usize::from(!played.passed);
     }
     simulator.stop().await;
-    if failed == 0 { Ok(()) } else { Err(Failed::because(format!("{failed} of {} conversations failed", files.len()))) }
+    if failed == 0 {
+        Ok(())
+    } else {
+        Err(Failed::because(format!("{failed} of {} failed", some(files.len(), "conversation"))))
+    }
 }
 
 /// What a reader may type next.

@@ -9,6 +9,7 @@ use simulator::{NoHooks, Played};
 
 use super::rehearsal::{Rehearsal, target, word};
 use super::{ConfigFile, Failed};
+use crate::words::some;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -89,6 +90,6 @@ pub(super) async fn run(arguments: &Arguments, out: &mut (dyn Write + Send)) -> 
     rehearsal.stop().await?;
     match failed {
         0 => Ok(()),
-        _ => Err(Failed::because(format!("{failed} of {} conversations failed", files.len()))),
+        _ => Err(Failed::because(format!("{failed} of {} failed", some(files.len(), "conversation")))),
     }
 }

@@ -114,6 +114,7 @@ fn of_orgs(written: &Written, risks: &mut Vec<String>) {
 
 fn of_connectors(written: &Written, config: &Config, risks: &mut Vec<String>) {
     for (key, connector) in &written.connectors {
+        of_untold_channels(written, key, connector, risks);
         match connector {
             ConnectorConfig::DigitalBotConnector(digital) => {
                 if digital.soft_deadline_ms > RESPONSE_TIMEOUT_MS {
@@ -158,6 +159,27 @@ fn of_connectors(written: &Written, config: &Config, risks: &mut Vec<String>) {
                 "connectors.{key} and connectors.{other} have the same secret: who knows it can call both; give each its own"
             ));
         }
+    }
+}
+
+/// Bots that never learn what the customer uses: no flow can say it, and neither do they.
+fn of_untold_channels(written: &Written, key: &str, connector: &ConnectorConfig, risks: &mut Vec<String>) {
+    let (parameter, offered) = match connector {
+        ConnectorConfig::DigitalBotConnector(digital) => (&digital.channel_parameter, &digital.bots),
+        ConnectorConfig::BotConnector(classic) => (&classic.channel_parameter, &classic.bots),
+    };
+    if !parameter.trim().is_empty() {
+        return;
+    }
+    let is_offered = |bot: &&String| offered.as_ref().is_none_or(|offered| offered.contains(*bot));
+    let untold = written.bots.iter().filter(|(_, bot)| bot.policy.channel.is_none()).map(|(bot, _)| bot);
+    let untold: Vec<&str> = untold.filter(is_offered).map(String::as_str).collect();
+    if !untold.is_empty() {
+        risks.push(format!(
+            "connectors.{key}.channel_parameter is empty, and so is `channel` of bots.{}: where quick replies cannot be \
+             tapped, as on SMS, their prompt alone is seen; name the variable by which the flow says it, or write `channel`",
+            untold.join(", bots.")
+        ));
     }
 }
 

@@ -420,6 +420,7 @@ fn what_may_go_wrong_is_told() {
         (web, format!("{web}\nsoft_deadline_ms = 20000")),
         (web, format!("{web}\non_unknown_send = \"drop\"")),
         (web, format!("{web}\npush_after_ack_ms = 0")),
+        (web, format!("{web}\nchannel_parameter = \"\"")),
         (
             "[connectors.web]",
             "[orgs.spare]\nregion = \"eu-west-1\"\nclient_id = \"id\"\nclient_secret = \"x\"\n\n[connectors.web]"

@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 use super::{Check, Origin};
 use crate::config::Server;
 use crate::http::tls::{FEW_DAYS, Tls};
+use crate::words::some;
 
 const CHECK: &str = "certificate";
 const SUBJECT: &str = "server.tls";
@@ -39,14 +40,15 @@ pub(super) fn certificate(server: &Server, now: Timestamp) -> Vec<Check> {
     };
     let renew = "renew it; new files are taken into use within seconds, without a restart";
     let days = certificate.days_left(now);
+    let left = if days == 1 { "1 day is left".to_owned() } else { format!("{days} days are left") };
     let mut checks = vec![if days < 0 {
-        Check::failed(CHECK, SUBJECT, format!("it expired {} days ago: the platform refuses it", -days), renew)
+        Check::failed(CHECK, SUBJECT, format!("it expired {} ago: the platform refuses it", some(-days, "day")), renew)
     } else if !certificate.has_begun(now) {
         Check::failed(CHECK, SUBJECT, "it is not valid yet", "set this machine's clock, or wait until it begins")
     } else if days < FEW_DAYS {
-        Check::warning(CHECK, SUBJECT, format!("{days} days are left"), renew)
+        Check::warning(CHECK, SUBJECT, left, renew)
     } else {
-        Check::ok(CHECK, SUBJECT, format!("{days} days are left; for {}", certificate.hosts().join(", ")))
+        Check::ok(CHECK, SUBJECT, format!("{left}; for {}", certificate.hosts().join(", ")))
     }];
     for weakness in certificate.weaknesses() {
         let next =

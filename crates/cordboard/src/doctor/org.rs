@@ -10,6 +10,7 @@ use crate::connector::registry::Integration;
 use crate::http::{Call, Reply};
 use crate::org::token;
 use crate::org::{Org, Reason};
+use crate::words::some;
 
 /// Beyond this a signature or a token may be refused soon.
 const CLOCK_WARNING_MS: u64 = 2 * 60_000;
@@ -69,8 +70,8 @@ fn clock(subject: &str, org: &Org, addresses: &Addresses) -> Check {
     let found = match ms {
         // The platform tells its time to the second.
         0..1_500 => "this machine agrees with the platform".to_owned(),
-        1_500..120_000 => format!("this machine is {} seconds {way} the platform", (ms + 500) / 1000),
-        _ => format!("this machine is {} minutes {way} the platform", (ms + 30_000) / 60_000),
+        1_500..120_000 => format!("this machine is {} {way} the platform", some((ms + 500) / 1000, "second")),
+        _ => format!("this machine is {} {way} the platform", some((ms + 30_000) / 60_000, "minute")),
     };
     let next = "set it by NTP (timedatectl set-ntp true): signatures and certificates depend on it";
     match ms {
@@ -84,7 +85,9 @@ fn clock(subject: &str, org: &Org, addresses: &Addresses) -> Check {
 fn token(subject: &str, org: &Org, reply: &Reply) -> Result<(HeaderValue, Check), Check> {
     let unread = match token::read(reply) {
         Ok((bearer, token)) => {
-            let life = token.expires_in_s.map_or_else(String::new, |seconds| format!(", for {} minutes", seconds / 60));
+            let life = token
+                .expires_in_s
+                .map_or_else(String::new, |seconds| format!(", for {}", some(seconds / 60, "minute")));
             return Ok((bearer, Check::ok("token", subject, format!("given{life}"))));
         }
         Err(unread) => unread,

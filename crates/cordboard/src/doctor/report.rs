@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::words::some;
+
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -105,10 +107,10 @@ impl Report {
         }
         writeln!(
             out,
-            "{} ok, {} failed, {} warnings, {} skipped",
+            "{} ok, {} failed, {}, {} skipped",
             self.count(Status::Ok),
             self.count(Status::Failed),
-            self.count(Status::Warning),
+            some(self.count(Status::Warning), "warning"),
             self.count(Status::Skipped)
         )
     }

@@ -8,6 +8,7 @@ use rustix::fs::Access;
 use super::Check;
 use crate::admin::client::Client;
 use crate::store::sqlite::{Found, OpenError, Resting, look};
+use crate::words::some;
 
 const CHECK: &str = "store";
 const SUBJECT: &str = "server.data_dir";
@@ -74,8 +75,9 @@ async fn running(folder: &Path) -> Check {
     match client.counts().await {
         Ok(counts) => {
             let found = format!(
-                "a gateway runs on it: {} requests open, {} dead letters since its start",
-                counts.open_requests, counts.letters
+                "a gateway runs on it: {} open, {} since its start",
+                some(counts.open_requests, "request"),
+                some(counts.letters, "dead letter")
             );
             Check::ok(CHECK, SUBJECT, found)
         }

@@ -160,6 +160,11 @@ pub trait Engine: Send + Sync + 'static {
     /// Of the reply to a notice only one thing counts: [`Reading::Later`] is tried again, [`Failure::Refused`] and
     /// [`Failure::OutcomeUnknown`] were not told, and everything else, nonsense included, was.
     fn read(&self, question: &Bytes, reply: &http::Reply) -> Reading;
+    /// Why nothing can be made of a reply with status 200, in words of ours for operators: the path to what is wrong, never
+    /// what stands there.
+    fn unread(&self, _question: &Bytes, _reply: &http::Reply) -> Option<String> {
+        None
+    }
     /// Reads the reply to a question while it comes; nothing for an engine whose replies are read when they are whole.
     fn reader(&self, _question: &Bytes) -> Option<Box<dyn Reader>> {
         None

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Engine, connector, openai, script, webhook};
+use super::{Engine, Limits, connector, openai, script, webhook};
 
 /// How a bot's engine is configured, by `type`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -53,6 +53,17 @@ impl EngineConfig {
             Self::Connector(config) => Arc::new(connector::Endpoint::new(config)?),
             Self::OpenAi(config) => Arc::new(openai::OpenAi::load(config, folder)?),
         })
+    }
+
+    /// What an answer may hold at most.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        match self {
+            Self::Script(config) => config.limits,
+            Self::Webhook(config) => config.limits,
+            Self::Connector(config) => config.limits,
+            Self::OpenAi(config) => config.limits,
+        }
     }
 
     /// The files that the configuration names, each with its key. What is in them belongs to the configuration.

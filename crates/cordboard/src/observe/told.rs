@@ -4,9 +4,10 @@ use conversation::Conversation;
 use model::{ConversationId, Fact, Failure};
 
 use super::words::Pushed;
+use crate::stored::Seen;
 
 /// Tells of turns that the policy answered in place of the bot, however they failed, and of answers that never arrived.
-pub(crate) fn facts(conversation: ConversationId, state: &Conversation, facts: &[Fact]) {
+pub(crate) fn facts(conversation: ConversationId, state: &Conversation, facts: &[Fact], seen: &[Seen]) {
     for fact in facts {
         if let Fact::PushEnded { leg, outcome, .. } = fact {
             let connector = state.leg(*leg).map_or("unknown", |leg| leg.name.connector.as_str());
@@ -15,11 +16,13 @@ pub(crate) fn facts(conversation: ConversationId, state: &Conversation, facts: &
         }
         let Fact::FellBack { seat, turn, failure } = fact else { continue };
         let bot = state.seat(*seat).map_or("unknown", |seat| seat.bot.as_str());
+        let seen = seen.iter().find(|seen| seen.seat == *seat && seen.turn == *turn).map(|seen| seen.what.as_str());
         tracing::warn!(
             %conversation,
             bot,
             turn = turn.0,
             failure = failure.word(),
+            reason = seen,
             "a bot did not answer a turn; {}",
             next_step(*failure)
         );

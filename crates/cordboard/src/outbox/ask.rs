@@ -27,6 +27,8 @@ use crate::runner::{Queued, Slot};
 const ROUNDS_MAX: u32 = 16;
 /// At most this many parts are given out before the end of one attempt.
 const PARTS_MAX: u32 = 64;
+/// At most this much is kept of why nothing could be made of a reply.
+const SEEN_MAX_CHARS: usize = 200;
 
 /// One attempt of a turn's question.
 pub(super) struct Attempt<'a> {
@@ -58,54 +60,57 @@ impl Attempt<'_> {
     /// Call after call, to the end of the attempt.
     pub(super) async fn run(self) -> Attempted {
         let Some(engine) = self.shared.roster().engines.get(self.bot).cloned() else {
-            return self.failed(Failure::NoBot);
+            return self.failed(Failure::NoBot, None);
         };
         let mut question = self.item.body.clone();
         let mut parts_left = PARTS_MAX;
         for round in 1..=ROUNDS_MAX {
             if self.deadline <= self.shared.runtime.now() {
-                return self.failed(Failure::TimedOut);
+                return self.failed(Failure::TimedOut, None);
             }
-            match self.round(&*engine, &question, &mut parts_left).await {
+            let (reading, seen) = self.round(&*engine, &question, &mut parts_left).await;
+            match reading {
                 Reading::Continue { question: next } => question = next,
                 Reading::Answer(answer) => {
                     return self.over(Event::Answered { seat: self.seat, turn: self.turn, answer });
                 }
                 Reading::Accepted => return self.over(Event::Accepted { seat: self.seat, turn: self.turn }),
-                Reading::Failed(failure) => return self.failed(failure),
+                Reading::Failed(failure) => return self.failed(failure, seen),
                 Reading::Later { after_ms, failure } => {
                     let acted = round > 1 && engine.traits().replay == Replay::Unsafe;
-                    return if acted { self.failed(failure) } else { self.later(after_ms, failure) };
+                    return if acted { self.failed(failure, seen) } else { self.later(after_ms, failure, seen) };
                 }
             }
             self.shared.runtime.point("next_round").await;
         }
-        self.failed(Failure::Nonsense)
+        self.failed(Failure::Nonsense, Some(format!("it went on {ROUNDS_MAX} times without an answer")))
     }
 
     fn over(&self, event: Event) -> Attempted {
         Attempted::Over(Some(event))
     }
 
-    fn failed(&self, failure: Failure) -> Attempted {
-        self.over(Event::Failed { seat: self.seat, turn: self.turn, failure })
+    fn failed(&self, failure: Failure, seen: Option<String>) -> Attempted {
+        Attempted::Unanswered { event: Event::Failed { seat: self.seat, turn: self.turn, failure }, seen }
     }
 
     /// The engine wants to be asked later: so it is, when there is time, and the customer saw nothing of an answer yet.
-    fn later(&self, after_ms: Option<u64>, failure: Failure) -> Attempted {
+    fn later(&self, after_ms: Option<u64>, failure: Failure, seen: Option<String>) -> Attempted {
         let again_at = self.shared.runtime.now() + after_ms.unwrap_or(0);
         let is_last = self.number >= self.shared.limits.ask_attempts_max;
         if is_last || again_at >= self.deadline || self.spoke.load(Ordering::Relaxed) {
-            self.failed(failure)
+            self.failed(failure, seen)
         } else {
             Attempted::Again { after_ms, pause: false }
         }
     }
 
-    /// One question and what came of it.
-    async fn round(&self, engine: &dyn Engine, question: &Bytes, parts_left: &mut u32) -> Reading {
+    /// One question and what came of it; and what was seen, where that is no answer.
+    async fn round(&self, engine: &dyn Engine, question: &Bytes, parts_left: &mut u32) -> (Reading, Option<String>) {
         let now = self.shared.runtime.now();
         let (begun, span) = (Instant::now(), self.shared.begin(self.item.trace));
+        self.shared.counts.engine_calls.fetch_add(1, Ordering::Relaxed);
+        let mut seen = None;
         let reading = match engine.call(question, self.id, self.number, now, self.deadline.ms_since(now)) {
             Asking::Never => std::future::pending().await,
             Asking::Local { reading, delay_ms } => {
@@ -119,8 +124,20 @@ impl Attempt<'_> {
                 let call = traced(call, span.as_ref(), self.item);
                 let read = match engine.reader(question) {
                     Some(reader) => self.listen(engine, question, call, reader, parts_left).await,
-                    None => self.shared.transport.send(call).await.map(|reply| engine.read(question, &reply)),
+                    None => self.shared.transport.send(call).await.map(|reply| {
+                        let reading = engine.read(question, &reply);
+                        (reading, reply)
+                    }),
                 };
+                let read = read.map(|(reading, reply)| {
+                    if matches!(reading, Reading::Later { .. } | Reading::Failed(_)) {
+                        seen = what_was_seen(engine, question, &reply);
+                    }
+                    reading
+                });
+                if let Err(failed @ Failed::TooLarge) = &read {
+                    seen = Some(failed.to_string());
+                }
                 let is_safe = engine.traits().replay == Replay::Safe;
                 read.unwrap_or_else(|failed| engine.unanswered(question).unwrap_or_else(|| unread(failed, is_safe)))
             }
@@ -130,7 +147,7 @@ impl Attempt<'_> {
         let failed_call = matches!(reading, Reading::Later { .. } | Reading::Failed(_));
         let attributes = [("cordboard.bot", self.bot.as_str()), ("cordboard.outcome", outcome.word())];
         self.shared.end(span, Hop::EngineCall, failed_call, &attributes);
-        reading
+        (reading, seen)
     }
 
     /// Reads a reply while it comes, and tells the conversation what the customer may get already.
@@ -141,7 +158,7 @@ impl Attempt<'_> {
         call: Call,
         mut reader: Box<dyn Reader>,
         parts_left: &mut u32,
-    ) -> Result<Reading, Failed> {
+    ) -> Result<(Reading, Reply), Failed> {
         let Incoming { status, headers, mut body } = self.shared.transport.open(call, reader.patience()).await?;
         let mut whole = BytesMut::new();
         while let Some(piece) = body.next().await {
@@ -150,14 +167,16 @@ impl Attempt<'_> {
             let answers = if status == 200 { reader.more(&piece) } else { Vec::new() };
             for answer in answers {
                 if *parts_left == 0 {
-                    return Ok(Reading::Failed(Failure::Nonsense));
+                    let reply = Reply { status, headers, body: Bytes::new() };
+                    return Ok((Reading::Failed(Failure::Nonsense), reply));
                 }
                 *parts_left -= 1;
                 self.give_out(answer);
             }
         }
         let reply = Reply { status, headers, body: whole.freeze() };
-        Ok(if status == 200 { reader.end(&reply) } else { engine.read(question, &reply) })
+        let reading = if status == 200 { reader.end(&reply) } else { engine.read(question, &reply) };
+        Ok((reading, reply))
     }
 
     fn give_out(&self, answer: Answer) {
@@ -166,6 +185,15 @@ impl Attempt<'_> {
         let event = Event::Answered { seat: self.seat, turn: self.turn, answer };
         self.shared.enqueue_in(self.slot, Queued { trace: self.item.trace, ..Queued::event(event) });
     }
+}
+
+/// What an operator is told of a reply that is no answer: its status, or where it departs from what was wanted.
+fn what_was_seen(engine: &dyn Engine, question: &Bytes, reply: &Reply) -> Option<String> {
+    let what = match reply.status {
+        200 => engine.unread(question, reply)?,
+        status => format!("HTTP {status}"),
+    };
+    Some(what.chars().take(SEEN_MAX_CHARS).collect())
 }
 
 /// What it means that a reply did not come, or not whole.

@@ -1,5 +1,6 @@
 //! Sends one row until it is over: claim, call, and what came of it.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,8 +40,10 @@ pub(super) fn traced(mut call: Call, span: Option<&Begun>, item: &Item) -> Call 
 pub(super) enum Attempted {
     /// The row is over; this is what the conversation is told.
     Over(Option<Event>),
+    /// The row is over, since its engine did not answer; and what was seen of it.
+    Unanswered { event: Event, seen: Option<String> },
     /// The row is over and becomes a dead letter.
-    Dead(&'static str),
+    Dead(Cow<'static, str>),
     /// Again, at the earliest after this time.
     Again { after_ms: Option<u64>, pause: bool },
     /// Nothing was attempted, since what it takes is not to be had before this time: it does not count.
@@ -56,7 +59,7 @@ fn worn_out(kind: &Kind) -> Attempted {
         Kind::Push { leg, number, .. } => {
             Attempted::Over(Some(Event::Settled { leg: *leg, push: *number, outcome: PushOutcome::GaveUp }))
         }
-        Kind::Notice { .. } => Attempted::Dead(NOT_TAKEN),
+        Kind::Notice { .. } => Attempted::Dead(NOT_TAKEN.into()),
     }
 }
 
@@ -211,10 +214,16 @@ impl Shared {
             self.runtime.point("after_send").await;
             self.count_push(&item.kind, &attempted, since);
             match attempted {
-                Attempted::Over(event) => return self.over(slot, seq, event, None, item.trace),
+                Attempted::Over(event) => {
+                    return self.over(slot, seq, Queued { event, ..Queued::event(Event::TimePassed) }, item.trace);
+                }
+                Attempted::Unanswered { event, seen } => {
+                    return self.over(slot, seq, Queued { seen, ..Queued::event(event) }, item.trace);
+                }
                 Attempted::Dead(reason) => {
-                    let letter = self.notice_letter(slot, &item, attempt, reason);
-                    return self.over(slot, seq, None, Some(letter), item.trace);
+                    let letter = self.notice_letter(slot, &item, attempt, &reason);
+                    let letter = Queued { event: None, letter: Some(letter), ..Queued::event(Event::TimePassed) };
+                    return self.over(slot, seq, letter, item.trace);
                 }
                 Attempted::Again { after_ms, pause } => {
                     let wait =
@@ -251,7 +260,7 @@ impl Shared {
             Attempted::Again { .. } => {
                 metrics.push(Pushed::Again).inc();
             }
-            Attempted::Over(_) | Attempted::Dead(_) | Attempted::Waits { .. } => {}
+            Attempted::Over(_) | Attempted::Unanswered { .. } | Attempted::Dead(_) | Attempted::Waits { .. } => {}
         }
     }
 
@@ -349,15 +358,8 @@ impl Shared {
         });
     }
 
-    fn over(
-        self: &Arc<Self>,
-        slot: &Arc<Slot>,
-        seq: OutboxSeq,
-        event: Option<Event>,
-        letter: Option<Letter>,
-        trace: Option<Trace>,
-    ) {
-        self.enqueue_in(slot, Queued { event, settle: Some(seq), letter, trace, ..Queued::event(Event::TimePassed) });
+    fn over(self: &Arc<Self>, slot: &Arc<Slot>, seq: OutboxSeq, with: Queued, trace: Option<Trace>) {
+        self.enqueue_in(slot, Queued { settle: Some(seq), trace, ..with });
     }
 
     fn notice_letter(&self, slot: &Slot, item: &Item, attempts: u32, reason: &str) -> Letter {
@@ -401,14 +403,22 @@ impl Shared {
         let Some(engine) = self.roster().engines.get(bot).cloned() else { return Attempted::Over(None) };
         let reading = match engine.call(&item.body, id, attempt, self.runtime.now(), NOTICE_TIMEOUT_MS) {
             Asking::Local { .. } => return Attempted::Over(None),
-            Asking::Never => return Attempted::Dead(NOT_TAKEN),
+            Asking::Never => return Attempted::Dead(NOT_TAKEN.into()),
             Asking::Call(call) => {
                 let reply = self.transport.send(traced(call, None, item)).await;
-                reply.map(|reply| engine.read(&item.body, &reply))
+                reply.map(|reply| (reply.status, engine.read(&item.body, &reply)))
             }
         };
+        let not_taken = |status: Option<u16>| {
+            let status = status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
+            Attempted::Dead(format!("{NOT_TAKEN}{status}").into())
+        };
+        let (status, reading) = match reading {
+            Ok((status, reading)) => (Some(status), Ok(reading)),
+            Err(failed) => (None, Err(failed)),
+        };
         let after_ms = match reading {
-            Ok(Reading::Failed(Failure::Refused | Failure::OutcomeUnknown)) => return Attempted::Dead(NOT_TAKEN),
+            Ok(Reading::Failed(Failure::Refused | Failure::OutcomeUnknown)) => return not_taken(status),
             Ok(Reading::Later { after_ms, .. }) => after_ms,
             Ok(Reading::Answer(_) | Reading::Accepted | Reading::Continue { .. } | Reading::Failed(_)) => {
                 return Attempted::Over(None);
@@ -416,7 +426,7 @@ impl Shared {
             Err(_) => None,
         };
         if attempt >= NOTICE_ATTEMPTS_MAX {
-            return Attempted::Dead(NOT_TAKEN);
+            return not_taken(status);
         }
         Attempted::Again { after_ms, pause: true }
     }

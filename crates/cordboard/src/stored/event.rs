@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::form::{self, Each, In, Out, forms, hex, is_default};
-use super::{Changed, Journal, Members, VERSION};
+use super::{Changed, Journal, Members, Seen, VERSION};
 
 forms!(
     EventForm => Event,
@@ -22,7 +22,8 @@ forms!(
 );
 
 /// The members of a journal row.
-pub(super) const JOURNAL_MEMBERS: Members = &[("v", "version"), ("e", "events"), ("f", "effects"), ("c", "changes")];
+pub(super) const JOURNAL_MEMBERS: Members =
+    &[("v", "version"), ("e", "events"), ("f", "effects"), ("c", "changes"), ("w", "seen")];
 /// The members of an event.
 pub(super) const EVENT_MEMBERS: Members = &[("v", "version"), ("e", "event")];
 
@@ -35,11 +36,13 @@ pub(super) struct JournalOut<'a> {
     effects: Each<'a, Effect>,
     #[serde(rename = "c", skip_serializing_if = "Each::is_empty")]
     changes: Each<'a, Changed>,
+    #[serde(rename = "w", skip_serializing_if = "Each::is_empty")]
+    seen: Each<'a, Seen>,
 }
 
 impl<'a> JournalOut<'a> {
-    pub(super) fn new(events: &'a [Event], effects: &'a [Effect], changes: &'a [Changed]) -> Self {
-        Self { v: VERSION, events: Each(events), effects: Each(effects), changes: Each(changes) }
+    pub(super) fn new(events: &'a [Event], effects: &'a [Effect], changes: &'a [Changed], seen: &'a [Seen]) -> Self {
+        Self { v: VERSION, events: Each(events), effects: Each(effects), changes: Each(changes), seen: Each(seen) }
     }
 }
 
@@ -54,11 +57,13 @@ pub(super) struct JournalIn {
     effects: In<Vec<Effect>>,
     #[serde(rename = "c", default, with = "form")]
     changes: Vec<Changed>,
+    #[serde(rename = "w", default, with = "form")]
+    seen: Vec<Seen>,
 }
 
 impl From<JournalIn> for Journal {
     fn from(row: JournalIn) -> Self {
-        Self { events: row.events.0, effects: row.effects.0, changes: row.changes }
+        Self { events: row.events.0, effects: row.effects.0, changes: row.changes, seen: row.seen }
     }
 }
 

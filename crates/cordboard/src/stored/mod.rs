@@ -10,7 +10,7 @@
 //! | Document | Members |
 //! |---|---|
 //! | state | `n` now, `f` floor, `s` seats, `l` legs, `k` number of the next leg, `t` turns asked, `u` customer |
-//! | journal row | `e` the events of one step, `f` its effects, `c` what connectors changed in what is said |
+//! | journal row | `e` the events of one step, `f` its effects, `c` what connectors changed in what is said, `w` what was seen of engines that did not answer |
 //! | event | `e` one event: an open inbox entry |
 //! | letter | `s` the seat, `p` the part, `y` the reason: an undelivered answer |
 //!
@@ -46,7 +46,7 @@ mod state;
 mod tests;
 
 use conversation::Conversation;
-use model::{Effect, Event, LegId, Part, SeatId, Undelivered};
+use model::{Effect, Event, LegId, Part, SeatId, TurnNumber, Undelivered};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -91,6 +91,19 @@ pub struct Journal {
     pub effects: Vec<Effect>,
     /// What connectors changed in what the effects say. No effect of the core: nothing is decided by it.
     pub changes: Vec<Changed>,
+    /// What was seen of engines that did not answer. It decides nothing either.
+    pub seen: Vec<Seen>,
+}
+
+/// What was seen of an engine that did not answer a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Whose turn.
+    pub seat: SeatId,
+    /// Which.
+    pub turn: TurnNumber,
+    /// The status of its reply, or the path to what is wrong in it. Words of ours, never its own.
+    pub what: String,
 }
 
 /// What a connector changed in what is said on a leg.
@@ -130,10 +143,11 @@ pub fn decode_state(bytes: &[u8]) -> Result<Conversation, Unreadable> {
     }
 }
 
-/// Writes the events and effects of one step, and what was changed in what they say, for its journal row.
+/// Writes the events and effects of one step, what was changed in what they say, and what was seen of engines that did not
+/// answer, for its journal row.
 #[must_use]
-pub fn encode_journal(events: &[Event], effects: &[Effect], changes: &[Changed]) -> Vec<u8> {
-    written(&event::JournalOut::new(events, effects, changes), 1024)
+pub fn encode_journal(events: &[Event], effects: &[Effect], changes: &[Changed], seen: &[Seen]) -> Vec<u8> {
+    written(&event::JournalOut::new(events, effects, changes, seen), 1024)
 }
 
 /// Reads a journal row of any version.

@@ -51,7 +51,7 @@ fn stale(seat: SeatId, turn: u32) -> Effect {
 
 fn row(seq: u64, events: &[Event], effects: &[Effect]) -> JournalRow {
     let step = Step::empty(ConversationId(1), Key([0; 16]), Replica(1), seq - 1, Timestamp(0));
-    JournalRow { payload: Blob::clear(&stored::encode_journal(events, effects, &[])), ..step.journal }
+    JournalRow { payload: Blob::clear(&stored::encode_journal(events, effects, &[], &[])), ..step.journal }
 }
 
 /// The lines that a seat's bot is told.

@@ -90,6 +90,20 @@ cards = [
 ]
 
 [[rules]]
+when.words = "anything"
+then.choices = { prompt = "And else?", options = ["Track a parcel", "Nothing"] }
+[rules.then.show.carousel]
+prompt = "One of these?"
+cards = [
+  { title = "Small", buttons = [{ label = "Take it", value = "size:s" }] },
+  { title = "Large", buttons = [{ label = "Take it", value = "size:l" }] },
+]
+
+[[rules]]
+when.words = "nothing"
+then.say = "Then goodbye."
+
+[[rules]]
 when.payload = "size:s"
 then.say = "A small one."
 
@@ -104,7 +118,7 @@ then.hand_over = { reason = "customer_asked", note = "Last words: {input}" }
 "#;
 
 /// A folder with a configuration and a bot.
-fn desk() -> (tempfile::TempDir, String) {
+pub(crate) fn desk() -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     file(folder.path(), "parcels.toml", PARCELS);
     let config = file(folder.path(), "cordboard.toml", CONFIG);
@@ -177,6 +191,15 @@ async fn each_channel_shows_what_it_can_and_says_what_was_changed() {
     assert_eq!(played.status.code(), Some(0), "{played:?}");
     let text = std::fs::read_to_string(&saved).unwrap();
     assert!(text.contains("tap = \"Take it\"\npayload = \"size:l\"\n"), "{text}");
+}
+
+#[tokio::test]
+async fn a_number_is_the_one_that_the_customer_sees() {
+    let (folder, config) = desk();
+    // Cards become numbered lines there, and what is not on a card stays to tap.
+    let arguments = ["--bot", "parcels", "--channel", "apple", "--config", &config];
+    let output = chat(folder.path(), &arguments, "anything?\n1\nanything?\n2\nanything?\n3\nanything?\n4\n5\n").await;
+    insta::assert_snapshot!(shown(&output));
 }
 
 #[tokio::test]

@@ -32,3 +32,5 @@ mod starting;
 mod stopping;
 #[cfg(test)]
 mod told;
+#[cfg(test)]
+mod typed;

@@ -1,20 +1,23 @@
 //! What operators see of conversations and calls, in which role, and what they do to bots.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use conversation::Policies;
+use conversation::{BotPolicy, Policies};
 use cordboard::admin::Admin;
 use cordboard::admin::client::Client;
 use cordboard::admin::look::Wanted;
 use cordboard::admin::timeline::Hop;
 use cordboard::admin::view::CallView;
-use model::{Channel, ConversationId, Holder};
+use cordboard::engine::EngineConfig;
+use model::{Channel, ConversationId, Holder, News};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use crate::admin::{Office, refusal};
-use crate::gateway::{Behaviour, Gateway, KEY, Setup, V1, V2, message_v1, message_v2};
+use crate::gateway::{Behaviour, Gateway, KEY, SECRET, Setup, V1, V2, message_v1, message_v2};
 use crate::raw::{head, request, send};
 
 async fn latest(gateway: &Gateway) -> ConversationId {
@@ -80,6 +83,32 @@ async fn a_conversation_is_followed_hop_by_hop() {
     assert!(masked.iter().all(|hop| hop.words.is_empty() && !hop.text.contains("marked")), "{masked:?}");
     assert_eq!(masked.len(), told.len());
     assert_eq!(masked[0].characters, "a marked word".len());
+}
+
+#[tokio::test]
+async fn the_status_of_an_engine_that_refuses_stands_in_the_timeline_and_in_the_dead_letter() {
+    let engine =
+        format!("type = 'webhook'\nurl = 'http://bot.example.com'\nnotify = ['opened']\nsecrets = ['{SECRET}']");
+    let engine: EngineConfig = toml::from_str(&engine).unwrap();
+    let policy = BotPolicy { notify: [News::Opened].into(), ..BotPolicy::default() };
+    let policies = Arc::new(Policies { fallback: policy, ..Policies::default() });
+    let engine = Some(engine.build(Path::new(".")).unwrap());
+    let office = Office::of(Gateway::start_with(Setup { engine, policies, ..Setup::default() }).await);
+    let (gateway, client) = (&office.gateway, office.client().await);
+    gateway.bot(Behaviour::Fails(403));
+    gateway.says("s1", "m1", "hello").await;
+    let told = until(&client, latest(gateway).await, false, "session over").await;
+    assert!(story(&told).contains("failed: claims: turn-1, engine.refused (HTTP 403)"), "{}", story(&told));
+    let looking = async {
+        loop {
+            if let Some(letter) = client.letters(0, 1).await.unwrap().letters.pop() {
+                return letter.reason;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let reason = tokio::time::timeout(Duration::from_secs(30), looking).await.unwrap();
+    assert_eq!(reason, "the engine did not take the notice (HTTP 403)");
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ use crate::registration::list::{BotDifference, Difference, Dropping, Plan, diffe
 use crate::registration::platform::Platform;
 use crate::registration::{drift, known_at, note};
 use crate::runtime::SystemClock;
+use crate::words::some;
 
 /// A list may be read back as it was a moment before; so it is read up to so often, this long apart.
 const READINGS_BACK: u32 = 3;
@@ -203,7 +204,7 @@ fn changed_under_their_version(plan: &Plan) -> Option<String> {
     let (bot, version) = plan.changed_under_their_version().next()?;
     let more = match plan.changed_under_their_version().count() {
         1 => String::new(),
-        several => format!(" (and {} more bots likewise)", several - 1),
+        several => format!(" (and {} likewise)", some(several - 1, "more bot")),
     };
     let is_free = |next: &str| {
         let there = plan.bots.iter().flat_map(|bot| &bot.versions);
@@ -298,7 +299,7 @@ impl Report<'_> {
         if self.json {
             return Ok(());
         }
-        writeln!(out, "connectors.{}: the list of the integration {} has {there} bots", self.key, self.id)?;
+        writeln!(out, "connectors.{}: the list of the integration {} has {}", self.key, self.id, some(there, "bot"))?;
         for (id, key) in self.plan.kept_ids() {
             let id = plain(id);
             writeln!(out, "Genesys knows bots.{key} by the id {id}, and it keeps that; calls name a bot by its name")?;
@@ -346,7 +347,7 @@ impl Report<'_> {
             )?,
             "would_send" => writeln!(out, "nothing was sent (--dry-run)")?,
             _ => {
-                writeln!(out, "sent, and read back the same: {} bots", self.plan.chat_bots.len())?;
+                writeln!(out, "sent, and read back the same: {}", some(self.plan.chat_bots.len(), "bot"))?;
                 if self.plan.bots.iter().any(|bot| bot.versions.iter().any(|one| one.difference == Difference::New)) {
                     writeln!(
                         out,

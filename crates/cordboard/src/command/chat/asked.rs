@@ -6,6 +6,7 @@ use model::Channel;
 use simulator::Door;
 
 use super::draw::wrapped;
+use super::offered::Offered;
 use crate::config::unknown;
 
 /// What may be ordered, with what it does.
@@ -50,8 +51,8 @@ pub(super) enum Asked {
     Unknown(String),
 }
 
-/// Reads a line. `offered` is how many things can be tapped: a number past them is text.
-pub(super) fn read(line: &str, offered: usize) -> Asked {
+/// Reads a line. A number with nothing to tap is text; the gateway knows its own lines.
+pub(super) fn read(line: &str, offered: &Offered) -> Asked {
     let line = line.trim_end_matches(['\r', '\n']);
     if line.trim().is_empty() {
         return Asked::Nothing;
@@ -65,14 +66,14 @@ pub(super) fn read(line: &str, offered: usize) -> Asked {
         return read_order(order, rest.trim()).unwrap_or_else(Asked::Unknown);
     }
     match line.trim().parse::<usize>() {
-        Ok(number) if (1..=offered).contains(&number) => Asked::Tap(number),
+        Ok(number) if offered.tap(number).is_some() => Asked::Tap(number),
         _ => Asked::Say(line.to_owned()),
     }
 }
 
-/// Whether a line looks like a tap and is none. A larger number is rather a size or a date.
-pub(super) fn is_number(line: &str, offered: usize) -> bool {
-    matches!(line.trim().parse::<usize>(), Ok(number) if number < 10 && !(1..=offered).contains(&number))
+/// Whether a line looks like an answer by number and is none. A larger number is rather a size or a date.
+pub(super) fn is_number(line: &str, offered: &Offered) -> bool {
+    matches!(line.trim().parse::<usize>(), Ok(number) if number < 10 && !offered.has(number))
 }
 
 fn read_order(order: &str, rest: &str) -> Result<Asked, String> {
@@ -157,6 +158,8 @@ pub(super) fn help(columns: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use simulator::Choice;
+
     use super::*;
 
     #[test]
@@ -184,8 +187,12 @@ mod tests {
             ("/set tier = gold", Asked::Set("tier".to_owned(), "gold".to_owned())),
             ("/save a b.toml", Asked::Save("a b.toml".to_owned())),
         ];
+        let mut offered = Offered::default();
+        let choice =
+            |label: &str| Choice { label: label.to_owned(), payload: label.to_owned(), kind: "QuickReply", card: None };
+        offered.number(&[choice("a"), choice("b")]);
         for (line, wanted) in table {
-            assert_eq!(read(line, 2), wanted, "{line}");
+            assert_eq!(read(line, &offered), wanted, "{line}");
         }
     }
 
@@ -207,7 +214,7 @@ mod tests {
         ];
         let told: Vec<String> = table
             .iter()
-            .map(|line| match read(line, 0) {
+            .map(|line| match read(line, &Offered::default()) {
                 Asked::Unknown(why) => format!("{line}: {why}"),
                 other => panic!("{line}: {other:?}"),
             })

@@ -37,8 +37,8 @@ impl Line {
     }
 }
 
-/// Draws a message; what can be tapped is numbered from `first`.
-pub(super) fn message(message: &Message, first: usize, columns: usize) -> Vec<Line> {
+/// Draws a message; `numbers` are those of what can be tapped, in its order.
+pub(super) fn message(message: &Message, numbers: &[usize], columns: usize) -> Vec<Line> {
     let room = columns.saturating_sub(MARGIN).max(20);
     let mut lines = Vec::new();
     // The text of a message with cards stands in for them where they are not shown.
@@ -47,9 +47,9 @@ pub(super) fn message(message: &Message, first: usize, columns: usize) -> Vec<Li
         lines.extend(wrapped(&harmless(&message.text), room));
     }
     let numbered = |card: Option<usize>| -> Vec<String> {
-        let of_it = |(_, choice): &(usize, &Choice)| choice.card == card;
-        let chip = |(n, choice): (usize, &Choice)| format!("[{}] {}", first + n, harmless(&choice.label));
-        message.choices.iter().enumerate().filter(of_it).map(chip).collect()
+        let of_it = |(_, choice): &(&usize, &Choice)| choice.card == card;
+        let chip = |(number, choice): (&usize, &Choice)| format!("[{number}] {}", harmless(&choice.label));
+        numbers.iter().zip(&message.choices).filter(of_it).map(chip).collect()
     };
     lines.extend(cards(&message.cards, &|card| numbered(Some(card)), room));
     lines.extend(chips(&numbered(None), room));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn drawn(shown: &Message, columns: usize) -> String {
-        let lines = message(shown, 1, columns);
+        let lines = message(shown, &[1, 2, 3, 4, 5], columns);
         assert!(lines.iter().all(|line| line.text.width() <= columns.max(26)), "{lines:?}");
         lines.iter().map(|line| line.text.trim_end()).collect::<Vec<_>>().join("\n")
     }

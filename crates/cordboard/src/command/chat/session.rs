@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use model::{ConversationId, Effect, Event, Next, Push, Timestamp};
 use simulator::record::Event as Recorded;
-use simulator::{Choice, Door, Path, Seen};
+use simulator::{Door, Path, Seen};
 
 use super::super::Failed;
 use super::asked;
 use super::draw::{self, Line, Tone};
+use super::offered::Offered;
 use super::saved::{self, Happened};
 use super::terminal::Screen;
 use super::told::{Teller, Typed, seconds};
@@ -45,14 +46,14 @@ pub(super) struct Session {
     id: Option<ConversationId>,
     /// The row told last.
     row: u64,
-    /// The row told last before the customer's last input, and how many engine calls there were then.
-    before: (u64, u64),
+    /// The row told last before the customer's last input, and how often engines had been asked then.
+    before: (u64, trace::Asked),
     /// What happened since then.
     pub(super) rows: Vec<(Timestamp, Journal)>,
     pub(super) call: Option<Call>,
     teller: Teller,
-    /// What can be tapped by number.
-    pub(super) offered: Vec<Choice>,
+    /// What can be answered by number.
+    pub(super) offered: Offered,
     /// Whether the customer did something since it was offered.
     answered: bool,
     path_told: bool,
@@ -79,11 +80,11 @@ impl Session {
             conversation,
             id: None,
             row: 0,
-            before: (0, 0),
+            before: (0, trace::Asked::default()),
             rows: Vec::new(),
             call: None,
             teller,
-            offered: Vec::new(),
+            offered: Offered::default(),
             answered: false,
             path_told: false,
             rules_told: 0,
@@ -102,7 +103,7 @@ impl Session {
     /// The customer types. False when no bot listens.
     pub(super) async fn say(&mut self, text: &str) -> bool {
         let hasty = !self.conversation.settled(Duration::ZERO).await;
-        let is_number = asked::is_number(text, self.offered.len());
+        let is_number = asked::is_number(text, &self.offered);
         let heard = self.put_in(text, Happened::Said { text: text.to_owned(), hasty });
         if heard {
             self.teller.types(if is_number { Typed::Number } else { Typed::Words });
@@ -126,12 +127,11 @@ impl Session {
 
     /// The customer taps what has this number. False when no bot listens.
     pub(super) fn tap(&mut self, number: usize) -> bool {
-        let Some(choice) = self.offered.get(number.saturating_sub(1)).cloned() else { return false };
+        let Some(choice) = self.offered.tap(number).cloned() else { return false };
         self.begin();
         let heard = self.conversation.tap_choice(&choice);
         if heard {
-            let same = |other: &&Choice| other.label == choice.label && other.payload != choice.payload;
-            let ambiguous = self.offered.iter().any(|other| same(&other));
+            let ambiguous = self.offered.is_ambiguous(&choice);
             self.saved.happened.push(Happened::Tapped { choice, ambiguous });
         }
         heard
@@ -161,17 +161,16 @@ impl Session {
             let ms = u64::try_from(now.0 - self.seen.0).unwrap_or_default();
             self.saved.happened.push(Happened::Waited { ms: (ms + ms / 2) / 100 * 100 + 500 });
         }
-        (self.before, self.touched, self.answered) = ((self.row, self.calls()), now, true);
+        (self.before, self.touched, self.answered) = ((self.row, self.asked()), now, true);
         self.rows.clear();
     }
 
-    fn calls(&self) -> u64 {
-        self.shared.counts.asks.load(Ordering::Relaxed)
-    }
-
-    /// How often an engine was called since the customer's last input.
-    pub(super) fn calls_since_input(&self) -> u64 {
-        self.calls().saturating_sub(self.before.1)
+    fn asked(&self) -> trace::Asked {
+        let counts = &self.shared.counts;
+        trace::Asked {
+            attempts: counts.asks.load(Ordering::Relaxed),
+            calls: counts.engine_calls.load(Ordering::Relaxed),
+        }
     }
 
     /// Ready when there is something new to tell.
@@ -227,6 +226,10 @@ impl Session {
         let mut lines = Vec::new();
         let seen = if told.shows { self.arrived(&journal).await } else { Vec::new() };
         let shown = !seen.is_empty();
+        if told.shows {
+            let lines = self.listed().await?;
+            self.offered.list(lines);
+        }
         for seen in seen {
             lines.extend(self.see(seen, &told.by_policy, screen.columns()));
         }
@@ -270,22 +273,27 @@ impl Session {
         seen
     }
 
+    /// The lines that the gateway numbered, and by which it understands a number that is typed.
+    async fn listed(&mut self) -> Result<Vec<model::Choice>, Failed> {
+        let Some(id) = self.id().await? else { return Ok(Vec::new()) };
+        look::listed(self.shared.store().as_ref(), id).await.map_err(Failed::because)
+    }
+
     /// The customer sees a message.
     fn see(&mut self, seen: Seen, by_policy: &[String], columns: usize) -> Vec<Line> {
         self.seen = self.shared.runtime().now();
         let waited_ms = u64::try_from(self.seen.0 - self.touched.0).unwrap_or_default();
         self.saved.longest_ms = self.saved.longest_ms.max(waited_ms);
         if self.answered {
-            // Quick replies are gone once the customer did something else; buttons stay on their cards.
             self.answered = seen.message.choices.is_empty();
             if self.answered {
-                self.offered.retain(|choice| choice.kind == "Button");
+                self.offered.keep_buttons();
             } else {
                 self.offered.clear();
             }
         }
-        let lines = draw::message(&seen.message, self.offered.len() + 1, columns);
-        self.offered.extend(seen.message.choices.iter().cloned());
+        let numbers = self.offered.number(&seen.message.choices);
+        let lines = draw::message(&seen.message, &numbers, columns);
         let fixed = self.fixed || by_policy.contains(&seen.message.text);
         self.saved.happened.push(Happened::Saw { message: seen.message, fixed });
         lines
@@ -448,8 +456,8 @@ impl Session {
         // A row may bring news of what was before.
         let since = hops.iter().filter(|hop| hop.at_ms >= self.touched.0);
         let mut lines: Vec<Line> = since.flat_map(|hop| trace::hop(hop, self.touched, columns)).collect();
-        let calls = self.calls_since_input();
-        lines.extend(trace::found(&self.rows, calls).iter().flat_map(|found| draw::note(found, columns)));
+        let asked = self.asked().since(self.before.1);
+        lines.extend(trace::found(&self.rows, asked).iter().flat_map(|found| draw::note(found, columns)));
         if lines.is_empty() {
             return Ok(draw::note("nothing happened since the last input", columns));
         }

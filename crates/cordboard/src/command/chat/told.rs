@@ -6,7 +6,7 @@
 use model::{Effect, Event, Fact, Failure, HandOver, Input, Outcome, Part, PushOutcome, Reply, Timestamp, Undelivered};
 
 use crate::admin::timeline::cut_in_words;
-use crate::stored::Journal;
+use crate::stored::{Journal, Seen};
 
 /// Who takes part, in words.
 #[derive(Clone, Debug)]
@@ -87,7 +87,7 @@ impl Teller {
             if nothing_follows && matches!(effect, Effect::Seal { reply: Reply::Parts(said), .. } if said.is_empty()) {
                 continue;
             }
-            self.effect(at, effect, &mut told);
+            self.effect(at, effect, &journal.seen, &mut told);
         }
         told.notes.extend(journal.changes.iter().map(|changed| format!("changed: {}", changed.change)));
         told
@@ -115,7 +115,7 @@ impl Teller {
         }
     }
 
-    fn effect(&mut self, at: Timestamp, effect: &Effect, told: &mut Told) {
+    fn effect(&mut self, at: Timestamp, effect: &Effect, seen: &[Seen], told: &mut Told) {
         match effect {
             Effect::Seal { reply, .. } => self.reply(at, reply, told),
             Effect::Push(push) => {
@@ -127,7 +127,7 @@ impl Teller {
                 parts(&push.parts, told);
             }
             Effect::Bury { reason, .. } => told.notes.push(format!("not shown: {}", undelivered(*reason))),
-            Effect::Record(fact) => told.notes.extend(self.fact(fact)),
+            Effect::Record(fact) => told.notes.extend(self.fact(fact, seen)),
             Effect::Ask(_)
             | Effect::WithdrawAsk { .. }
             | Effect::Notify(_)
@@ -182,11 +182,13 @@ impl Teller {
         }
     }
 
-    fn fact(&mut self, fact: &Fact) -> Option<String> {
+    fn fact(&mut self, fact: &Fact, seen: &[Seen]) -> Option<String> {
         let bot = &self.cast.bot;
         Some(match fact {
-            Fact::FellBack { failure, .. } => {
-                format!("{}: the gateway answers instead (on_failure)", self.failed(*failure))
+            Fact::FellBack { seat, turn, failure } => {
+                let seen = seen.iter().find(|seen| seen.seat == *seat && seen.turn == *turn);
+                let seen = seen.map(|seen| format!(" ({})", seen.what)).unwrap_or_default();
+                format!("{}{seen}: the gateway answers instead (on_failure)", self.failed(*failure))
             }
             Fact::StaleAnswer { .. } => "an answer came when nobody wanted it any more".to_owned(),
             Fact::Blank => "nothing was said, so the bot is not asked".to_owned(),
@@ -234,8 +236,8 @@ impl Teller {
             (Failure::TimedOut, _) => {
                 format!("the bot did not answer in time (hard_deadline_ms of bots.{})", self.cast.bot)
             }
-            (Failure::Refused, _) => "the bot's engine refused the turn with a 4xx".to_owned(),
-            (Failure::Unavailable, _) => "the bot's engine was down or overloaded (5xx or 429)".to_owned(),
+            (Failure::Refused, _) => "the bot's engine refused the turn".to_owned(),
+            (Failure::Unavailable, _) => "the bot's engine was down or overloaded".to_owned(),
             (Failure::Nonsense, _) => "what the bot's engine answered cannot be read".to_owned(),
             (Failure::OutcomeUnknown, _) => {
                 "nobody knows whether the bot's engine got the turn, and it must not be asked twice".to_owned()

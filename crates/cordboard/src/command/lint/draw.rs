@@ -79,6 +79,6 @@ fn add(lines: &mut Vec<String>, lead: &str, text: &str) {
 }
 
 /// A text without what would lead the terminal.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     text.chars().filter(|character| *character == '\n' || !character.is_control()).collect()
 }

@@ -10,6 +10,7 @@ use crate::connector::bot_connector::LateAnswers;
 use crate::connector::bots::{Bot, DONE_INTENT, HAND_OVER_INTENT};
 use crate::engine::EngineConfig;
 use crate::engine::connector::Speaks;
+use crate::words::some;
 
 /// `https://developer.genesys.cloud/commdigital/textbots/digital-botconnector-customer-api-spec`.
 const SPEC: &str = "Genesys: Digital Bot Connector Customer API Spec";
@@ -108,9 +109,9 @@ fn time_outs(of: &Move<'_>) -> Vec<Finding> {
         Finding::new(
             OURS,
             format!(
-                "a bot slower than {} holds the customer, at most max_holding_turns = {} times; then a human is called",
+                "a bot slower than {} holds the customer, at most max_holding_turns = {}; then a human is called",
                 seconds(here.budget_ms),
-                policy.max_holding_turns
+                some(policy.max_holding_turns, "time")
             ),
             format!("max_holding_turns does not count; hard_deadline_ms = {hard_ms} ({}) is a turn's one limit", seconds(hard_ms)),
         ),

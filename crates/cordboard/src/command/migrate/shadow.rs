@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::admin::view::ShadowView;
 use crate::command::Failed;
 use crate::command::at_hand::{AtHand, utc};
+use crate::words::some;
 
 /// What was found of one bot at one connector.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -50,7 +51,8 @@ impl fmt::Display for Shadow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let differ = self.found.iter().any(|view| view.found != "late");
         let verdict = if differ { "what differs" } else { "none differs in what it says" };
-        writeln!(f, "  {} answers compared; {verdict}{}", self.compared, if self.found.is_empty() { "" } else { ":" })?;
+        let colon = if self.found.is_empty() { "" } else { ":" };
+        writeln!(f, "  {} compared; {verdict}{colon}", some(self.compared, "answer"))?;
         for ShadowView { found, answers, latest_ms, conversation, item, .. } in &self.found {
             let what = match found.as_str() {
                 "late" => "came late, and would have been acknowledged and pushed",

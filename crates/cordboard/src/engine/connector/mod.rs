@@ -186,6 +186,14 @@ impl Engine for Endpoint {
         }
     }
 
+    fn unread(&self, _: &Bytes, reply: &calls::Reply) -> Option<String> {
+        let max_bytes = self.reader.limits.reply_max_bytes;
+        if reply.body.len() > max_bytes {
+            return Some(NotTaken::TooLarge { max_bytes }.to_string());
+        }
+        self.reader.unread(&reply.body)
+    }
+
     fn address(&self) -> Option<&str> {
         Some(&self.url)
     }

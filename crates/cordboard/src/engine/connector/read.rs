@@ -85,6 +85,20 @@ impl Reader {
         }
     }
 
+    /// Why the body of a response with status 200 is no answer, without any value from it.
+    pub(super) fn unread(&self, body: &[u8]) -> Option<String> {
+        let unreadable = match self.speaks {
+            Speaks::V1 => read::<UtteranceResponse<'_>>(body).err(),
+            Speaks::V2 => read::<IncomingMessagesResponse<'_>>(body).err(),
+        };
+        match (unreadable, self.response(body)) {
+            (Some(unreadable), _) => Some(unreadable.to_string()),
+            (None, Meaning::Failed(Failure::Nonsense)) => Some("its state of the bot is unknown".to_owned()),
+            (None, Meaning::Failed(_)) => Some("it says that the bot failed".to_owned()),
+            (None, Meaning::Answer(_) | Meaning::Late) => None,
+        }
+    }
+
     /// An answer that came later.
     pub(super) fn late(
         &self,

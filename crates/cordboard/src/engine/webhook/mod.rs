@@ -7,6 +7,7 @@
 
 mod config;
 mod items;
+mod mistakes;
 mod read;
 pub mod signature;
 mod slots;
@@ -22,6 +23,7 @@ use model::{Answer, Ask, Channel, Failure, Input, News, Notice, Timestamp};
 
 pub(in crate::engine) use config::optional_secret;
 pub use config::{Config, Error, Notify, ReplayConfig};
+pub use mistakes::{Mistake, mistakes};
 pub use read::read_reply;
 pub use signature::TOLERANCE_S;
 
@@ -170,6 +172,13 @@ impl Engine for Webhook {
             202 if self.traits().callbacks => Reading::Accepted,
             _ => Reading::of_failure(reply, self.replay),
         }
+    }
+
+    fn unread(&self, _: &Bytes, reply: &calls::Reply) -> Option<String> {
+        if is_event_stream(reply) {
+            return Some("a stream of events is not read".to_owned());
+        }
+        read::read(&reply.body, &self.limits).err().map(|unreadable| unreadable.to_string())
     }
 
     fn address(&self) -> Option<&str> {

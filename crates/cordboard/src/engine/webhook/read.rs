@@ -6,12 +6,23 @@ use std::collections::BTreeMap;
 use model::{Answer, Attributes, Cut, HandOver, Intent, Item, Next, Opaque};
 use serde_json::Value;
 
-use super::{items, slots, wire};
+use super::{items, mistakes, slots, wire};
 use crate::engine::callback::{Callback, Unreadable};
 use crate::engine::limits::Limits;
 
 /// Reads the body of a reply or a callback, within limits.
 pub(super) fn read(body: &[u8], limits: &Limits) -> Result<Callback, Unreadable> {
+    read_whole(body, limits).map_err(|unreadable| match unreadable {
+        // Where and what is looked for only when something is wrong.
+        Unreadable::NotAReply(why) => {
+            let first = mistakes::mistakes(body).into_iter().find(|mistake| mistake.fatal);
+            Unreadable::NotAReply(first.map_or(why, |mistake| mistake.text))
+        }
+        other => other,
+    })
+}
+
+fn read_whole(body: &[u8], limits: &Limits) -> Result<Callback, Unreadable> {
     if body.len() > limits.reply_max_bytes {
         return Err(Unreadable::TooLarge { max_bytes: limits.reply_max_bytes });
     }

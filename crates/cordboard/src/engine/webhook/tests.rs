@@ -287,7 +287,7 @@ fn callbacks_say_why_they_cannot_be_read() {
         (b"{\"text\":\n \"customer's words", Unreadable::NotJson { line: 2, column: 18 }),
         (
             br#"{"items": [{"kind": "typing"}, {"kind": "text", "text": 5}]}"#,
-            Unreadable::NotAReply("items[1] lacks a field, or one has another type".into()),
+            Unreadable::NotAReply("items[1].text is not a text".into()),
         ),
     ];
     for (body, expected) in table {

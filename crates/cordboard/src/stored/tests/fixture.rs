@@ -35,9 +35,9 @@ fn a_state_is_written_as_its_version_says() {
 
 #[test]
 fn a_journal_row_is_written_as_its_version_says() {
-    let (events, effects, changes) = (rich::events(), rich::effects(), rich::changes());
-    let kept = is_written_as("journal", &encode_journal(&events, &effects, &changes));
-    assert_eq!(decode_journal(&kept), Ok(Journal { events, effects, changes }));
+    let (events, effects, changes, seen) = (rich::events(), rich::effects(), rich::changes(), rich::seen());
+    let kept = is_written_as("journal", &encode_journal(&events, &effects, &changes, &seen));
+    assert_eq!(decode_journal(&kept), Ok(Journal { events, effects, changes, seen }));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn documents_of_earlier_versions_are_read_and_lose_nothing() {
         ("state", |bytes| encode_state(&decode_state(bytes).unwrap())),
         ("journal", |bytes| {
             let row = decode_journal(bytes).unwrap();
-            encode_journal(&row.events, &row.effects, &row.changes)
+            encode_journal(&row.events, &row.effects, &row.changes, &row.seen)
         }),
         ("event", |bytes| encode_event(&decode_event(bytes).unwrap())),
         ("letter", |bytes| {

@@ -13,7 +13,9 @@ type Refusal = fn(&[u8]) -> Option<Unreadable>;
 fn documents() -> [(Vec<u8>, Refusal); 4] {
     [
         (encode_state(&rich::state()), |bytes| decode_state(bytes).err()),
-        (encode_journal(&rich::events(), &rich::effects(), &rich::changes()), |bytes| decode_journal(bytes).err()),
+        (encode_journal(&rich::events(), &rich::effects(), &rich::changes(), &rich::seen()), |bytes| {
+            decode_journal(bytes).err()
+        }),
         (encode_event(&rich::said()), |bytes| decode_event(bytes).err()),
         (encode_letter(rich::seat_1(), &rich::part(), rich::reason()), |bytes| decode_letter(bytes).err()),
     ]

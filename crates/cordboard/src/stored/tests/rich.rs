@@ -15,7 +15,7 @@ use model::{
 };
 
 use crate::fit::{Basis, Change, Confidence, Source, What};
-use crate::stored::Changed;
+use crate::stored::{Changed, Seen};
 
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
@@ -559,6 +559,10 @@ fn bare_leg(id: u32, late: Late) -> Leg {
 }
 
 /// Every kind of change, with every source and every degree of confidence.
+pub(super) fn seen() -> Vec<Seen> {
+    vec![Seen { seat: SeatId(1), turn: TurnNumber(7), what: "HTTP 401".to_owned() }]
+}
+
 pub(super) fn changes() -> Vec<Changed> {
     let bases = Source::ALL.into_iter().zip(Confidence::ALL.into_iter().cycle());
     let bases = bases.map(|(source, confidence)| Basis { source, confidence }).cycle();

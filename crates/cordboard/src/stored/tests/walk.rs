@@ -112,8 +112,8 @@ impl Walk {
     fn comes_back(&mut self, state: &Conversation, events: &[Event], effects: &[Effect], seen: &mut Seen) {
         let seed = self.seed;
         assert_eq!(decode_state(&encode_state(state)).as_ref(), Ok(state), "seed {seed}");
-        let row = Journal { events: events.to_vec(), effects: effects.to_vec(), changes: Vec::new() };
-        assert_eq!(decode_journal(&encode_journal(events, effects, &[])), Ok(row), "seed {seed}");
+        let row = Journal { events: events.to_vec(), effects: effects.to_vec(), changes: Vec::new(), seen: Vec::new() };
+        assert_eq!(decode_journal(&encode_journal(events, effects, &[], &[])), Ok(row), "seed {seed}");
         for event in events {
             assert_eq!(decode_event(&encode_event(event)).as_ref(), Ok(event), "seed {seed}");
         }

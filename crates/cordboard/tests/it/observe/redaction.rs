@@ -89,7 +89,12 @@ async fn no_word_and_no_secret_is_seen_from_outside() {
 
     let page = world.shared().metrics_text().await;
     let text = lines.text();
-    for told in ["a bot did not answer a turn", "not understood", "without this connector's credentials"] {
+    for told in [
+        "a bot did not answer a turn",
+        "none of items, text, next",
+        "not understood",
+        "without this connector's credentials",
+    ] {
         assert!(text.contains(told), "no line tells: {told}\n{text}");
     }
     let secrets = [MARK, WRONG_SECRET, KEY.1, SECRET, "simulated-secret", "Bearer "];
