@@ -19,14 +19,15 @@ pub(super) struct Read {
 
 /// Reads Markdown for a style.
 pub(super) fn read(source: &str, style: Style) -> Read {
-    if let Some(media) = lone_image(source) {
+    let unread = unread_definitions(source);
+    if let Some(media) = lone_image(source).filter(|_| unread.is_empty()) {
         return Read { item: Item::Media(media), lost: false };
     }
     if style == Style::Markdown {
         return Read { item: Item::text(source), lost: false };
     }
     let mut writer = Writer::new(style, source.len());
-    let mut unread = unread_definitions(source).into_iter().peekable();
+    let mut unread = unread.into_iter().peekable();
     let mut behind_cell = 0;
     for (event, place) in parser(source).into_offset_iter() {
         if matches!(&event, Event::Start(tag) if begins_block(tag)) {
@@ -551,6 +552,9 @@ mod tests {
     fn a_picture_alone_is_a_picture() {
         let Item::Media(media) = read("![A map](https://x.example/m.png)\n", Style::Plain).item else { panic!() };
         assert_eq!((media.url.as_str(), media.caption.as_deref()), ("https://x.example/m.png", Some("A map")));
-        assert!(matches!(read("![A](https://x.example/m.png) b", Style::Plain).item, Item::Text(_)));
+        for more in [" b", "\n\n[Status]: shipped"] {
+            let source = format!("![A](https://x.example/m.png){more}");
+            assert!(matches!(read(&source, Style::Plain).item, Item::Text(_)), "{source}");
+        }
     }
 }
