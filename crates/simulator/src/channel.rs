@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::Message;
 use crate::check::{Findings, Severity};
@@ -50,6 +51,8 @@ struct Shows {
     card_buttons_max: Option<usize>,
     /// Whether a card may have a button that opens an address.
     links: bool,
+    /// Whether a tap on the card itself does something.
+    card_taps: bool,
 }
 
 const EVERYTHING: Shows = Shows {
@@ -60,6 +63,7 @@ const EVERYTHING: Shows = Shows {
     attachments: true,
     card_buttons_max: None,
     links: true,
+    card_taps: true,
 };
 const TEXT_ONLY: Shows =
     Shows { quick_replies: false, cards: false, carousels: false, attachments: false, ..EVERYTHING };
@@ -88,13 +92,15 @@ impl Channel {
             // A long SMS is sent in parts; the longest is meant.
             Self::Sms => Shows { text_max_chars: Some(765), ..TEXT_ONLY },
             // Carousels are both in its list of channels and in its list of what is not supported.
-            Self::WhatsApp => Shows { carousels: false, card_buttons_max: Some(3), links: false, ..up_to(4_000) },
+            Self::WhatsApp => {
+                Shows { carousels: false, card_buttons_max: Some(3), links: false, card_taps: false, ..up_to(4_000) }
+            }
             Self::Messenger => up_to(2_000),
             // Named with neither cards nor carousels.
             Self::Apple => Shows { cards: false, carousels: false, ..up_to(2_000) },
             Self::Instagram => up_to(1_000),
             // Cards by an older edition of the page; no length is known.
-            Self::Line => Shows { carousels: false, ..EVERYTHING },
+            Self::Line => Shows { carousels: false, card_taps: false, ..EVERYTHING },
             Self::Voice => TEXT_ONLY,
         }
     }
@@ -153,6 +159,19 @@ impl Screen {
         Some(message)
     }
 
+    /// Looks for cards of a message that are meant to be tapped where a tap does nothing.
+    pub(crate) fn taps(self, findings: &mut Findings, message: &Map<String, Value>, at: &str) {
+        let elements = message.get("content").and_then(Value::as_array).into_iter().flatten();
+        let mut cards = elements.flat_map(|element| {
+            let several = element.pointer("/carousel/cards").and_then(Value::as_array).into_iter().flatten();
+            element.get("card").into_iter().chain(several)
+        });
+        let is_meant = cards.any(|card| card.get("defaultAction").is_some_and(|action| !action.is_null()));
+        if is_meant && !self.channel.shows().card_taps {
+            self.found(findings, "channel-card-taps", format!("{at}: a tap on the card does nothing"));
+        }
+    }
+
     fn found(self, findings: &mut Findings, rule: &'static str, what: String) {
         let severity = if self.told { Severity::Channel } else { Severity::Warning };
         findings.add(rule, format!("{what}, on {}", self.channel.word()), severity);
@@ -161,7 +180,7 @@ impl Screen {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::Door;
@@ -202,6 +221,11 @@ mod tests {
         let file = json!({"type": "Text", "text": "Label", "content": [{"contentType": "Attachment", "attachment":
             {"id": "1", "mediaType": "Image", "url": "https://a.example/l.png", "filename": "l.png"}}]});
         let long = json!({"type": "Text", "text": "ä".repeat(5_000)});
+        let tapped = structured(
+            "Text",
+            &[json!({"contentType": "Card", "card": {"title": "Card", "actions": [],
+            "defaultAction": {"type": "Link", "url": "https://a.example"}}})],
+        );
         let bare = json!({"type": "Structured", "content": [{"contentType": "Card", "card": card(1, false)}]});
         let rows = [
             ("replies", replies),
@@ -210,6 +234,7 @@ mod tests {
             ("four", one(4, false)),
             ("carousel", several),
             ("file", file),
+            ("tapped", tapped),
             ("no text", bare),
         ];
         let mut table = String::new();

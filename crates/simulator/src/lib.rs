@@ -39,6 +39,7 @@ use serde_json::Value;
 
 pub use channel::Channel;
 pub use check::content::{Card, Choice, Message};
+pub use check::judge::{Judged, Place, judge};
 pub use check::manifest::{Bot, BotVersion};
 pub use check::{Severity, Violation};
 pub use conversation::{Conversation, Input, Seen};

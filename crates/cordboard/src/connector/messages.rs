@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::hash::Hasher as _;
 
 use genesys::cloud::reply::{Attachment, Card, CardAction, Carousel, Content, MediaType, QuickReply, ReplyMessage};
-use model::{Item, MediaKind, Part, PollButton, Tap};
+use model::{Choice, Choices, Item, MediaKind, Part, PollButton, Tap};
 use siphasher::sip::SipHasher13;
 
 use super::Noted;
@@ -39,15 +39,12 @@ impl<'a> Messages<'a> {
     /// types the button's label fetches the answer too.
     pub(super) fn offer_poll(&mut self, line: &str, button: &PollButton, payload: String) {
         let line = if line.trim().is_empty() { &button.label } else { line };
-        if self.to.quick_replies_max.value == 0 {
+        if !self.to.shows_quick_replies() {
             return self.say(line);
         }
-        let reply = QuickReply { text: button.label.clone().into(), payload: payload.into(), image: None };
-        let Fitted { mut items, changes, .. } = fit([&Item::text(line)], self.to);
-        let last = items.pop().map(|item| item.plain().into_owned());
-        self.messages.extend(items.into_iter().map(message));
-        self.messages.push(ReplyMessage::quick_replies(last.unwrap_or_default(), vec![reply]));
-        self.noted.changes.extend(of_no_item(changes));
+        let options = vec![Choice::new(button.label.as_str(), payload)];
+        // A label that is read in full above the button is no list to choose from: whatever is typed fetches the answer.
+        self.add(&Item::Choices(Choices { prompt: line.to_owned(), options }));
     }
 
     fn add(&mut self, item: &Item) {

@@ -5,7 +5,7 @@
 
 mod rich;
 
-pub(super) use rich::leads_to_the_web;
+pub(crate) use rich::leads_to_the_web;
 
 use std::collections::BTreeSet;
 

@@ -224,6 +224,11 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// Whether a customer sees quick replies.
+    pub(crate) const fn shows_quick_replies(&self) -> bool {
+        self.as_heard().quick_replies_max.value > 0
+    }
+
     /// Nothing can be tapped or looked at where everything is read aloud.
     pub(super) const fn as_heard(mut self) -> Self {
         if matches!(self.style.value, Style::Spoken) {

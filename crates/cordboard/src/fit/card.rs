@@ -35,6 +35,7 @@ impl Fitting<'_> {
 
     /// A card as a text. Its buttons are quick replies below it where the channel shows those.
     fn card_in_words(&mut self, card: &Card) {
+        let card = &*with_tap_as_button(card);
         let own = filled(card.fallback.as_deref());
         let replies = card.buttons.iter().filter_map(|button| match &button.tap {
             Tap::Postback(payload) => Some(Choice::new(button.label.as_str(), payload.as_str())),
@@ -60,7 +61,8 @@ impl Fitting<'_> {
         }
         if !self.to.cards.value {
             self.note(What::CarouselAsText, carousel.cards.len(), 0, self.to.cards.basis);
-            let cards: Vec<&Card> = carousel.cards.iter().collect();
+            let cards: Vec<Cow<'_, Card>> = carousel.cards.iter().map(with_tap_as_button).collect();
+            let cards: Vec<&Card> = cards.iter().map(AsRef::as_ref).collect();
             let text = own.map_or_else(|| self.told(prompt, &cards), str::to_owned);
             return self.say(Cow::Owned(text));
         }
@@ -331,6 +333,21 @@ fn filled(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text::is_blank(text))
 }
 
+/// A card whose tap can be chosen in words as well: where the card is a text, nothing of it can be tapped.
+fn with_tap_as_button(card: &Card) -> Cow<'_, Card> {
+    match &card.tap {
+        Some(tap @ Tap::Postback(payload))
+            if !text::is_blank(payload) && card.buttons.iter().all(|button| button.tap != *tap) =>
+        {
+            let label = filled(Some(&card.title)).unwrap_or(payload).to_owned();
+            let button = Button { label, tap: tap.clone() };
+            let buttons = card.buttons.iter().cloned().chain([button]).collect();
+            Cow::Owned(Card { tap: None, buttons, ..card.clone() })
+        }
+        _ => Cow::Borrowed(card),
+    }
+}
+
 fn link_line(label: &str, url: &str) -> String {
     if label.is_empty() || label == url { url.to_owned() } else { format!("{label}: {url}") }
 }
@@ -392,6 +409,11 @@ fn told_and_offered(
                     add_line(&mut block, &format!("{}. {shown}", offered.len()));
                 }
             }
+        }
+        if block.is_none() {
+            let shown = [card.image.as_deref(), card.video.as_deref()].into_iter().filter(|_| with_addresses);
+            let instead = [card.fallback.as_deref()].into_iter().chain(shown).find_map(filled);
+            block = instead.map(str::to_owned);
         }
         blocks.extend(block);
     }

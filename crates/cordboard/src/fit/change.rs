@@ -44,7 +44,7 @@ pub enum What {
     OptionsCompleted,
     /// Options that were there twice were left out.
     OptionsRepeated,
-    /// Labels were shortened.
+    /// Labels were shortened: in full they are lines of the prompt.
     LabelsShortened,
     /// Choices without options became a text.
     NoOptions,
@@ -86,7 +86,7 @@ pub enum What {
     MediaRefused,
     /// A file that is too large became its caption and address.
     MediaTooLarge,
-    /// A file without an address became its caption.
+    /// A file without an address of the web became its caption.
     MediaNowhere,
     /// A file got a name.
     MediaNamed,
@@ -240,7 +240,9 @@ impl Change {
                 format!("{} without label or value, the one stands for the other", some("option", "options"))
             }
             What::OptionsRepeated => format!("{} there twice, left out once", some("option", "options")),
-            What::LabelsShortened => format!("{} shortened to {limit} characters", some("label", "labels")),
+            What::LabelsShortened => {
+                format!("{} shortened to {limit} characters, read in full in the prompt", some("label", "labels"))
+            }
             What::NoOptions => "no options, became a text".to_owned(),
             What::OptionsListed => format!("{found} options, all listed in the prompt, the first {limit} to tap"),
             What::ChoicesAsText => format!("{} became numbered lines", some("option", "options")),
@@ -263,7 +265,7 @@ impl Change {
             What::MediaAsText => "the file became its caption and address".to_owned(),
             What::MediaRefused => "the file's kind is not let out, it became its caption and address".to_owned(),
             What::MediaTooLarge => format!("{found} MB, the file became its caption and address"),
-            What::MediaNowhere => "a file without an address, only its caption is left".to_owned(),
+            What::MediaNowhere => "a file without an address of the web, only its words are left".to_owned(),
             What::MediaNamed => "the file got a name, made from its address".to_owned(),
             What::IntentUndeclared => "the end's intent is not declared, `done` stands for it".to_owned(),
             What::SlotsUnfit => format!("{} left out", some("slot", "slots")),

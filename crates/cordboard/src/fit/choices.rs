@@ -23,8 +23,13 @@ impl Fitting<'_> {
             let text = self.listed(&prompt, &options);
             return self.say(Cow::Owned(text));
         }
-        if options.len() > max.value {
+        let too_many = options.len() > max.value;
+        if too_many {
             self.note(What::OptionsListed, options.len(), max.value, max.basis);
+        }
+        let label_max = self.to.label_max_chars.value;
+        if too_many || options.iter().any(|option| text::exceeds(&option.label, label_max)) {
+            // What does not stand on a button as it was written is read in the lines.
             prompt = Cow::Owned(self.listed(&prompt, &options));
             options.truncate(max.value);
         } else if text::is_blank(&prompt) {
@@ -64,7 +69,7 @@ impl Fitting<'_> {
                 (false, true) => value.clone_from(&label),
                 (false, false) => {}
             }
-            if option.label.trim().is_empty() || option.value.trim().is_empty() {
+            if text::is_blank(&option.label) || text::is_blank(&option.value) {
                 self.note(What::OptionsCompleted, 1, 0, RULES);
             }
             if kept.iter().any(|other| other.label == label && other.value == value) {

@@ -1,6 +1,9 @@
 //! Markdown, as language models write it, in the way that a channel shows it: lists readable, links with their address,
 //! tables as lines, code as it is, entities resolved.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use model::{Item, Media, MediaKind};
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, Options, Parser, Tag, TagEnd};
 
@@ -16,15 +19,34 @@ pub(super) struct Read {
 
 /// Reads Markdown for a style.
 pub(super) fn read(source: &str, style: Style) -> Read {
-    if let Some(media) = lone_image(source) {
+    let unread = unread_definitions(source);
+    if let Some(media) = lone_image(source).filter(|_| unread.is_empty()) {
         return Read { item: Item::Media(media), lost: false };
     }
     if style == Style::Markdown {
         return Read { item: Item::text(source), lost: false };
     }
     let mut writer = Writer::new(style, source.len());
-    for event in parser(source) {
+    let mut unread = unread.into_iter().peekable();
+    let mut behind_cell = 0;
+    for (event, place) in parser(source).into_offset_iter() {
+        if matches!(&event, Event::Start(tag) if begins_block(tag)) {
+            while let Some(definition) = unread.next_if(|definition| definition.end <= place.start) {
+                writer.paragraph(&source[definition]);
+            }
+        }
+        match &event {
+            Event::End(TagEnd::TableCell) => behind_cell = place.end,
+            Event::End(TagEnd::TableRow) => writer.surplus(source.get(behind_cell..place.end).unwrap_or_default()),
+            _ => {}
+        }
         writer.event(event);
+    }
+    unread.for_each(|definition| writer.paragraph(&source[definition]));
+    // What no tag of HTML closed.
+    while !writer.links.is_empty() {
+        writer.newlines = 0;
+        writer.end_link();
     }
     let text = writer.text.trim().to_owned();
     Read { item: Item::Text(text), lost: writer.lost }
@@ -32,6 +54,36 @@ pub(super) fn read(source: &str, style: Style) -> Read {
 
 fn parser(source: &str) -> Parser<'_> {
     Parser::new_ext(source, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH)
+}
+
+const fn begins_block(tag: &Tag<'_>) -> bool {
+    matches!(
+        tag,
+        Tag::Paragraph
+            | Tag::Heading { .. }
+            | Tag::BlockQuote(_)
+            | Tag::CodeBlock(_)
+            | Tag::HtmlBlock
+            | Tag::List(_)
+            | Tag::Table(_)
+    )
+}
+
+/// Definitions of links that nothing links to. Whoever writes `[Status]: shipped` means words.
+fn unread_definitions(source: &str) -> Vec<Range<usize>> {
+    let mut parser = parser(source);
+    let mut unread: BTreeMap<usize, Range<usize>> =
+        parser.reference_definitions().iter().map(|(_, found)| (found.span.start, found.span.clone())).collect();
+    if !unread.is_empty() {
+        while let Some(event) = parser.next() {
+            if let Event::Start(Tag::Link { id, .. } | Tag::Image { id, .. }) = event
+                && let Some(read) = parser.reference_definitions().get(&id)
+            {
+                unread.remove(&read.span.start);
+            }
+        }
+    }
+    unread.into_values().collect()
 }
 
 /// The picture, when Markdown is one and nothing else.
@@ -79,10 +131,13 @@ struct Writer<'a> {
     at_marker: bool,
     /// Quotes it is in.
     quotes: usize,
+    /// An address was written that a word behind it would become part of.
+    behind_address: bool,
     /// Open links and pictures: the address, and where their text begins.
     links: Vec<(CowStr<'a>, usize)>,
-    /// The table's heads, then the cells of the row that is being read.
+    /// The table's heads, how many rows are below them, and the cells of the row that is being read.
     heads: Vec<String>,
+    rows: usize,
     cells: Vec<String>,
     /// Where the cell that is being read begins.
     cell: usize,
@@ -98,8 +153,10 @@ impl<'a> Writer<'a> {
             lists: Vec::new(),
             at_marker: false,
             quotes: 0,
+            behind_address: false,
             links: Vec::new(),
             heads: Vec::new(),
+            rows: 0,
             cells: Vec::new(),
             cell: 0,
         }
@@ -153,6 +210,7 @@ impl<'a> Writer<'a> {
             Tag::Item => self.begin_item(),
             Tag::Table(_) => {
                 self.begin_block();
+                self.rows = 0;
                 self.lost = true;
             }
             Tag::TableHead | Tag::TableRow => self.cells.clear(),
@@ -198,7 +256,10 @@ impl<'a> Writer<'a> {
                 self.newlines = 1;
             }
             TagEnd::Table => {
-                self.heads.clear();
+                let heads = std::mem::take(&mut self.heads);
+                if self.rows == 0 {
+                    self.write(&heads.join(", "));
+                }
                 self.break_lines(2);
             }
             TagEnd::TableHead => self.heads = std::mem::take(&mut self.cells),
@@ -226,8 +287,22 @@ impl<'a> Writer<'a> {
             .filter(|(cell, _)| !cell.is_empty())
             .map(|(cell, head)| if head.is_empty() { cell.clone() } else { format!("{head}: {cell}") })
             .collect();
+        self.rows += usize::from(!named.is_empty());
         self.write(&named.join(", "));
         self.break_lines(1);
+    }
+
+    /// What stands in a row behind the last column, which the parser passes over.
+    fn surplus(&mut self, source: &str) {
+        let cells = source.split('|').map(str::trim).filter(|cell| !cell.is_empty());
+        self.cells.extend(cells.map(str::to_owned));
+    }
+
+    /// A paragraph of plain text.
+    fn paragraph(&mut self, text: &str) {
+        self.begin_block();
+        self.write(text.trim());
+        self.break_lines(2);
     }
 
     /// Adds the address of a link, unless its text is the address.
@@ -236,6 +311,7 @@ impl<'a> Writer<'a> {
         let shown = self.text.get(begin..).unwrap_or_default().trim();
         let bare = url.strip_prefix("mailto:").unwrap_or(&url);
         if shown == &*url || shown == bare || url.is_empty() {
+            self.behind_address = true;
             return;
         }
         self.lost = true;
@@ -301,6 +377,16 @@ impl<'a> Writer<'a> {
                 self.lost = true;
             } else if name == "br" {
                 self.break_lines(1);
+            } else if name == "a" {
+                self.lost = true;
+                match href(tag) {
+                    _ if tag.starts_with('/') => self.end_link(),
+                    Some(url) => {
+                        self.flush();
+                        self.links.push((url.into(), self.text.len()));
+                    }
+                    None => {}
+                }
             } else if KNOWN_TAGS.contains(&name.as_str()) {
                 self.lost = true;
             } else {
@@ -333,6 +419,10 @@ impl<'a> Writer<'a> {
         if text.is_empty() {
             return;
         }
+        let ends_address = self.newlines == 0 && text.starts_with(char::is_alphanumeric);
+        if std::mem::take(&mut self.behind_address) && ends_address {
+            self.text.push(' ');
+        }
         self.flush();
         if !text.trim().is_empty() {
             self.at_marker = false;
@@ -341,9 +431,19 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// Where a tag of HTML leads.
+fn href(tag: &str) -> Option<String> {
+    let begin = tag.to_ascii_lowercase().find("href=")? + "href=".len();
+    let value = &tag[begin..];
+    let url = match value.chars().next()? {
+        quote @ ('"' | '\'') => value[1..].split(quote).next(),
+        _ => value.split_whitespace().next(),
+    };
+    url.map(|url| url.replace("&amp;", "&"))
+}
+
 /// Tags that mark text, and are not text themselves.
-const KNOWN_TAGS: [&str; 32] = [
-    "a",
+const KNOWN_TAGS: [&str; 31] = [
     "b",
     "big",
     "blockquote",
@@ -399,6 +499,7 @@ mod tests {
             ("- a\n\n- b", "- a\n- b", "- a\n- b"),
             ("[Terms](https://x.example/t)", "Terms (https://x.example/t)", "Terms (https://x.example/t)"),
             ("<https://x.example>", "https://x.example", "https://x.example"),
+            ("<https://x.example>now", "https://x.example now", "https://x.example now"),
             ("Mail <me@x.example>", "Mail me@x.example", "Mail me@x.example"),
             (
                 "See ![a map](https://x.example/m.png)",
@@ -414,6 +515,20 @@ mod tests {
             ("> said\n> so", "said\nso", "> said\n> so"),
             ("a<br>b <b>c</b> <order number>", "a\nb c <order number>", "a\nb c <order number>"),
             ("one\n\n---\n\ntwo", "one\n\ntwo", "one\n\ntwo"),
+            (
+                "See <a href=\"https://x.example/t?a=1&amp;b=2\">the terms</a>.",
+                "See the terms (https://x.example/t?a=1&b=2).",
+                "See the terms (https://x.example/t?a=1&b=2).",
+            ),
+            ("<a HREF=https://x.example>Terms", "Terms (https://x.example)", "Terms (https://x.example)"),
+            ("|Plan|Price|\n|-|-|", "Plan, Price", "Plan, Price"),
+            ("|Plan|\n|-|\n|S|5 €|", "Plan: S, 5 €", "Plan: S, 5 €"),
+            (
+                "Your parcel:\n\n[Status]: shipped\n\nBye",
+                "Your parcel:\n\n[Status]: shipped\n\nBye",
+                "Your parcel:\n\n[Status]: shipped\n\nBye",
+            ),
+            ("Read [1].\n\n[1]: https://x.example", "Read 1 (https://x.example).", "Read 1 (https://x.example)."),
             ("snake_case and 2*3*4 \\*no\\*", "snake_case and 234 *no*", "snake_case and 2_3_4 *no*"),
             ("", "", ""),
         ];
@@ -437,6 +552,9 @@ mod tests {
     fn a_picture_alone_is_a_picture() {
         let Item::Media(media) = read("![A map](https://x.example/m.png)\n", Style::Plain).item else { panic!() };
         assert_eq!((media.url.as_str(), media.caption.as_deref()), ("https://x.example/m.png", Some("A map")));
-        assert!(matches!(read("![A](https://x.example/m.png) b", Style::Plain).item, Item::Text(_)));
+        for more in [" b", "\n\n[Status]: shipped"] {
+            let source = format!("![A](https://x.example/m.png){more}");
+            assert!(matches!(read(&source, Style::Plain).item, Item::Text(_)), "{source}");
+        }
     }
 }

@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use model::{Item, Media, MediaKind};
 
 use super::{Fitting, RULES, Style, What, text};
+use crate::engine::limits::leads_to_the_web;
 
 impl Fitting<'_> {
     pub(super) fn media(&mut self, media: &Media) {
         let url = self.clean(&media.url);
-        if url.is_empty() {
+        if !leads_to_the_web(&url) {
             self.note(What::MediaNowhere, 1, 0, RULES);
-            let said = filled(&media.fallback).or_else(|| filled(&media.caption)).unwrap_or_default();
+            let said = [&media.fallback, &media.caption, &media.name].into_iter().find_map(filled).unwrap_or_default();
             return self.say(Cow::Borrowed(said));
         }
         if let Some((what, found, limit, basis)) = self.refusal(media, &url) {

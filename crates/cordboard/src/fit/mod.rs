@@ -155,7 +155,8 @@ impl Fitting<'_> {
         if !text::exceeds(&text, max.value) {
             return text;
         }
-        if own.is_some() {
+        // One that was made counts only where nobody knows whether the customer sees the item itself.
+        if own.is_some() || self.to.channel.is_none() {
             self.note(What::FallbackShortened, text.chars().count(), max.value, max.basis);
         }
         text::shortened(&text, max.value)

@@ -34,7 +34,7 @@ quick_replies_max = 3
 | `text_max_chars` | the text is split at the end of a paragraph, a line, a sentence or a word; the end of a long prompt stays over its choices |
 | `markdown` | `plain`: readable text without marks; `whatsapp`: WhatsApp's marks; `kept`: as it is; `spoken`: neither marks nor addresses |
 | `quick_replies_max` | all options become numbered lines of the prompt, and the first ones stay to tap; with 0 none does |
-| `label_max_chars` | the label is shortened; what it carries stays whole |
+| `label_max_chars` | the label is shortened; what it carries stays whole, and all options become numbered lines of the prompt too |
 | `cards` | `false`: a card becomes its `fallback_text`, or title and description, with its buttons as quick replies or numbered lines |
 | `card_buttons_max` | the rest follows on a card of the same title |
 | `link_buttons` | `false`: the address becomes a line of the description |
@@ -55,7 +55,7 @@ Files are sent by the digital door (v2) only, since the older one has no form fo
 `attachments = true`. Set it once the integration's property for files is on in Genesys: without the property an answer
 with a file is invalid, and the flow takes its failure path. The default content profile lets out .jpg, .png and .gif, of
 at most 25 MB (digital-bot-connector.md 3.4, confirmed); other files go out as their address. A file without a name gets one from
-its address.
+its address. An address that is not of the web (`https` or `http`) leads nowhere, so only the words beside it are said.
 
 ## Always
 

@@ -111,6 +111,9 @@ fn texts_and_choices() {
     let cases: &[(&[Item], _, &[&str], &[What])] = &[
         (&[Item::text("Hello")], WEB, &["Hello"], &[]),
         (&[Item::text(" \n")], WEB, &[], &[Blank]),
+        (&[Item::text("\u{200b}\u{feff} \u{202e}")], WEB, &[], &[Blank]),
+        (&[choices("Colour?", &[("\u{200b}", "b")])], WEB, &["Colour?[b=b]"], &[OptionsCompleted]),
+        (&[Item::Markdown("![](sandbox:/map.png)".to_owned())], WEB, &[], &[MediaNowhere, Blank]),
         (&[choices("Colour?", &colours)], WEB, &["Colour?[Red=r][Blue=b]"], &[]),
         (&[choices("Colour?", &colours)], None, &["Colour?[Red=r][Blue=b]"], &[]),
         (&[choices("Colour?", &colours)], SMS, &["Colour?\n1. Red\n2. Blue"], &[ChoicesAsText]),
@@ -138,7 +141,7 @@ fn texts_and_choices() {
         (
             &[choices("What?", &[("Where is my order from May?", "order")])],
             WHATSAPP,
-            &["What?[Where is my order f…=order]"],
+            &["What?\n1. Where is my order from May?[Where is my order f…=order]"],
             &[LabelsShortened],
         ),
         (&[Item::Markdown("Tom &amp; **Jerry**".to_owned())], WEB, &["Tom & Jerry"], &[Unmarked]),
@@ -250,6 +253,24 @@ fn cards() {
             &[LinksAsText, NoButtons],
         ),
         (Item::Card(card(" ", &[])), WEB, &[], &[NoButtons, Blank]),
+        (
+            with(|card| card.tap = Some(Tap::Postback("plan".to_owned()))),
+            SMS,
+            &["Plan\nGood\n1. Buy\nMore: https://x.example/m\n2. Plan"],
+            &[CardAsText],
+        ),
+        (
+            Item::Card(Card { tap: Some(Tap::Postback("plan".to_owned())), ..card("Plan", &[]) }),
+            Some(Channel::Apple),
+            &["Plan[Plan=plan]"],
+            &[CardAsText],
+        ),
+        (
+            Item::Card(Card { image: Some("https://x.example/p.png".to_owned()), ..Card::default() }),
+            SMS,
+            &["https://x.example/p.png"],
+            &[CardAsText],
+        ),
     ];
     for (item, channel, shown, changes) in cases {
         let shown: Vec<String> = shown.iter().map(|text| text.replace("][", "]|[")).collect();
@@ -296,6 +317,19 @@ fn carousels() {
     let own = Carousel { fallback: Some("Write BUY.".to_owned()), ..prompted };
     check(&[Item::Carousel(own)], to(SMS), &["Write BUY."], &[CarouselAsText]);
 
+    let tapped = Card { tap: Some(Tap::Postback("p".to_owned())), ..card("P", &[]) };
+    let told = Card { fallback: Some("Or this.".to_owned()), ..Card::default() };
+    check(&[carousel(vec![tapped, told])], to(SMS), &["P\n1. P\n\nOr this."], &[CarouselAsText]);
+
+    // Beside cards that nobody knows to be seen, a text that had to be cut is told of.
+    let wordy = Card { description: Some("so ".repeat(500)), ..plan(1) };
+    for (channel, changes) in [(WEB, vec![]), (None, vec![FallbackShortened])] {
+        let fitted = fit(&[carousel(vec![wordy.clone(), wordy.clone(), wordy.clone()])], &to(channel));
+        let what: Vec<What> =
+            fitted.changes.iter().map(|change| change.what).filter(|what| *what != ButtonsNumbered).collect();
+        assert_eq!(what, changes, "{channel:?}");
+    }
+
     let change = fit(&[Item::text("Look"), carousel(plans(12))], &to(WEB)).changes[0];
     let line = "item 2: 12 cards, split after 10 (a carousel takes 10 cards; digital-bot-connector.md 3.4, confirmed)";
     assert_eq!(change.to_string(), line);
@@ -328,6 +362,12 @@ fn files() {
             &[MediaTooLarge],
         ),
         (Media { url: String::new(), ..map() }, to(WEB), &["The map"], &[MediaNowhere]),
+        (
+            Media { name: Some("Terms.pdf".to_owned()), ..picture("file:///t.pdf") },
+            to(WEB),
+            &["Terms.pdf"],
+            &[MediaNowhere],
+        ),
         (
             Media { fallback: Some("A map, by mail.".to_owned()), ..map() },
             to(SMS),

@@ -2,12 +2,21 @@
 
 use std::borrow::Cow;
 
+use unicode_segmentation::GraphemeCursor;
+
 /// What a shortened text ends with.
 const ELLIPSIS: char = '…';
 
 /// Whether nobody would see anything of it.
 pub(super) fn is_blank(text: &str) -> bool {
-    text.chars().all(|character| character.is_whitespace() || character.is_control())
+    text.chars().all(|character| character.is_whitespace() || character.is_control() || is_unseen(character))
+}
+
+/// Whether a character only changes those around it: joiners, marks of direction, blanks without width. Alone it is nothing.
+fn is_unseen(character: char) -> bool {
+    matches!(u32::from(character),
+        0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f | 0x202a..=0x202e
+        | 0x2060..=0x206f | 0x2800 | 0x3164 | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xe0000..=0xe0fff)
 }
 
 /// Whether a text has more characters than this. Bytes are never fewer than characters, so most need no counting.
@@ -17,7 +26,7 @@ pub(super) fn exceeds(text: &str, max_chars: usize) -> bool {
 
 /// A name without control characters and outer blanks, which the platform takes for a broken answer.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
-    let trimmed = text.trim();
+    let trimmed = if is_blank(text) { "" } else { text.trim() };
     if !trimmed.chars().any(char::is_control) {
         return Cow::Borrowed(trimmed);
     }
@@ -72,26 +81,18 @@ fn place(window: &str, text: &str) -> usize {
     good.or(word).filter(|at| *at > 0).unwrap_or(window.len())
 }
 
-/// How many bytes the first characters have, no more than asked for; a sign that changes the one before it (an accent, a
-/// skin colour, a joined emoji) stays with it where there is room.
+/// How many bytes the first characters have, no more than asked for; what is read as one sign (an accented letter, a
+/// flag, a joined emoji, a syllable) stays together where there is room.
 fn boundary(text: &str, chars: usize) -> usize {
-    let mut at = text.char_indices().nth(chars).map_or(text.len(), |(at, _)| at);
-    let full = at;
-    while at > 0 {
-        let after = text[at..].chars().next();
-        let before = text[..at].chars().next_back();
-        if !after.is_some_and(belongs_to_the_one_before) && before != Some('\u{200d}') {
-            return at;
-        }
-        at -= before.map_or(at, char::len_utf8);
+    let full = text.char_indices().nth(chars).map_or(text.len(), |(at, _)| at);
+    let mut cursor = GraphemeCursor::new(full, text.len(), true);
+    if cursor.is_boundary(text, 0) == Ok(true) {
+        return full;
     }
-    full
-}
-
-fn belongs_to_the_one_before(character: char) -> bool {
-    matches!(u32::from(character),
-        0x0300..=0x036f | 0x1ab0..=0x1aff | 0x1dc0..=0x1dff | 0x20d0..=0x20ff | 0x200d | 0xfe00..=0xfe0f
-        | 0xfe20..=0xfe2f | 0x1f3fb..=0x1f3ff)
+    match cursor.prev_boundary(text, 0) {
+        Ok(Some(at)) if at > 0 => at,
+        _ => full,
+    }
 }
 
 /// Whether one of a text's words is this address.
@@ -153,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_split_where_a_reader_would_pause() {
-        let cases: [(&str, usize, &[&str]); 9] = [
+        let cases: [(&str, usize, &[&str]); 12] = [
             ("short", 10, &["short"]),
             ("One here.\n\nTwo there now.", 16, &["One here.", "Two there now."]),
             ("Line one is\nand line two", 15, &["Line one is", "and line two"]),
@@ -162,6 +163,9 @@ mod tests {
             ("abcdefghij", 4, &["abcd", "efgh", "ij"]),
             ("Ja! abcdefghijkl", 12, &["Ja!", "abcdefghijkl"]),
             ("e\u{301}e\u{301}e\u{301}", 3, &["e\u{301}", "e\u{301}", "e\u{301}"]),
+            ("👩\u{200d}👩\u{200d}👧👍🏽", 6, &["👩\u{200d}👩\u{200d}👧", "👍🏽"]),
+            ("a🇩🇪🇫🇷", 4, &["a🇩🇪", "🇫🇷"]),
+            ("कक्षि", 4, &["क", "क्षि"]),
             ("文字。文字。文字", 6, &["文字。文字。", "文字"]),
         ];
         for (text, max, expected) in cases {

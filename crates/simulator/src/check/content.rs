@@ -77,6 +77,9 @@ pub(crate) fn messages(findings: &mut Findings, rules: Rules, items: &[Value], a
         let at = format!("{at}[{n}]");
         if let Some(object) = findings.object(item, &at) {
             let shown = message(findings, rules, object, &at);
+            if let Some(screen) = rules.screen {
+                screen.taps(findings, object, &at);
+            }
             messages.extend(match rules.screen {
                 Some(screen) => shown.and_then(|message| screen.show(findings, message, &at)),
                 None => shown,
@@ -271,6 +274,29 @@ fn pair(findings: &mut Findings, pairs: &mut Pairs, label: &str, payload: &str, 
     }
 }
 
+/// Up to 25 MB on the platform (section 3.4).
+const ATTACHMENT_MAX_BYTES: u64 = 25_000_000;
+
+/// What the default content profile lets out (section 3.4). How the platform tells the kind of a file is unknown: what is
+/// said of it counts here, then the ends of its names; where nothing tells, it is believed.
+fn is_let_out(body: &Map<String, Value>, filename: &str, url: &str) -> bool {
+    if let Some(mime) = body.get("mime").and_then(Value::as_str) {
+        let mime = mime.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        return ["image/jpeg", "image/png", "image/gif"].contains(&mime.as_str());
+    }
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let last = path.splitn(4, '/').nth(3).and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    let end = [filename, last].into_iter().find_map(|name| Some(name.rsplit_once('.')?.1.to_ascii_lowercase()));
+    end.is_none_or(|end| ["jpg", "jpeg", "png", "gif"].contains(&end.as_str()))
+}
+
+/// Bad values of an attachment make the whole answer invalid (section 1.6). Which ones are bad is not said; an address that
+/// nobody can fetch is assumed to be.
+fn leads_to_the_web(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/')) && !url.contains(char::is_whitespace)
+}
+
 fn attachment(findings: &mut Findings, rules: Rules, body: &Map<String, Value>, at: &str, shown: &mut Message) {
     let known = ["id", "mediaType", "url", "filename", "mime", "sha256", "contentSizeBytes", "text"];
     findings.unknown_members(body, &known, at);
@@ -284,13 +310,25 @@ fn attachment(findings: &mut Findings, rules: Rules, body: &Map<String, Value>, 
         findings.schema("media-type", format!("{at}.mediaType '{media}' is not one of the five"));
     }
     let url = findings.text(body, "url", at).unwrap_or_default().to_owned();
+    if !url.is_empty() && !leads_to_the_web(&url) {
+        findings.schema("attachment-url", format!("{at}.url is no address from which a file can be fetched"));
+    }
     let filename = findings.text(body, "filename", at).unwrap_or_default().to_owned();
     findings.optional_text(body, "mime", at);
     findings.optional_text(body, "sha256", at);
-    if let Some(size) = body.get("contentSizeBytes").filter(|size| !size.is_null())
-        && size.as_u64().is_none()
-    {
-        findings.schema("number", format!("{at}.contentSizeBytes must be a whole number, not {}", kind(size)));
+    if let Some(size) = body.get("contentSizeBytes").filter(|size| !size.is_null()) {
+        match size.as_u64() {
+            None => {
+                findings.schema("number", format!("{at}.contentSizeBytes must be a whole number, not {}", kind(size)));
+            }
+            Some(size) if size > ATTACHMENT_MAX_BYTES => {
+                findings.warning("attachment-size", format!("{at} has more than 25 MB"));
+            }
+            Some(_) => {}
+        }
+    }
+    if !is_let_out(body, &filename, &url) {
+        findings.warning("attachment-type", format!("{at}: the default profile lets out .jpg, .png and .gif only"));
     }
     shown.attachments.push((filename, url));
 }

@@ -7,6 +7,7 @@
 pub(crate) mod answer;
 pub(crate) mod answer_v1;
 pub(crate) mod content;
+pub(crate) mod judge;
 pub(crate) mod manifest;
 #[cfg(test)]
 mod tests;

@@ -157,6 +157,13 @@ fn reply_messages_and_what_they_break() {
     let cards: Vec<Value> = (0..11).map(|n| json!({"title": n.to_string(), "actions": []})).collect();
     let file = json!({"contentType": "Attachment", "attachment":
         {"id": "1", "mediaType": "File", "url": "https://x.example/a", "filename": "a"}});
+    let sent = |other: Value| {
+        let mut file = file.clone();
+        for (member, value) in other.as_object().unwrap() {
+            file["attachment"][member] = value.clone();
+        }
+        json!({"type": "Text", "text": "t", "content": [file]})
+    };
     let link = json!({"type": "Link", "text": "Go", "url": "https://x.example"});
     let table = [
         (json!({"type": "Text", "text": "hello"}), ""),
@@ -179,6 +186,10 @@ fn reply_messages_and_what_they_break() {
         (structured(json!([{"contentType": "Carousel", "carousel": {"cards": cards}}])), "carousel-at-most-10"),
         (json!({"type": "Text", "text": "t", "content": [file]}), "attachments-switched-off"),
         (structured(json!([file])), "content-in-message-type attachments-switched-off"),
+        (sent(json!({"url": "file.png"})), "attachments-switched-off attachment-url"),
+        (sent(json!({"filename": "a.pdf"})), "attachments-switched-off ~attachment-type"),
+        (sent(json!({"mime": "video/mp4"})), "attachments-switched-off ~attachment-type"),
+        (sent(json!({"contentSizeBytes": 25_000_001})), "attachments-switched-off ~attachment-size"),
     ];
     for (message, wanted) in table {
         let body = json!({"botState": "MoreData", "replyMessages": [message]});

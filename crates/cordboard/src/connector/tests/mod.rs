@@ -3,6 +3,7 @@
 
 mod buttons;
 mod hostile;
+mod judged;
 mod listed;
 mod replies;
 mod shadows;

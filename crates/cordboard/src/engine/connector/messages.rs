@@ -23,11 +23,11 @@ fn read(message: ReplyMessage<'_>, items: &mut Vec<Item>, cuts: &mut BTreeSet<Cu
     let mut options = Vec::new();
     for element in content {
         match element {
-            Content::QuickReply(reply) => options.extend(option(reply)),
-            Content::Card(found) => items.push(Item::Card(Card { fallback: text.clone(), ..card(found) })),
+            Content::QuickReply(reply) => options.extend(noted(option(reply), cuts)),
+            Content::Card(found) => items.push(Item::Card(Card { fallback: text.clone(), ..card(found, cuts) })),
             Content::Carousel(found) => items.push(Item::Carousel(Carousel {
                 prompt: None,
-                cards: found.cards.into_iter().map(card).collect(),
+                cards: found.cards.into_iter().map(|found| card(found, cuts)).collect(),
                 fallback: text.clone(),
             })),
             // The text is the caption of one file, not of each.
@@ -64,15 +64,23 @@ fn option(reply: QuickReply<'_>) -> Option<Choice> {
     Some(Choice { label, value, image: reply.image.map(Cow::into_owned) })
 }
 
-fn card(card: genesys::cloud::reply::Card<'_>) -> Card {
+/// What of a list of choices cannot be chosen is left out, and told.
+fn noted<T>(read: Option<T>, cuts: &mut BTreeSet<Cut>) -> Option<T> {
+    if read.is_none() {
+        cuts.insert(Cut::Choices);
+    }
+    read
+}
+
+fn card(card: genesys::cloud::reply::Card<'_>, cuts: &mut BTreeSet<Cut>) -> Card {
     let owned = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
     Card {
         title: card.title.into_owned(),
         description: owned(card.description),
         image: owned(card.image),
         video: owned(card.video),
-        tap: card.default_action.and_then(|action| button(action).map(|button| button.tap)),
-        buttons: card.actions.into_iter().filter_map(button).collect(),
+        tap: card.default_action.and_then(|action| noted(button(action), cuts).map(|button| button.tap)),
+        buttons: card.actions.into_iter().filter_map(|action| noted(button(action), cuts)).collect(),
         fallback: None,
     }
 }

@@ -148,6 +148,20 @@ fn every_kind_of_message_becomes_an_item() {
 }
 
 #[test]
+fn what_cannot_be_tapped_is_left_out_and_told() {
+    let card = json!({"title": "Call", "defaultAction": {"type": "Link"}, "actions": [
+        {"type": "Call", "text": "Call us", "payload": "+49"}, {"type": "Postback", "text": "Chat", "payload": "c"},
+    ]});
+    let replies = [("A", "a"), ("", "")]
+        .map(|(text, payload)| json!({"contentType": "QuickReply", "quickReply": {"text": text, "payload": payload}}));
+    for content in [json!([{"contentType": "Card", "card": card}]), json!(replies)] {
+        let message = json!({"type": "Structured", "text": "Which?", "content": content});
+        let said = answer(&endpoint("v2", ""), &json!({"botState": "MoreData", "replyMessages": [message]}));
+        assert_eq!(said.cuts, [Cut::Choices], "{content}");
+    }
+}
+
+#[test]
 fn slots_of_either_contract_are_the_same_texts() {
     let v1 = json!({
         "botState": "COMPLETE", "intent": "Filed", "confidence": 0.93, "replymessages": null,

@@ -122,7 +122,7 @@ fn one_line(text: String) -> String {
 }
 
 /// Whether an address is absolute, of the web, and without what no address holds.
-pub(in crate::engine) fn leads_to_the_web(address: &str) -> bool {
+pub(crate) fn leads_to_the_web(address: &str) -> bool {
     let Some((scheme, rest)) = address.split_once("://") else { return false };
     let is_web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
