@@ -44,8 +44,8 @@ pub fn model_reply(data: &[u8]) -> &'static str {
         assert!(matches!(engine.call(&asked, "t-1", 1, Timestamp(0), 60_000), Asking::Call(_)), "call {call} is none");
         let mut reader = engine.reader(&asked).expect("it asks for a stream");
         let (one, other) = body.split_at(usize::from(*divided).min(body.len()));
-        let mut early = reader.more(one);
-        early.extend(reader.more(other));
+        let mut early = reader.more(one, u32::MAX);
+        early.extend(reader.more(other, u32::MAX));
         for answer in &early {
             assert_eq!(answer.next, Next::More, "what is said early is not all");
             shown(answer);
@@ -53,6 +53,9 @@ pub fn model_reply(data: &[u8]) -> &'static str {
         let listened = reader.end(&reply);
         let read = engine.read(&asked, &reply);
         assert!(!early.is_empty() || listened == read, "what was said late is what was to be said");
+        let mut silent = engine.reader(&asked).expect("it asks for a stream");
+        assert!(silent.more(body, 0).is_empty(), "it may say nothing early");
+        assert_eq!(silent.end(&reply), read, "what may not come early comes at the end");
         match read {
             Reading::Answer(answer) => return shown(&answer),
             Reading::Failed(model::Failure::Refused) => return "refused",

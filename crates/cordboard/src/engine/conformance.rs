@@ -544,7 +544,7 @@ fn an_attempt_comes_to_an_end(subject: &Subject) {
 /// Reads a reply in pieces of this size: what is given out early, and the end; nothing for an engine that does not.
 fn heard(engine: &dyn Engine, question: &Bytes, reply: &calls::Reply, size: usize) -> Option<(Vec<Answer>, Reading)> {
     let mut reader = engine.reader(question)?;
-    let parts = reply.body.chunks(size).flat_map(|piece| reader.more(piece)).collect();
+    let parts = reply.body.chunks(size).flat_map(|piece| reader.more(piece, u32::MAX)).collect();
     Some((parts, reader.end(reply)))
 }
 

@@ -80,8 +80,8 @@ pub enum Reading {
         /// What the turn fails with when there is no time for another try.
         failure: Failure,
     },
-    /// The turn goes on with another call: this question instead, at once, within the same attempt. It is not stored; an
-    /// attempt that is repeated begins with the first question. An attempt goes on at most 15 times.
+    /// The turn goes on with another call: this question instead, at once, within the same attempt, at most 15 times. It is
+    /// not stored: after a crash the attempt that is repeated begins with the first question.
     Continue {
         /// The next question.
         question: Bytes,
@@ -132,14 +132,15 @@ pub enum Probed {
 
 /// Reads the body of a reply with status 200 while it comes. Every other reply is read by [`Engine::read`].
 pub trait Reader: Send {
-    /// More of the body came. Answers that the customer may get already; the `next` of each is
-    /// [`Next::More`](model::Next::More).
-    fn more(&mut self, bytes: &[u8]) -> Vec<Answer>;
+    /// More of the body came. Answers that the customer may get already, at most so many; the `next` of each is
+    /// [`Next::More`](model::Next::More). What is beyond them belongs to the end.
+    fn more(&mut self, bytes: &[u8], answers_max: u32) -> Vec<Answer>;
     /// How long the body may be silent before the call is given up.
     fn patience(&self) -> http::Patience {
         http::Patience::default()
     }
-    /// The body is whole, and in `reply`. As [`Engine::read`], less what was given out before.
+    /// The body is whole, and in `reply`. As [`Engine::read`], less what was given out before. A call of which something
+    /// was given out is not made again, whatever this says.
     fn end(self: Box<Self>, reply: &http::Reply) -> Reading;
 }
 

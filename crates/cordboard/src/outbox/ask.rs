@@ -3,13 +3,14 @@
 //! An attempt is as many calls as the answer takes, one after another, for an engine that goes on with another question.
 //! Of an engine that reads its reply while it comes, the conversation is told parts before the last byte is there. Once
 //! the customer may have seen one, the attempt is not repeated: the turn ends with what it has, or with the policy's
-//! fallback.
+//! fallback. A call that was not answered is made again where it is known what the calls before it led to.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use conversation::HELD_PARTS_MAX;
 use futures_util::StreamExt as _;
 use model::{Answer, BotKey, Event, Failure, Next, SeatId, Timestamp, TurnNumber};
 use tokio::time::Instant;
@@ -25,8 +26,10 @@ use crate::runner::{Queued, Slot};
 
 /// An attempt is at most this many calls. An engine that wants more has lost its way.
 const ROUNDS_MAX: u32 = 16;
-/// At most this many parts are given out before the end of one attempt.
-const PARTS_MAX: u32 = 64;
+/// At most this many parts are given out before the end of one attempt; what comes behind them comes with the end. A door
+/// that cannot push holds them all, and has room for some more.
+const PARTS_MAX: u32 = 40;
+const _: () = assert!((PARTS_MAX as usize) < HELD_PARTS_MAX);
 /// At most this much is kept of why nothing could be made of a reply.
 const SEEN_MAX_CHARS: usize = 200;
 
@@ -41,7 +44,7 @@ pub(super) struct Attempt<'a> {
     /// The id that the engine sees.
     pub(super) id: &'a str,
     pub(super) deadline: Timestamp,
-    /// Counts from 1.
+    /// Counts from 1; a call that is made again within the attempt counts like another attempt.
     pub(super) number: u32,
     /// Set once a part was given out.
     pub(super) spoke: &'a AtomicBool,
@@ -58,27 +61,37 @@ fn outcome_of(reading: &Reading) -> EngineOutcome {
 
 impl Attempt<'_> {
     /// Call after call, to the end of the attempt.
-    pub(super) async fn run(self) -> Attempted {
+    pub(super) async fn run(mut self) -> Attempted {
         let Some(engine) = self.shared.roster().engines.get(self.bot).cloned() else {
             return self.failed(Failure::NoBot, None);
         };
         let mut question = self.item.body.clone();
-        let mut parts_left = PARTS_MAX;
-        for round in 1..=ROUNDS_MAX {
+        let (mut round, mut parts_left) = (1, PARTS_MAX);
+        while round <= ROUNDS_MAX {
             if self.deadline <= self.shared.runtime.now() {
                 return self.failed(Failure::TimedOut, None);
             }
+            let parts_before = parts_left;
             let (reading, seen) = self.round(&*engine, &question, &mut parts_left).await;
             match reading {
-                Reading::Continue { question: next } => question = next,
+                Reading::Continue { question: next } => (question, round) = (next, round + 1),
                 Reading::Answer(answer) => {
                     return self.over(Event::Answered { seat: self.seat, turn: self.turn, answer });
                 }
                 Reading::Accepted => return self.over(Event::Accepted { seat: self.seat, turn: self.turn }),
                 Reading::Failed(failure) => return self.failed(failure, seen),
                 Reading::Later { after_ms, failure } => {
-                    let acted = round > 1 && engine.traits().replay == Replay::Unsafe;
-                    return if acted { self.failed(failure, seen) } else { self.later(after_ms, failure, seen) };
+                    let spoke_now = parts_left < parts_before;
+                    if spoke_now || !self.has_time(after_ms) {
+                        return self.failed(failure, seen);
+                    }
+                    if round == 1 {
+                        return Attempted::Again { after_ms, pause: false };
+                    }
+                    // The calls before this one were answered: to begin with the first would do all of it twice.
+                    let wait_ms = after_ms.unwrap_or(0).max(self.shared.backoff_ms(self.number));
+                    tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+                    self.number += 1;
                 }
             }
             self.shared.runtime.point("next_round").await;
@@ -94,15 +107,10 @@ impl Attempt<'_> {
         Attempted::Unanswered { event: Event::Failed { seat: self.seat, turn: self.turn, failure }, seen }
     }
 
-    /// The engine wants to be asked later: so it is, when there is time, and the customer saw nothing of an answer yet.
-    fn later(&self, after_ms: Option<u64>, failure: Failure, seen: Option<String>) -> Attempted {
+    /// Whether the engine may be asked again, at the earliest after this time.
+    fn has_time(&self, after_ms: Option<u64>) -> bool {
         let again_at = self.shared.runtime.now() + after_ms.unwrap_or(0);
-        let is_last = self.number >= self.shared.limits.ask_attempts_max;
-        if is_last || again_at >= self.deadline || self.spoke.load(Ordering::Relaxed) {
-            self.failed(failure, seen)
-        } else {
-            Attempted::Again { after_ms, pause: false }
-        }
+        self.number < self.shared.limits.ask_attempts_max && again_at < self.deadline
     }
 
     /// One question and what came of it; and what was seen, where that is no answer.
@@ -164,13 +172,9 @@ impl Attempt<'_> {
         while let Some(piece) = body.next().await {
             let piece = piece?;
             whole.extend_from_slice(&piece);
-            let answers = if status == 200 { reader.more(&piece) } else { Vec::new() };
+            let answers = if status == 200 { reader.more(&piece, *parts_left) } else { Vec::new() };
             for answer in answers {
-                if *parts_left == 0 {
-                    let reply = Reply { status, headers, body: Bytes::new() };
-                    return Ok((Reading::Failed(Failure::Nonsense), reply));
-                }
-                *parts_left -= 1;
+                *parts_left = parts_left.saturating_sub(1);
                 self.give_out(answer);
             }
         }

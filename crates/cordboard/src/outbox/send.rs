@@ -283,7 +283,7 @@ impl Shared {
     }
 
     /// Full jitter: anything between nothing and the wait, which doubles from the first on.
-    fn backoff_ms(&self, attempt: u32) -> u64 {
+    pub(super) fn backoff_ms(&self, attempt: u32) -> u64 {
         let doubled = self.limits.backoff_first_ms.saturating_mul(1 << attempt.saturating_sub(1).min(20));
         self.runtime.ids.below(doubled.min(self.limits.backoff_max_ms))
     }

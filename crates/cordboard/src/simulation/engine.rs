@@ -93,10 +93,12 @@ struct Listening {
 }
 
 impl Reader for Listening {
-    fn more(&mut self, bytes: &[u8]) -> Vec<Answer> {
+    fn more(&mut self, bytes: &[u8], answers_max: u32) -> Vec<Answer> {
         self.line.extend_from_slice(bytes);
         let mut answers = Vec::new();
-        while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
+        while answers.len() < answers_max as usize
+            && let Some(end) = self.line.iter().position(|byte| *byte == b'\n')
+        {
             let line: Vec<u8> = self.line.drain(..=end).collect();
             let text = String::from_utf8_lossy(&line[..end]).into_owned();
             answers.push(Answer { next: Next::More, ..Answer::saying(vec![Item::text(text)]) });

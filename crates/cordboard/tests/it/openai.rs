@@ -165,6 +165,37 @@ async fn paragraphs_reach_the_customer_while_the_model_writes() {
 }
 
 #[tokio::test]
+async fn a_server_that_fails_in_the_middle_of_a_turn_is_asked_again_and_nothing_is_said_twice() {
+    let first = || {
+        let tool = json!([{"index": 0, "id": "a", "function": {"name": "no_such_tool", "arguments": "{}"}}]);
+        let call = json!({"choices": [{"delta": {"tool_calls": tool}, "finish_reason": "tool_calls"}]});
+        Says::whole(200, words("One moment.\n\n") + &format!("data: {call}\n\ndata: [DONE]\n\n"))
+    };
+    let server = Server::start([
+        first(),
+        Says::whole(429, "").header("retry-after", "0"),
+        Says::whole(500, ""),
+        Says::whole(200, words("Here it is.") + &end()),
+        first(),
+        Says::whole(429, "").header("retry-after", "9999"),
+    ])
+    .await;
+    let keys = "deliver = \"paragraphs\"";
+    let world = World::with_more(Wishes::default(), &bot("desk", &server.url, keys, "")).await;
+    let customer = world.v2_with("desk", FlowSettings::default()).await;
+    customer.says("hello");
+    assert_eq!(customer.sees().await, "One moment.");
+    assert_eq!(customer.sees().await, "Here it is.");
+    // Who wants to be left alone for longer than the turn lasts is.
+    customer.says("and then?");
+    assert_eq!(customer.sees().await, "One moment.");
+    assert_eq!(customer.leaves_by().await, "human");
+    let asked = server.asked();
+    assert_eq!(asked.len(), 6);
+    assert_eq!((&asked[1], &asked[1]), (&asked[2], &asked[3]), "the same call, not the first one");
+}
+
+#[tokio::test]
 async fn a_model_is_told_what_was_said_after_a_crash_too() {
     let summary = json!({"choices": [{"message": {"content": "She said one to three."}, "finish_reason": "stop"}]});
     let server = Server::start([

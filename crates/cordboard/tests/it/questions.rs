@@ -83,10 +83,11 @@ struct Listening {
 }
 
 impl Reader for Listening {
-    fn more(&mut self, bytes: &[u8]) -> Vec<Answer> {
+    fn more(&mut self, bytes: &[u8], answers_max: u32) -> Vec<Answer> {
         self.heard.extend_from_slice(bytes);
-        let Some(end) = self.heard.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
-        let lines: Vec<u8> = self.heard.drain(..=end).collect();
+        let ends = self.heard.iter().zip(1..).filter(|(byte, _)| **byte == b'\n').map(|(_, end)| end);
+        let Some(end) = ends.take(answers_max as usize).last() else { return Vec::new() };
+        let lines: Vec<u8> = self.heard.drain(..end).collect();
         let lines = String::from_utf8(lines).unwrap();
         lines.lines().map(|line| Answer { next: Next::More, ..Answer::saying(vec![Item::text(line)]) }).collect()
     }
@@ -269,24 +270,60 @@ async fn half_an_answer_is_not_asked_for_again() {
 
 #[tokio::test]
 async fn an_engine_that_must_not_be_asked_twice_is_not() {
-    // Where it answered one call already, even a refusal of the next one does not begin anew.
-    for status in [200, 503] {
-        let (gateway, far) = line(|line, _| line.replay = Replay::Unsafe).await;
-        let breaking = async {
-            if status == 503 {
-                far.answers(200, AGAIN).await;
-            }
+    let (gateway, far) = line(|line, _| line.replay = Replay::Unsafe).await;
+    let breaking = async {
+        let mut heard = far.hears().await;
+        heard.begins(200).await;
+        heard.says("Half").await;
+    };
+    let (answer, ()) = tokio::join!(gateway.says("s1", "m1", "hello"), breaking);
+    assert_eq!(texts(&answer.json()), [FALLBACK]);
+    assert!(!far.is_called());
+}
+
+#[tokio::test]
+async fn a_later_call_that_is_not_taken_is_made_again_and_what_was_done_is_not() {
+    for (replay, refusals, last) in
+        [(Replay::Safe, 3, "And the last."), (Replay::Unsafe, 3, "And the last."), (Replay::Safe, 4, FALLBACK)]
+    {
+        let (gateway, far) = line(|line, _| line.replay = replay).await;
+        let talking = async {
             let mut heard = far.hears().await;
-            heard.begins(status).await;
-            heard.says("Half").await;
-            if status == 503 {
-                heard.ends().await;
-            }
+            heard.begins(200).await;
+            heard.says("First things first.\n").await;
+            heard
         };
-        let (answer, ()) = tokio::join!(gateway.says("s1", "m1", "hello"), breaking);
-        assert_eq!(texts(&answer.json()), [FALLBACK]);
-        assert!(!far.is_called());
+        let (answer, mut heard) = tokio::join!(gateway.says("s1", "m1", "hello"), talking);
+        assert_eq!(texts(&answer.json()), ["First things first."]);
+        heard.says(AGAIN).await;
+        assert_eq!(heard.ends().await, "hello");
+        for _ in 0..refusals {
+            assert_eq!(far.answers(503, "").await, "hello and", "{replay:?}");
+        }
+        if last != FALLBACK {
+            assert_eq!(far.answers(200, last).await, "hello and");
+        }
+        assert_eq!(texts(&gateway.push().await), [last], "{replay:?}");
+        assert!(!far.is_called() && !gateway.was_pushed());
     }
+}
+
+#[tokio::test]
+async fn what_is_beyond_the_parts_that_may_come_early_comes_with_the_end() {
+    let lines: Vec<String> = (0..100).map(|line| format!("Line {line}.")).collect();
+    let (gateway, far) = line(|_, _| {}).await;
+    let all = lines.join("\n");
+    let (answer, _) = tokio::join!(gateway.says("s1", "m1", "hello"), far.answers(200, &all));
+    let mut told: Vec<String> = texts(&answer.json()).into_iter().map(str::to_owned).collect();
+    while told.len() < lines.len() {
+        told.extend(texts(&gateway.push().await).into_iter().map(str::to_owned));
+        assert!(lines.starts_with(&told), "{told:?}");
+    }
+    // A door that cannot push holds them all until the end.
+    let (gateway, far) = line(|_, _| {}).await;
+    let message = message_v1("s1", "hello");
+    let (answer, _) = tokio::join!(gateway.post(V1, message.as_bytes()), far.answers(200, &all));
+    assert_eq!(texts(&answer.json()), lines);
 }
 
 #[tokio::test]
@@ -304,14 +341,15 @@ async fn an_answer_may_take_several_calls() {
         let calls = r#"cordboard_engine_call_seconds_count{bot="claims",outcome="answered"} 3"#;
         assert!(gateway.shared.metrics().text().lines().any(|line| line == calls));
 
-        // An attempt that is repeated begins with the first question.
+        // A call that fails is made again, and none of those before it.
         let talking = async {
-            far.answers(200, AGAIN).await;
-            far.answers(503, "").await;
-            [far.answers(200, AGAIN).await, far.answers(200, "There").await]
+            let one = far.answers(200, AGAIN).await;
+            let two = far.answers(503, "").await;
+            [one, two, far.answers(200, "There").await]
         };
         let (answer, asked) = tokio::join!(gateway.says("s1", "m2", "more"), talking);
-        assert_eq!((texts(&answer.json()), asked), (vec!["There"], ["more".to_owned(), "more and".to_owned()]));
+        assert_eq!(texts(&answer.json()), ["There"]);
+        assert_eq!(asked, ["more", "more and", "more and"]);
     }
 }
 

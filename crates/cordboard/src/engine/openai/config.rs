@@ -65,7 +65,7 @@ pub struct Config {
     #[serde(default = "yes")]
     pub stream: bool,
     /// What the customer gets while the model still writes: "whole" waits for the end; "paragraphs" says each paragraph when
-    /// it is finished, wants `stream`, and makes that a turn in doubt is not asked again. Default "whole".
+    /// it is finished, wants `stream`, and makes that a call is not repeated of which a paragraph was said. Default "whole".
     #[serde(default)]
     pub deliver: Deliver,
     /// How long a stream may take to begin, in milliseconds, 100 to 600000. Default 20000.

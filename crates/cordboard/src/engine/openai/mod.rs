@@ -35,7 +35,7 @@ use self::config::Prompts;
 use self::question::Question;
 use self::stream::Stream;
 use self::trouble::Troubles;
-use super::{Asking, Engine, History, Probed, Reader, Reading, Traits};
+use super::{Asking, Engine, History, Probed, Reader, Reading, Replay, Traits};
 use crate::http as calls;
 
 /// A stream has an event of some hundred bytes for every token of a few.
@@ -94,7 +94,8 @@ impl Inner {
 impl Engine for OpenAi {
     fn traits(&self) -> Traits {
         Traits {
-            replay: self.0.replay(),
+            // A model that is asked twice has done nothing twice.
+            replay: Replay::Safe,
             callbacks: false,
             notices: false,
             opens: self.0.config.opening.is_some(),
@@ -119,7 +120,7 @@ impl Engine for OpenAi {
             // The turn was tried before; the summary is what can be done without.
             return Asking::Local { reading: self.0.after_summary(Some(&question), None, None), delay_ms: 0 };
         }
-        let streams = self.0.streams(&question.header);
+        let streams = self.0.config.stream;
         let reply_max_bytes = self.0.config.limits.reply_max_bytes;
         Asking::Call(calls::Call {
             method: Method::POST,
@@ -136,8 +137,9 @@ impl Engine for OpenAi {
     }
 
     fn reader(&self, question: &Bytes) -> Option<Box<dyn Reader>> {
-        let read = Question::read(question).filter(|question| self.0.streams(&question.header))?;
-        let paragraphs = (self.0.config.deliver == Deliver::Paragraphs).then(|| Stream::new(self.0.config.api));
+        let read = Question::read(question).filter(|_| self.0.config.stream)?;
+        let gives_out = self.0.config.deliver == Deliver::Paragraphs && read.header.summing_up.is_none();
+        let paragraphs = gives_out.then(|| Stream::new(self.0.config.api));
         Some(Box::new(Listening { engine: self.0.clone(), stored: question.clone(), question: read, paragraphs }))
     }
 
@@ -176,9 +178,12 @@ struct Listening {
 }
 
 impl Reader for Listening {
-    fn more(&mut self, bytes: &[u8]) -> Vec<Answer> {
+    fn more(&mut self, bytes: &[u8], answers_max: u32) -> Vec<Answer> {
         let Some(stream) = &mut self.paragraphs else { return Vec::new() };
         stream.more(bytes);
+        if answers_max == 0 {
+            return Vec::new();
+        }
         let items: Vec<Item> = stream.paragraphs().into_iter().map(Item::Markdown).collect();
         if items.is_empty() {
             return Vec::new();

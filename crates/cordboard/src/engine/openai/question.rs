@@ -275,7 +275,7 @@ impl Inner {
         answers: bool,
     ) -> Vec<u8> {
         let config = &self.config;
-        let stream = config.stream && answers;
+        let stream = config.stream;
         let mut ours = vec![("model", Member::Text(overrides.model.unwrap_or(&config.model)))];
         match config.api {
             Api::ChatCompletions => {
@@ -305,11 +305,6 @@ impl Inner {
         let is_extra = LIMITS.iter().any(|name| config.extra.contains_key(*name));
         ours.extend(max_tokens.filter(|_| !is_extra).map(|tokens| (name, Member::Count(tokens))));
         render(&Members { ours, extra: &config.extra })
-    }
-
-    /// Whether the reply to a question comes as a stream.
-    pub(super) fn streams(&self, header: &Header) -> bool {
-        self.config.stream && header.summing_up.is_none()
     }
 }
 

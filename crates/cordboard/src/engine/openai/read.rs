@@ -10,7 +10,7 @@ use super::tools::{self, DONE};
 use super::trouble::Useless;
 use super::wire::{Completion, End, ServerError, ToolCall, Unread, chat, responses};
 use super::{Api, Inner, trouble};
-use crate::engine::{Reading, Replay};
+use crate::engine::Reading;
 use crate::http::Reply;
 
 /// The reason of a hand-over because the model refused.
@@ -30,36 +30,28 @@ impl Inner {
             if error.is_refusal() {
                 return self.refused(&header, None);
             }
-            return self.troubles.of_status(reply, &error, self.replay(), &header.bot);
+            return self.troubles.of_status(reply, &error, &header.bot);
         }
-        let completion = if is_stream(&reply.body) {
-            let mut stream = Stream::new(self.config.api);
-            stream.more(&reply.body);
-            stream.end().0
-        } else {
-            self.whole(&reply.body)
-        };
-        self.read_completion(question.as_ref(), header, completion, String::new())
+        self.read_completion(question.as_ref(), header, self.completion(&reply.body), String::new())
     }
 
-    fn whole(&self, body: &[u8]) -> Result<Completion, Unread> {
+    /// Some servers stream though they were not asked to, and some do not though they were.
+    fn completion(&self, body: &[u8]) -> Result<Completion, Unread> {
+        if is_stream(body) {
+            let mut stream = Stream::new(self.config.api);
+            stream.more(body);
+            return stream.end().0;
+        }
         match self.config.api {
             Api::ChatCompletions => chat::whole(body),
             Api::Responses => responses::whole(body),
         }
     }
 
-    pub(super) const fn replay(&self) -> Replay {
-        match self.config.deliver {
-            super::Deliver::Whole => Replay::Safe,
-            super::Deliver::Paragraphs => Replay::Unsafe,
-        }
-    }
-
     /// A summary that could not be made costs no turn: the next one tries again.
     fn read_summary(&self, question: Option<Question>, reply: &Reply) -> Reading {
         let completion = match reply.status {
-            200 => self.whole(&reply.body).ok(),
+            200 => self.completion(&reply.body).ok(),
             _ => None,
         };
         let usage = completion.as_ref().and_then(|completion| completion.usage);
@@ -97,9 +89,9 @@ impl Inner {
             Ok(completion) => completion,
             Err(Unread::Nonsense) => return self.troubles.useless(Useless::Unread, &header.bot),
             Err(Unread::Error(error)) if error.is_refusal() => return self.refused(&header, None),
-            Err(Unread::Error(error)) => return self.troubles.of_error(&error, self.replay(), &header.bot),
+            Err(Unread::Error(error)) => return self.troubles.of_error(&error, &header.bot),
         };
-        let Some(end) = completion.end else { return trouble::again(self.replay()) };
+        let Some(end) = completion.end else { return trouble::AGAIN };
         header.count(completion.usage);
         let refused = completion.refusal.is_some() || end == End::Filtered;
         if refused {

@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use model::Failure;
 
 use super::wire::ServerError;
-use crate::engine::{Reading, Replay};
+use crate::engine::Reading;
 use crate::http::Reply;
 
 /// How long a busy server is left alone when it does not say so.
 const BUSY_PAUSE_MS: u64 = 1_000;
+/// A server that broke off may be asked again.
+pub(super) const AGAIN: Reading = Reading::Later { after_ms: None, failure: Failure::Unavailable };
 
 /// What somebody has to mend before the model answers again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +100,7 @@ impl Troubles {
     }
 
     /// What a status other than 200 means.
-    pub(super) fn of_status(&self, reply: &Reply, error: &ServerError, replay: Replay, bot: &str) -> Reading {
+    pub(super) fn of_status(&self, reply: &Reply, error: &ServerError, bot: &str) -> Reading {
         let status = reply.status;
         let mend = match status {
             _ if error.says("insufficient_quota") => Mend::Quota,
@@ -108,8 +110,7 @@ impl Troubles {
                 let after_ms = Some(after_ms(reply));
                 return Reading::Later { after_ms, failure: Failure::Unavailable };
             }
-            // Nothing was said to the customer when the reply is an error, but a turn may be in doubt for other reasons.
-            500..=599 => return again(replay),
+            500..=599 => return AGAIN,
             _ if error.says("context_length_exceeded") => Mend::Length,
             300..=499 => Mend::Request,
             _ => return Reading::Failed(Failure::Nonsense),
@@ -119,7 +120,7 @@ impl Troubles {
     }
 
     /// What an error in the middle of a reply means, by its words, since it has no status of its own.
-    pub(super) fn of_error(&self, error: &ServerError, replay: Replay, bot: &str) -> Reading {
+    pub(super) fn of_error(&self, error: &ServerError, bot: &str) -> Reading {
         let is = |words: &[&str]| words.iter().any(|word| error.says(word));
         let mend = if is(&["insufficient_quota"]) {
             Mend::Quota
@@ -132,18 +133,10 @@ impl Troubles {
         } else if is(&["invalid_request_error", "400"]) {
             Mend::Request
         } else {
-            return again(replay);
+            return AGAIN;
         };
         self.tell(mend, bot, 200, error);
         Reading::Failed(Failure::Refused)
-    }
-}
-
-/// A server that broke off may be asked again, unless the customer may have got something.
-pub(super) fn again(replay: Replay) -> Reading {
-    match replay {
-        Replay::Safe => Reading::Later { after_ms: None, failure: Failure::Unavailable },
-        Replay::Unsafe => Reading::Failed(Failure::OutcomeUnknown),
     }
 }
 

@@ -44,6 +44,23 @@ fn what_falls_out_of_the_window_is_summed_up_first() {
 }
 
 #[test]
+fn a_summary_is_read_however_it_comes() {
+    for keys in ["deliver = 'paragraphs'", "stream = false"] {
+        let engine = engine(&format!("{KEYS}\n{keys}"));
+        let question = engine.ask(&asked("and now?"), &long(), "t");
+        let (sent, _) = turn(&engine, question.clone(), &[reply(200, CHAT), chat("It comes.", &[], "stop")]);
+        assert_eq!(
+            earlier(&sent[1]),
+            "(Earlier in this conversation, in short: Your parcel is in **Leipzig**.\n\nIt comes tomorrow. 👋)"
+        );
+        if let Some(mut reader) = engine.reader(&question) {
+            assert_eq!(reader.more(CHAT.as_bytes(), u32::MAX), [], "it is no answer");
+            assert_eq!(reader.end(&reply(200, CHAT)), engine.read(&question, &reply(200, CHAT)));
+        }
+    }
+}
+
+#[test]
 fn a_summary_that_fails_costs_no_turn() {
     let faults = [
         reply(500, ""),
@@ -51,6 +68,7 @@ fn a_summary_that_fails_costs_no_turn() {
         reply(200, "nonsense"),
         chat("", &[], "stop"),
         chat("Half a summ", &[], "length"),
+        reply(200, CHAT.split_inclusive("\n\n").take(4).collect::<String>()),
         later("9"),
     ];
     let engine = engine(KEYS);
