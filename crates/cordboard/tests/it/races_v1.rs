@@ -36,6 +36,7 @@ async fn past_the_deadline_the_answer_is_fetched_by_the_button() {
     let customer = world.v1().await;
     customer.says("hello");
     let question = world.bot.asked().await;
+    world.hurries_no_more().await;
     assert_eq!(customer.sees().await, "I am still working on it. Tap OK to see the answer. [OK]");
     customer.is_answered().await;
     customer.taps("OK");
@@ -68,6 +69,7 @@ async fn past_the_deadline_the_answer_comes_before_the_next_one_when_nobody_fetc
     let customer = world.v1().await;
     customer.says("one");
     let first = world.bot.asked().await;
+    world.hurries_no_more().await;
     customer.is_answered().await;
     customer.sees().await;
     customer.says("two");
@@ -85,6 +87,7 @@ async fn past_the_deadline_the_pending_path_comes_back_for_the_answer() {
     let customer = world.v1_with("helper", quick).await;
     customer.says("hello");
     let question = world.bot.asked().await;
+    world.hurries_no_more().await;
     customer.is_noted("__poll__").await;
     question.says("hi");
     assert_eq!(customer.sees().await, "hi");
@@ -219,6 +222,7 @@ async fn an_answer_that_is_held_outlives_a_crash() {
     let customer = world.v1().await;
     customer.says("hello");
     let question = world.bot.asked().await;
+    world.hurries_no_more().await;
     customer.sees().await;
     customer.is_answered().await;
     let steps = world.shared().counts.steps.load(std::sync::atomic::Ordering::Relaxed);

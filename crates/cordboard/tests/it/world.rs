@@ -227,6 +227,20 @@ impl World {
         self.gateway().reloading().reload("test").await
     }
 
+    /// Ends the haste of a door that a test gave a short deadline: what is asked from now on is answered in time on a slow
+    /// machine, too. What waits already keeps its deadline.
+    pub(crate) async fn hurries_no_more(&self) {
+        let written = std::fs::read_to_string(&self.file).unwrap();
+        let (hasty, patient) = [
+            ("\nbudget_ms = 1000\n", "\nbudget_ms = 10000\n"),
+            ("\nsoft_deadline_ms = 100\n", "\nsoft_deadline_ms = 20000\n"),
+        ]
+        .into_iter()
+        .find(|(hasty, _)| written.contains(hasty))
+        .expect("a door hurries");
+        self.reload(hasty, patient).await.unwrap();
+    }
+
     /// Waits until something is so that nothing outside tells of.
     #[track_caller]
     pub(crate) fn until<'a>(&'a self, is_so: impl Fn(&Shared) -> bool + 'a) -> impl Future<Output = ()> + 'a {
