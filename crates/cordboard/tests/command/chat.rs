@@ -77,7 +77,7 @@ then.say = "What is its number?"
 
 [[rules]]
 when.words = "warehouse"
-then.delay_ms = 4000
+then.delay_ms = 3000
 then.say = "It is on the belt to the van."
 
 [[rules]]

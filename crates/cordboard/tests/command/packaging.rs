@@ -3,15 +3,12 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use tokio::net::UnixDatagram;
 use tokio::process::{Child, Command};
 
 use crate::called::{Served, cordboard, file, run, text};
-use crate::stopping::gateway_file;
-
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::stopping::{PATIENCE, gateway_file};
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

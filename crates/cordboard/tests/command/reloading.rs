@@ -1,13 +1,10 @@
 //! An operator changes the configuration of a gateway that runs.
 
-use std::time::Duration;
-
 use simulator::{FlowSettings, Integration, Settings, Simulator};
 
 use crate::called::{Served, file, run, text};
-use crate::stopping::gateway_file;
+use crate::stopping::{PATIENCE, gateway_file};
 
-const PATIENCE: Duration = Duration::from_secs(40);
 const OLD: &str = "a-secret-of-some-length";
 const NEW: &str = "the-next-secret-of-some-length";
 

@@ -8,7 +8,7 @@ use simulator::{FlowSettings, Integration, Settings, Simulator};
 
 use crate::called::{Served, file};
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A gateway with a bot that thinks for two seconds. Its soft deadline lies far behind, so that stopping is what ends
 /// the waits.

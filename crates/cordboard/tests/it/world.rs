@@ -34,7 +34,7 @@ pub(crate) use customer::Customer;
 pub(crate) use gate::Gate;
 
 /// How long anything may take before the test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 const DIGITAL: &str = "/genesys/digital";
 const CLASSIC: &str = "/genesys/classic";
