@@ -73,7 +73,7 @@ async fn past_the_deadline_the_answer_comes_before_the_next_one_when_nobody_fetc
     customer.is_answered().await;
     customer.sees().await;
     customer.says("two");
-    world.until(|shared| shared.open_requests() == 1).await;
+    world.inputs_wait(1).await;
     first.says("first");
     world.bot.asked().await.says("second");
     assert_eq!((customer.sees().await, customer.sees().await), ("first".into(), "second".into()));
@@ -113,7 +113,8 @@ async fn a_request_that_comes_twice_joins_the_one_in_flight() {
     let question = world.bot.asked().await;
     let (body, _) = customer.last_exchange();
     let answering = async {
-        world.until(|shared| shared.open_requests() == 2).await;
+        let has_joined = |leg: &conversation::Leg| leg.open.iter().any(|request| !request.joined.is_empty());
+        world.until_stored(|conversation| conversation.legs.iter().any(has_joined)).await;
         question.says("noted");
     };
     let (in_flight, ()) = tokio::join!(world.posts(&customer, &body), answering);
@@ -136,7 +137,7 @@ async fn an_answer_to_a_socket_that_died_while_it_waited_comes_first_in_the_next
     world.no_request_is_open().await;
     // The next request waits already when the first one is answered.
     customer.says("two");
-    world.until(|shared| shared.open_requests() == 1).await;
+    world.inputs_wait(1).await;
     question.says("first");
     world.bot.asked().await.says("second");
     assert_eq!((customer.sees().await, customer.sees().await), ("first".into(), "second".into()));

@@ -224,7 +224,7 @@ async fn an_answer_in_a_response_waits_for_the_push_before_it() {
     assert_eq!(world.calls_back(&taken, "id-2", &json!({"text": "by the way"})).await.status, 202);
     world.gate.holds_up("before_send").await;
     customer.says("two");
-    world.until(|shared| shared.open_requests() == 1).await;
+    world.until_stored(|conversation| conversation.seats[0].turn.is_some()).await;
     world.gate.open("before_send");
     world.bot.asked().await.says("second");
     assert_eq!((customer.sees().await, customer.sees().await), ("by the way".into(), "second".into()));
@@ -251,7 +251,7 @@ async fn fast_messages_become_one_turn_and_only_the_last_request_waits() {
     world.bot.echoes();
     let customer = world.v2().await;
     customer.says("my parcel");
-    customer.is_noted("flow     > ").await;
+    world.inputs_wait(1).await;
     let (status, last) = world.posts(&customer, &customer.message("is late")).await;
     customer.is_answered().await;
     assert_eq!(world.bot.heard(), ["my parcel\nis late"]);

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use conversation::Conversation;
 use cordboard::config::{Config, Variables, Written};
 use cordboard::connector::registry;
 use cordboard::dead_letter::Redriven;
@@ -253,6 +254,34 @@ impl World {
             };
             assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "never so: {asked_at}");
         }
+    }
+
+    /// Waits until the latest conversation is stored so: whatever came before is applied then, and what comes now is later.
+    #[track_caller]
+    pub(crate) fn until_stored<'a>(
+        &'a self,
+        is_so: impl Fn(&Conversation) -> bool + 'a,
+    ) -> impl Future<Output = ()> + 'a {
+        let asked_at = std::panic::Location::caller();
+        async move {
+            let stored = async || {
+                let latest = self.shared().store().conversations(1).await.unwrap();
+                let state = self.shared().peek(*latest.first()?).await.unwrap()?;
+                is_so(&state).then_some(())
+            };
+            let waiting = async {
+                while stored().await.is_none() {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            };
+            assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "never so: {asked_at}");
+        }
+    }
+
+    /// Waits until so many inputs are stored that the bot was not asked yet.
+    #[track_caller]
+    pub(crate) fn inputs_wait(&self, count: usize) -> impl Future<Output = ()> + '_ {
+        self.until_stored(move |conversation| conversation.seats[0].waiting.len() == count)
     }
 
     /// Waits until no request is between its arrival and the end of its response.
