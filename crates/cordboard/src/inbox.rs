@@ -153,7 +153,7 @@ impl Waits {
 
     /// How many requests are open.
     pub(crate) fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+        self.open.load(Ordering::Acquire)
     }
 }
 
@@ -195,8 +195,9 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         let out = self.out.load(Ordering::Acquire) && !self.refused;
-        self.shared.waits.open.fetch_sub(1, Ordering::Relaxed);
         self.shared.left(self.request, out);
+        // Last: where no request is open, all that there is to tell of them was told.
+        self.shared.waits.open.fetch_sub(1, Ordering::Release);
     }
 }
 

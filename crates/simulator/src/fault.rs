@@ -78,6 +78,8 @@ pub struct Faults {
     pub duplicate_after_answer: Chance,
     /// The flow drops its connection while it waits, and sends the same message again.
     pub abort_then_retry: Chance,
+    /// How long it waits before, in milliseconds; 30 when absent. What is slower than that never hears of the first call.
+    pub abort_after_ms: Option<u64>,
     /// The flow waits so long between the pieces of an answer that it reads.
     pub slow_reading_ms: u64,
     /// The session closes right after an answer without a message, so the late answer meets a closed session.

@@ -151,7 +151,13 @@ fn write_files(folder: &Path, config: &str) -> std::io::Result<()> {
     std::fs::write(folder.join("cordboard.toml"), config)
 }
 
-/// A port that is free now. The gateway keeps it when it is killed and started again.
+/// A port that is free now. It lies below those that systems give out by themselves, so that no connection gets it by
+/// chance while the gateway is killed and started again.
 fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    const PORTS: std::ops::Range<u16> = 20_000..32_000;
+    // Two demonstrations at once begin to look in different places.
+    let from = PORTS.start + u16::try_from(std::process::id() % 12_000).unwrap_or_default();
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let free = (from..PORTS.end).chain(PORTS.start..from).find(is_free);
+    free.ok_or_else(|| std::io::Error::new(std::io::ErrorKind::AddrInUse, "no port is free; name one with --port"))
 }

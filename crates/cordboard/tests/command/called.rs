@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
+use crate::stopping::PATIENCE;
+
 /// The binary with these arguments, in the repository's folder.
 pub(crate) fn cordboard(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cordboard"));
@@ -67,7 +69,7 @@ impl Served {
     /// One that was started, once it is ready.
     pub(crate) async fn of(mut child: Child, folder: &Path) -> Self {
         let ready = folder.join("ready");
-        let address = tokio::time::timeout(Duration::from_secs(30), async {
+        let address = tokio::time::timeout(PATIENCE, async {
             loop {
                 if let Ok(address) = std::fs::read_to_string(&ready) {
                     return address.trim().to_owned();
@@ -93,6 +95,6 @@ impl Served {
 
     /// The exit code.
     pub(crate) async fn ended(mut self) -> Option<i32> {
-        tokio::time::timeout(Duration::from_secs(60), self.child.wait()).await.unwrap().unwrap().code()
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap().code()
     }
 }

@@ -24,7 +24,7 @@ type = "digital_bot_connector"
 org = "acme"
 path = "/web"
 credentials = { x-api-key = "${NEVER_SET_AT_ALL}" }
-soft_deadline_ms = 500
+soft_deadline_ms = 1000
 bots = ["parcels"]
 
 [connectors.patient]
@@ -39,7 +39,7 @@ type = "bot_connector"
 org = "acme"
 path = "/old"
 credentials = { x-api-key = "${NEVER_SET_AT_ALL}" }
-budget_ms = 1000
+budget_ms = 1500
 bots = ["parcels"]
 
 [bots.parcels]
@@ -77,7 +77,7 @@ then.say = "What is its number?"
 
 [[rules]]
 when.words = "warehouse"
-then.delay_ms = 2000
+then.delay_ms = 3000
 then.say = "It is on the belt to the van."
 
 [[rules]]

@@ -3,15 +3,13 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 
 use tokio::net::UnixDatagram;
 use tokio::process::{Child, Command};
 
 use crate::called::{Served, cordboard, file, run, text};
 use crate::set_up::gateway_file;
-
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::stopping::PATIENCE;
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -150,16 +148,17 @@ async fn completions_and_pages_know_every_command() {
 #[tokio::test]
 async fn a_health_check_finds_the_gateway_or_says_that_it_does_not() {
     let folder = tempfile::tempdir().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let config = gateway_file(folder.path(), "http://127.0.0.1:1");
     let anywhere = run(&["healthcheck", "--config", &config]).await;
     assert!(text(&anywhere.stderr).contains("ends in :0"), "{anywhere:?}");
-    let written = std::fs::read_to_string(&config).unwrap().replace("127.0.0.1:0", &format!("0.0.0.0:{port}"));
-    std::fs::write(&config, written).unwrap();
-    let dead = run(&["healthcheck", "--config", &config]).await;
+    let written = std::fs::read_to_string(&config).unwrap();
+    let listening_on = |address: &str| file(folder.path(), "cordboard.toml", &written.replace("127.0.0.1:0", address));
+    let dead = run(&["healthcheck", "--config", &listening_on("0.0.0.0:9")]).await;
     assert_eq!(dead.status.code(), Some(1));
     assert!(text(&dead.stderr).contains("does `cordboard serve` run here?"), "{dead:?}");
-    let served = Served::start(folder.path(), &config).await;
+    let served = Served::start(folder.path(), &listening_on("0.0.0.0:0")).await;
+    // As if this port had been chosen.
+    let config = listening_on(&served.address);
     for (arguments, said) in [(&["healthcheck"][..], "alive\n"), (&["healthcheck", "--ready"], "ready\n")] {
         let asked = run(&[arguments, &["--config", &config]].concat()).await;
         assert_eq!((asked.status.code(), text(&asked.stdout).as_str()), (Some(0), said), "{asked:?}");

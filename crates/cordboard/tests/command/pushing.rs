@@ -193,7 +193,7 @@ async fn a_push_wants_the_secrets_of_the_org_alone() {
 #[tokio::test]
 async fn a_push_waits_while_genesys_wants_no_calls() {
     let folder = tempfile::tempdir().unwrap();
-    let rate_limit = Some(RateLimit { requests: 2, window_ms: 1_500 });
+    let rate_limit = Some(RateLimit { requests: 2, window_ms: 5_000 });
     let simulator = Simulator::start(Settings { rate_limit, ..Settings::default() }).await.unwrap();
     simulator.register(integration());
     let config = configured(folder.path(), &simulator.url(), "1", &[]);

@@ -1,13 +1,11 @@
 //! An operator changes the configuration of a gateway that runs.
 
-use std::time::Duration;
-
 use simulator::{FlowSettings, Integration, Settings, Simulator};
 
 use crate::called::{Served, file, run, text};
 use crate::set_up::gateway_file;
+use crate::stopping::PATIENCE;
 
-const PATIENCE: Duration = Duration::from_secs(40);
 const OLD: &str = "a-secret-of-some-length";
 const NEW: &str = "the-next-secret-of-some-length";
 

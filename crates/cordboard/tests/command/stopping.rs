@@ -8,7 +8,7 @@ use simulator::{FlowSettings, Integration, Settings, Simulator};
 use crate::called::{Served, file};
 use crate::set_up::gateway_file;
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn customers_get_their_answers_across_a_restart_under_load() {

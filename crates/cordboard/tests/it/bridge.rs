@@ -30,6 +30,7 @@ async fn a_bot_that_only_speaks_v1_is_served_through_v2_with_its_late_answers() 
     let customer = world.v2_with("earlier", flow).await;
     customer.says("My windscreen broke");
     let first = endpoint.asked().await;
+    world.hurries_no_more().await;
     // It takes longer than the platform waits.
     customer.is_answered().await;
     insta::assert_snapshot!(asked(&first), @r#"/botconnector {"botId":"Claims Helper","botSessionId":"(a UUID)","botSessionTimeout":4320,"botVersion":"7","chatBot":{"id":"gw-claims","name":"Claims Helper"},"genesysConversationId":"(a UUID)","inputMessage":{"text":"My windscreen broke","type":"Text"},"languageCode":"en-us","parameters":{"tier":"gold"}}"#);
@@ -198,7 +199,7 @@ async fn an_endpoint_gets_a_session_of_its_own_for_each_visit_and_keeps_its_conv
 
 #[tokio::test]
 async fn a_bot_behind_both_doors_at_once_is_compared_before_it_moves() {
-    let wishes = Wishes { classic: "budget_ms = 1000\nshadow = \"digital\"", ..Wishes::default() };
+    let wishes = Wishes { classic: "budget_ms = 10000\nshadow = \"digital\"", ..Wishes::default() };
     let mut world = World::with(wishes).await;
     let (old, new) = (world.v1().await, world.v2().await);
     for customer in [&old, &new] {
@@ -210,8 +211,10 @@ async fn a_bot_behind_both_doors_at_once_is_compared_before_it_moves() {
         customer.is_answered().await;
     }
     // One that the old door cannot give in time.
+    world.reload("\nbudget_ms = 10000\n", "\nbudget_ms = 1000\n").await.unwrap();
     old.says("and now?");
     let slow = world.bot.asked().await;
+    world.hurries_no_more().await;
     old.is_answered().await;
     slow.says("here it is");
     old.sees().await;

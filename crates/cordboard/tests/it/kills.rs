@@ -258,7 +258,7 @@ async fn long_kill_nine_fifty_times() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_sigterm_under_load() {
     // Waits end by themselves long after the story.
-    let setup = Setup { drain_ms: 3_000, soft_deadline_ms: 50_000, budget_ms: 10_000 };
+    let setup = Setup { drain_ms: 5_000, soft_deadline_ms: 50_000, budget_ms: 10_000 };
     let mut story = Story::begin(Pace::HeldBack("held"), setup).await;
     story.customers_come();
     for round in 0..3 {

@@ -2,6 +2,8 @@
 //! memory, races and stories over the whole gateway on a folder.
 
 #[cfg(test)]
+mod address;
+#[cfg(test)]
 mod admin;
 #[cfg(test)]
 mod bridge;

@@ -67,7 +67,8 @@ async fn until(client: &Client, id: ConversationId, words: bool, last: &str) -> 
 
 #[tokio::test]
 async fn a_conversation_is_followed_hop_by_hop() {
-    let gateway = Gateway::start_with(Setup { soft_deadline_ms: 100, ..Setup::default() }).await;
+    // Long enough for the first answer, which is given at once; the second one is late.
+    let gateway = Gateway::start_with(Setup { soft_deadline_ms: 2_000, ..Setup::default() }).await;
     let office = Office::of(gateway);
     let (gateway, client) = (&office.gateway, office.client().await);
     gateway.says("s1", "m1", "a marked word").await;

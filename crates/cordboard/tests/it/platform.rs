@@ -1,7 +1,5 @@
 //! What the doors of the platforms answer: one test for each cell of the table, and the order of the checks.
 
-use std::time::Duration;
-
 use cordboard::connector::{Arrival, Parsed};
 use cordboard::http::body;
 use http_body_util::BodyExt as _;
@@ -11,6 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::gateway::{Behaviour, Gateway, KEY, Setup, V1, V2, message_v1, message_v2};
 use crate::raw::{Answer, chunked, head, request, send};
+use crate::world::PATIENCE;
 
 /// Both doors, with a message that each of them takes.
 fn both() -> [(String, String); 2] {
@@ -201,7 +200,7 @@ async fn what_is_read_of_the_bots_is_noted_behind_the_answers_back() {
                 assert_eq!(gateway.get(&format!("{V2}{path}")).await.status, 200);
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), reading).await.unwrap();
+        tokio::time::timeout(PATIENCE, reading).await.unwrap();
     };
     gateway.store_fails(true);
     assert_eq!(gateway.get(&format!("{V2}/bots")).await.status, 200);

@@ -393,7 +393,7 @@ enum Way {
 async fn a_call_whose_answer_nobody_wants_is_ended() {
     for way in [Way::HandOver, Way::Deadline, Way::NewSession] {
         for begins in [false, true] {
-            let hard_deadline_ms = if matches!(way, Way::Deadline) { 500 } else { 60_000 };
+            let hard_deadline_ms = if matches!(way, Way::Deadline) { 1_500 } else { 60_000 };
             let policies = policies(BotPolicy { hard_deadline_ms, ..BotPolicy::default() });
             let (gateway, far) = line(|_, setup| {
                 setup.policies = Arc::new(policies);
@@ -416,7 +416,10 @@ async fn a_call_whose_answer_nobody_wants_is_ended() {
                     let body = message_v2("s2", "m2", "hello again").replace("of s2", "of s1");
                     let path = format!("{V2}/messages");
                     let (answer, asked) = tokio::join!(gateway.post(&path, body.as_bytes()), far.answers(200, "Hello"));
-                    assert_eq!((texts(&answer.json()), asked), (vec!["Hello"], "hello again".to_owned()));
+                    // By a push when it came too late for the response.
+                    let answer = answer.json();
+                    let told = if texts(&answer).is_empty() { gateway.push().await } else { answer };
+                    assert_eq!((texts(&told), asked), (vec!["Hello"], "hello again".to_owned()));
                 }
             }
             heard.hangs_up().await;

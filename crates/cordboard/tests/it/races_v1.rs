@@ -33,6 +33,7 @@ async fn past_the_deadline_the_answer_is_fetched_by_the_button() {
     let customer = world.v1().await;
     customer.says("hello");
     let question = world.bot.asked().await;
+    world.hurries_no_more().await;
     assert_eq!(customer.sees().await, "I am still working on it. Tap OK to see the answer. [OK]");
     customer.is_answered().await;
     customer.taps("OK");
@@ -62,10 +63,11 @@ async fn past_the_deadline_the_answer_comes_before_the_next_one_when_nobody_fetc
     let customer = world.v1().await;
     customer.says("one");
     let first = world.bot.asked().await;
+    world.hurries_no_more().await;
     customer.is_answered().await;
     customer.sees().await;
     customer.says("two");
-    world.until(|shared| shared.open_requests() == 1).await;
+    world.inputs_wait(1).await;
     first.says("first");
     world.bot.asked().await.says("second");
     assert_eq!((customer.sees().await, customer.sees().await), ("first".into(), "second".into()));
@@ -79,6 +81,7 @@ async fn past_the_deadline_the_pending_path_comes_back_for_the_answer() {
     let customer = world.v1_with("helper", quick).await;
     customer.says("hello");
     let question = world.bot.asked().await;
+    world.hurries_no_more().await;
     customer.is_noted("__poll__").await;
     question.says("hi");
     assert_eq!(customer.sees().await, "hi");
@@ -104,7 +107,8 @@ async fn a_request_that_comes_twice_joins_the_one_in_flight() {
     let question = world.bot.asked().await;
     let (body, _) = customer.last_exchange();
     let answering = async {
-        world.until(|shared| shared.open_requests() == 2).await;
+        let has_joined = |leg: &conversation::Leg| leg.open.iter().any(|request| !request.joined.is_empty());
+        world.until_stored(|conversation| conversation.legs.iter().any(has_joined)).await;
         question.says("noted");
     };
     let (in_flight, ()) = tokio::join!(world.posts(&customer, &body), answering);
@@ -127,7 +131,7 @@ async fn an_answer_to_a_socket_that_died_while_it_waited_comes_first_in_the_next
     world.no_request_is_open().await;
     // The next request waits already when the first one is answered.
     customer.says("two");
-    world.until(|shared| shared.open_requests() == 1).await;
+    world.inputs_wait(1).await;
     question.says("first");
     world.bot.asked().await.says("second");
     assert_eq!((customer.sees().await, customer.sees().await), ("first".into(), "second".into()));
@@ -213,6 +217,7 @@ async fn an_answer_that_is_held_outlives_a_crash() {
     let customer = world.v1().await;
     customer.says("hello");
     let question = world.bot.asked().await;
+    world.hurries_no_more().await;
     customer.sees().await;
     customer.is_answered().await;
     let steps = world.shared().counts.steps.load(std::sync::atomic::Ordering::Relaxed);

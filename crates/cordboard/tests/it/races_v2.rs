@@ -90,7 +90,7 @@ async fn an_answer_to_a_socket_that_died_while_it_waited_is_pushed() {
 #[tokio::test]
 async fn a_platform_that_hangs_up_and_asks_again_gets_the_answer_once() {
     let mut world = World::new().await;
-    let faults = Faults { abort_then_retry: Chance::ALWAYS, ..Faults::default() };
+    let faults = Faults { abort_then_retry: Chance::ALWAYS, abort_after_ms: Some(1_000), ..Faults::default() };
     let customer = world.v2_with("helper", FlowSettings { faults, ..FlowSettings::default() }).await;
     customer.says("hello");
     let question = world.bot.asked().await;
@@ -207,9 +207,13 @@ async fn an_answer_in_a_response_waits_for_the_push_before_it() {
     assert_eq!(world.calls_back(&taken, "id-1", &first).await.status, 202);
     assert_eq!(customer.sees().await, "first");
     customer.is_answered().await;
+    // The next words are with the gateway before the push is refused for the first time.
+    world.gate.close("before_send");
     assert_eq!(world.calls_back(&taken, "id-2", &json!({"text": "by the way"})).await.status, 202);
-    customer.is_noted("-> 429").await;
+    world.gate.holds_up("before_send").await;
     customer.says("two");
+    world.until_stored(|conversation| conversation.seats[0].turn.is_some()).await;
+    world.gate.open("before_send");
     world.bot.asked().await.says("second");
     assert_eq!((customer.sees().await, customer.sees().await), ("by the way".into(), "second".into()));
     customer.is_answered().await;
@@ -219,9 +223,9 @@ async fn an_answer_in_a_response_waits_for_the_push_before_it() {
     flow     > session-1/1: one
     flow     < 200 {"botState":"MoreData","replyMessages":[{"type":"Text","text":"first"}]}
     bot      | first
-    outgoing < {"botId":"helper","botVersion":"1","botSessionId":"session-1","languageCode":"en-us","botState":"MoreData","replyMessages":[{"type":"Text","text":"by the way"}]} -> 429 too.many.requests
     customer | two
     flow     > session-1/2: two
+    outgoing < {"botId":"helper","botVersion":"1","botSessionId":"session-1","languageCode":"en-us","botState":"MoreData","replyMessages":[{"type":"Text","text":"by the way"}]} -> 429 too.many.requests
     outgoing < {"botId":"helper","botVersion":"1","botSessionId":"session-1","languageCode":"en-us","botState":"MoreData","replyMessages":[{"type":"Text","text":"by the way"}]} -> 200
     push     | by the way
     flow     < 200 {"botState":"MoreData","replyMessages":[{"type":"Text","text":"second"}]}
@@ -235,7 +239,7 @@ async fn fast_messages_become_one_turn_and_only_the_last_request_waits() {
     world.bot.echoes();
     let customer = world.v2().await;
     customer.says("my parcel");
-    customer.is_noted("flow     > ").await;
+    world.inputs_wait(1).await;
     let (status, last) = world.posts(&customer, &customer.message("is late")).await;
     customer.is_answered().await;
     assert_eq!(world.bot.heard(), ["my parcel\nis late"]);

@@ -84,6 +84,7 @@ async fn a_late_answer_is_fetched_without_a_button() {
     let customer = world.v1_with("helper", on(Some(Channel::Sms))).await;
     customer.says("hello");
     let question = world.bot.asked().await;
+    world.hurries_no_more().await;
     customer.is_answered().await;
     customer.says("OK");
     let reply = json!({"items": [{"kind": "choices", "prompt": "More?", "options": [{"label": "Yes"}]}]});

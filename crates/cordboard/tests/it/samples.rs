@@ -1,7 +1,7 @@
 //! The sample bots of `docs/guides/write-a-webhook-bot.md`, in every language, behind the whole gateway: they hold the
 //! same dialogue, take nothing that is not signed, and do nothing twice. What the guide shows of them is what they are.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -14,6 +14,7 @@ use simulator::{Integration, NoHooks, Settings, Simulator, Target};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::address::free_address;
 use crate::world::PATIENCE;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -34,7 +35,7 @@ impl Sample {
     async fn start(program: &str, file: Option<&str>, gateway: SocketAddr) -> Option<Self> {
         let mut command = Command::new(program);
         command.args(file.map(|file| samples().join(file))).arg("0");
-        command.env("CORDBOARD_SECRET", SECRET).env("GATEWAY", format!("http://{gateway}")).env("THINKING_S", "2");
+        command.env("CORDBOARD_SECRET", SECRET).env("GATEWAY", format!("http://{gateway}")).env("THINKING_S", "4");
         let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn();
         let mut child = match (spawned, file) {
             (Ok(child), _) => child,
@@ -70,7 +71,7 @@ async fn the_rust_sample_holds_the_dialogue() {
 
 async fn holds_the_dialogue(program: &str, file: Option<&str>) {
     // The bot has to know the gateway and the gateway the bot, so one address is fixed before.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free_address(u64::from(std::process::id()));
     let Some(sample) = Sample::start(program, file, address).await else { return };
     plays(&sample, address).await;
     takes_only_what_is_signed(&sample).await;
@@ -82,8 +83,7 @@ async fn plays(sample: &Sample, address: SocketAddr) {
     let file = samples().join("cordboard.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     let text = text.replace("http://127.0.0.1:9000/", &sample.url);
-    // Sooner than the bot's two seconds, so that its answer is late.
-    let text = text.replace("soft_deadline_ms = 2000", "soft_deadline_ms = 300");
+    assert!(text.contains("soft_deadline_ms = 2000"), "sooner than the bot's four seconds, so that its answer is late");
     let variables = Variables::given([("CORDBOARD_SECRET".to_owned(), SECRET.to_owned())].into());
     let mut written = Written::parse(&file, text, &variables).unwrap();
     written.talk_to_simulator(&simulator.url(), "simulated-client", "simulated-secret");

@@ -415,7 +415,7 @@ async fn a_message_past_those_that_may_wait_is_taken_when_the_platform_tries_aga
     customer.says("one");
     let first = world.bot.asked().await;
     customer.says("two");
-    world.until(|shared| shared.open_requests() == 2).await;
+    world.inputs_wait(1).await;
     customer.says("three");
     customer.is_noted("flow     < 503").await;
     first.says("first");

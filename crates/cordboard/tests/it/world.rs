@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use conversation::Conversation;
 use cordboard::config::{Config, Variables, Written};
 use cordboard::connector::registry;
 use cordboard::dead_letter::Redriven;
@@ -34,7 +35,7 @@ pub(crate) use customer::Customer;
 pub(crate) use gate::Gate;
 
 /// How long anything may take before the test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 const DIGITAL: &str = "/genesys/digital";
 const CLASSIC: &str = "/genesys/classic";
@@ -235,6 +236,20 @@ impl World {
         self.gateway().reloading().reload("test").await
     }
 
+    /// Ends the haste of a door that a test gave a short deadline: what is asked from now on is answered in time on a slow
+    /// machine, too. What waits already keeps its deadline.
+    pub(crate) async fn hurries_no_more(&self) {
+        let written = std::fs::read_to_string(&self.file).unwrap();
+        let (hasty, patient) = [
+            ("\nbudget_ms = 1000\n", "\nbudget_ms = 10000\n"),
+            ("\nsoft_deadline_ms = 100\n", "\nsoft_deadline_ms = 20000\n"),
+        ]
+        .into_iter()
+        .find(|(hasty, _)| written.contains(hasty))
+        .expect("a door hurries");
+        self.reload(hasty, patient).await.unwrap();
+    }
+
     /// Waits until something is so that nothing outside tells of.
     #[track_caller]
     pub(crate) fn until<'a>(&'a self, is_so: impl Fn(&Shared) -> bool + 'a) -> impl Future<Output = ()> + 'a {
@@ -247,6 +262,34 @@ impl World {
             };
             assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "never so: {asked_at}");
         }
+    }
+
+    /// Waits until the latest conversation is stored so: whatever came before is applied then, and what comes now is later.
+    #[track_caller]
+    pub(crate) fn until_stored<'a>(
+        &'a self,
+        is_so: impl Fn(&Conversation) -> bool + 'a,
+    ) -> impl Future<Output = ()> + 'a {
+        let asked_at = std::panic::Location::caller();
+        async move {
+            let stored = async || {
+                let latest = self.shared().store().conversations(1).await.unwrap();
+                let state = self.shared().peek(*latest.first()?).await.unwrap()?;
+                is_so(&state).then_some(())
+            };
+            let waiting = async {
+                while stored().await.is_none() {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            };
+            assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "never so: {asked_at}");
+        }
+    }
+
+    /// Waits until so many inputs are stored that the bot was not asked yet.
+    #[track_caller]
+    pub(crate) fn inputs_wait(&self, count: usize) -> impl Future<Output = ()> + '_ {
+        self.until_stored(move |conversation| conversation.seats[0].waiting.len() == count)
     }
 
     /// Waits until no request is between its arrival and the end of its response.

@@ -195,6 +195,12 @@ impl Line {
         Duration::from_millis(everywhere.max(lock(&self.faults).slow_reading_ms))
     }
 
+    /// How long the flow waits before it drops a connection.
+    pub(crate) fn abort_after(&self) -> Duration {
+        let here = lock(&self.faults).abort_after_ms;
+        Duration::from_millis(here.or_else(|| lock(&self.org.faults).abort_after_ms).unwrap_or(30))
+    }
+
     fn wake(&self) {
         self.changed.send_modify(|count| *count += 1);
     }

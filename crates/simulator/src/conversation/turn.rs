@@ -209,7 +209,7 @@ impl Line {
     async fn abort(&self, body: &str) {
         self.add(Event::Fault { name: "abort_then_retry" });
         self.add(Event::Asked { attempt: 1, body: body.to_owned() });
-        if let Ok(outcome) = tokio::time::timeout(Duration::from_millis(30), self.post(body)).await {
+        if let Ok(outcome) = tokio::time::timeout(self.abort_after(), self.post(body)).await {
             self.add_outcome(&outcome, Some("connection dropped"));
         } else {
             self.add(Event::NoAnswer { problem: "connection dropped by the caller".to_owned() });

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use simulator::{FlowSettings, Integration, Registered, Settings, Simulator};
 use tokio_util::task::TaskTracker;
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One message as the connector got it.
 #[derive(Debug, Clone)]

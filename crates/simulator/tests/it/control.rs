@@ -17,7 +17,7 @@ async fn a_conversation_led_over_http() {
     assert_eq!(post("conversations", json!({"bot": "parcels", "flow": {"retires": 1}})).await.status, 400);
     assert_eq!(post("conversations", json!({"bot": "parcels", "channel": "fax"})).await.status, 400);
     let opened =
-        post("conversations", json!({"bot": "parcels", "flow": {"retries": 1}, "seed": 3, "channel": "sms"})).await;
+        post("conversations", json!({"bot": "parcels", "flow": {"retries": 1, "response_timeout_ms": 2_000_000}, "seed": 3, "channel": "sms"})).await;
     assert_eq!(opened.body["number"], 1);
     assert_eq!(post("conversations/1/say", json!({"text": "hello"})).await.body, json!({"heard": true}));
     let next = control.call("GET", "/control/conversations/1/next?patience_ms=20000", None).await;

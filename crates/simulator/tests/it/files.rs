@@ -193,7 +193,7 @@ async fn a_channel_decides_what_is_seen_and_is_a_session_variable() {
         ("channel = \"sms\"", "parameters = { channel = \"text message\" }"),
     ] {
         let text = format!(
-            "title = \"t\"\ndoor = \"v2\"\nbot = \"parcels\"\n{channel}\n[flow]\n{flow}\n[[step]]\nsay = \"hi\"\n[[step]]\nexpect = \"told\""
+            "title = \"t\"\ndoor = \"v2\"\nbot = \"parcels\"\n{channel}\n[flow]\nresponse_timeout_ms = 2000000\n{flow}\n[[step]]\nsay = \"hi\"\n[[step]]\nexpect = \"told\""
         );
         let file = ConversationFile::parse(&text, "a.toml").unwrap();
         let played = simulator.play(&file, &target, &NoHooks).await;

@@ -125,7 +125,7 @@ async fn silence_ends_in_no_input_and_a_tap_may_have_the_older_shape() {
             "text": "?", "content": [{"contentType": "QuickReply", "quickReply": {"text": "Yes", "payload": "y"}}]}]}))
     })
     .await;
-    let old = FlowSettings { old_buttons: true, follow_up_timeout_ms: Some(100_000), ..flow() };
+    let old = FlowSettings { old_buttons: true, follow_up_timeout_ms: Some(200_000), ..flow() };
     let customer = simulator.conversation(&integration, "claims", old).await.unwrap();
     customer.ask("hi", PATIENCE).await.unwrap();
     assert!(customer.tap("Yes"));

@@ -167,7 +167,7 @@ async fn requests_come_over_tls_whatever_others_do_with_their_handshakes() {
     let address = tcp.local_addr().unwrap();
     let runtime = Runtime::system(Tasks::default(), [3; 32]);
     let stop = CancellationToken::new();
-    let limits = Limits { head_timeout_ms: 1_000, ..Limits::default() };
+    let limits = Limits { head_timeout_ms: 3_000, ..Limits::default() };
     let listener = TlsListener::new(tcp, tls.clone(), runtime.clone());
     runtime.spawn(serve(listener, Arc::new(Answers), limits, runtime.clone(), stop.clone()));
 

@@ -1,7 +1,7 @@
 //! The gateway's binary as a process: started, killed and asked to stop by its own id.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::dice::Dice;
+use crate::address::free_address;
 
 pub(super) const V2: &str = "/genesys/digital";
 pub(super) const V1: &str = "/genesys/classic";
@@ -37,7 +38,9 @@ pub(super) struct Binary {
 impl Binary {
     pub(super) fn new(outside: SocketAddr, setup: Setup, dice: &Dice) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, address: free_address(dice), outside, setup, child: None, run: 0 }
+        // The same for all runs; a customer who calls while nobody listens must not get that very port for its own end.
+        let address = free_address(dice.roll(12_000));
+        Self { folder, address, outside, setup, child: None, run: 0 }
     }
 
     pub(super) fn data_dir(&self) -> PathBuf {
@@ -138,16 +141,4 @@ fn spawn(config: &Path, log: File) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cordboard"));
     command.arg("serve").arg("--config").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     command.kill_on_drop(true).spawn().unwrap()
-}
-
-/// An address for all runs, below the ports that systems give to outgoing connections: a customer who calls while nobody
-/// listens must not get that very port for its own end.
-fn free_address(dice: &Dice) -> SocketAddr {
-    loop {
-        let port = u16::try_from(20_000 + dice.roll(12_000)).unwrap();
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        if TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
 }

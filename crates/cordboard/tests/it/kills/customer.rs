@@ -15,7 +15,7 @@ use super::outside::Outside;
 use crate::raw::{Answer, request};
 
 /// Longer than anything may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(40);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two attempts of the platform; in truth it takes five seconds.
 const RETRY: Duration = Duration::from_millis(40);
 
