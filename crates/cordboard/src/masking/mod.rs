@@ -59,16 +59,18 @@ pub fn mask(text: &str, kinds: &[Sensitive]) -> Option<Cleaned> {
     ];
     // By where each begins. They do not overlap, so only the last that begins before an end can reach beyond it.
     let mut found: BTreeMap<usize, (usize, Sensitive)> = BTreeMap::new();
-    for (kind, find) in recognisers {
-        if !kinds.contains(&kind) {
-            continue;
-        }
-        for range in find(&read) {
-            // Two secrets of one kind may reach into each other: a private key, and what looks like one inside it.
-            let before = found.range(..range.end).next_back();
-            if before.is_none_or(|(_, (end, _))| *end <= range.start) {
-                read.blank(&range);
-                found.insert(range.start, (range.end, kind));
+    // What is found may have hidden the edge of something else, so all look again until nothing more is found.
+    let mut known = None;
+    while known != Some(found.len()) {
+        known = Some(found.len());
+        for (kind, find) in recognisers.iter().filter(|(kind, _)| kinds.contains(kind)) {
+            for range in find(&read) {
+                // Two secrets of one kind may reach into each other: a private key, and what looks like one inside it.
+                let before = found.range(..range.end).next_back();
+                if before.is_none_or(|(_, (end, _))| *end <= range.start) {
+                    read.blank(&range);
+                    found.insert(range.start, (range.end, *kind));
+                }
             }
         }
     }

@@ -26,6 +26,7 @@ fn values_are_replaced_by_their_kind() {
         // E-mail.
         ("write to Ann.O'Neil+x@mail.example.co.uk.", "write to [email]."),
         ("jürgen@bücher.example", "[email]"),
+        ("max@a.example_mia@b.example", "[email][email]"),
         // Telephones.
         ("+49 (0) 30 1234567", "[phone]"),
         ("call 0049 30 1234567 or 030/1234567", "call [phone] or [phone]"),

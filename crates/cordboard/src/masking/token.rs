@@ -37,7 +37,7 @@ pub(super) fn find(text: &Text<'_>) -> Vec<Range<usize>> {
         found.push(key);
     }
     let mut start = None;
-    for (place, character) in text.text.char_indices().chain([(text.text.len(), ' ')]) {
+    for (place, character) in text.characters.iter().copied().chain([(text.text.len(), ' ')]) {
         let in_word = character.is_ascii_alphanumeric() || "_-.+/=~".contains(character);
         match (start, in_word) {
             (None, true) => start = Some(place),
