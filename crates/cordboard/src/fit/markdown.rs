@@ -419,9 +419,13 @@ impl<'a> Writer<'a> {
         if text.is_empty() {
             return;
         }
-        let ends_address = self.newlines == 0 && text.starts_with(char::is_alphanumeric);
-        if std::mem::take(&mut self.behind_address) && ends_address {
-            self.text.push(' ');
+        if std::mem::take(&mut self.behind_address) && self.newlines == 0 {
+            let joined = text.split(char::is_whitespace).next().unwrap_or_default();
+            if joined.chars().all(|character| ".,;:!?)".contains(character)) {
+                self.behind_address = joined.len() == text.len();
+            } else {
+                self.text.push(' ');
+            }
         }
         self.flush();
         if !text.trim().is_empty() {
@@ -500,6 +504,12 @@ mod tests {
             ("[Terms](https://x.example/t)", "Terms (https://x.example/t)", "Terms (https://x.example/t)"),
             ("<https://x.example>", "https://x.example", "https://x.example"),
             ("<https://x.example>now", "https://x.example now", "https://x.example now"),
+            ("<https://x.example>&lt;now", "https://x.example <now", "https://x.example <now"),
+            (
+                "<https://x.example>.**now**, <https://y.example>!",
+                "https://x.example. now, https://y.example!",
+                "https://x.example. *now*, https://y.example!",
+            ),
             ("Mail <me@x.example>", "Mail me@x.example", "Mail me@x.example"),
             (
                 "See ![a map](https://x.example/m.png)",

@@ -135,7 +135,7 @@ fn without_address(word: &str) -> (Cow<'_, str>, usize) {
         left_out += 1;
         kept.push_str(rest[..at].trim_end_matches(['(', '<', '[', '"']));
         let address = &rest[at..];
-        let end = address.find([')', '>', ']', '"']).unwrap_or(address.len());
+        let end = address.find([')', '>', '<', ']', '"']).unwrap_or(address.len());
         let stop = address[..end].chars().next_back().filter(|end| ['.', '!', '?', ',', ';', ':'].contains(end));
         kept.extend(stop);
         rest = address[end..].trim_start_matches([')', '>', ']', '"']);

@@ -59,23 +59,28 @@ pub fn mask(text: &str, kinds: &[Sensitive]) -> Option<Cleaned> {
     ];
     // By where each begins. They do not overlap, so only the last that begins before an end can reach beyond it.
     let mut found: BTreeMap<usize, (usize, Sensitive)> = BTreeMap::new();
-    for (kind, find) in recognisers {
-        let is_wished = kinds.contains(&kind);
-        // In groups, one account number in seven has a part that passes for a card's. It is surer of itself, so it is looked
-        // for whatever is wished, and stays as it is.
-        if !is_wished && kind != Sensitive::Iban {
-            continue;
-        }
-        for range in find(&read) {
-            if !is_wished {
-                read.blank(&range);
+    // What is found may have hidden the edge of something else, so all look again until nothing more is found.
+    let mut known = None;
+    while known != Some(found.len()) {
+        known = Some(found.len());
+        for (kind, find) in recognisers {
+            let is_wished = kinds.contains(&kind);
+            // In groups, one account number in seven has a part that passes for a card's. It is surer of itself, so it is
+            // looked for whatever is wished, and stays as it is.
+            if !is_wished && kind != Sensitive::Iban {
                 continue;
             }
-            // Two secrets of one kind may reach into each other: a private key, and what looks like one inside it.
-            let before = found.range(..range.end).next_back();
-            if before.is_none_or(|(_, (end, _))| *end <= range.start) {
-                read.blank(&range);
-                found.insert(range.start, (range.end, kind));
+            for range in find(&read) {
+                if !is_wished {
+                    read.blank(&range);
+                    continue;
+                }
+                // Two secrets of one kind may reach into each other: a private key, and what looks like one inside it.
+                let before = found.range(..range.end).next_back();
+                if before.is_none_or(|(_, (end, _))| *end <= range.start) {
+                    read.blank(&range);
+                    found.insert(range.start, (range.end, kind));
+                }
             }
         }
     }

@@ -36,6 +36,7 @@ fn values_are_replaced_by_their_kind() {
         ("jürgen@bücher.example", "[email]"),
         ("メールはann+news@mail.exampleです", "メールは[email]です"),
         ("mailto:ann@xn--bcher-kva.xn--p1ai?subject=x", "mailto:[email]?subject=x"),
+        ("max@a.example_mia@b.example", "[email][email]"),
         // Telephones.
         ("+49 (0) 30 1234567", "[phone]"),
         ("call 0049 30 1234567 or 030/1234567", "call [phone] or [phone]"),

@@ -34,7 +34,7 @@ const PRIVATE_KEY: &str = "PRIVATE KEY-----";
 pub(super) fn find(text: &Text<'_>) -> Vec<Range<usize>> {
     let mut found = private_keys(text.text);
     let mut start = None;
-    for (place, character) in text.text.char_indices().chain([(text.text.len(), ' ')]) {
+    for (place, character) in text.characters.iter().copied().chain([(text.text.len(), ' ')]) {
         let in_word = character.is_ascii_alphanumeric() || "_-.+/~".contains(character);
         match (start, in_word) {
             (None, true) => start = Some(place),
