@@ -107,7 +107,8 @@ pub enum Content<'a> {
     Carousel(Carousel<'a>),
     /// A file, in a message of type `Text`.
     Attachment(Attachment<'a>),
-    /// Content outside the documented contract (section 3.3), members and all, as read or as an operator opted for.
+    /// Content outside the documented contract (section 3.3), or in an older form, members and all, as read or as an operator
+    /// opted for.
     Other(Map<String, Value>),
 }
 
@@ -175,7 +176,11 @@ impl<'de> Deserialize<'de> for Content<'_> {
         }
         let mut members = Map::deserialize(deserializer).map_err(D::Error::custom)?;
         let kind = members.get("contentType").and_then(Value::as_str).unwrap_or_default();
+        let of_kind = |name| members.contains_key(name);
+        let is_documented = ["quickReply", "card", "carousel", "attachment"].into_iter().any(of_kind);
         Ok(match kind {
+            // An older element of whatever kind has it all there (`reference/bot-connector-v1.md`, section 2.5).
+            _ if of_kind("content") && !is_documented => Content::Other(members),
             "QuickReply" => Content::QuickReply(member(&mut members, "quickReply")?),
             "Card" => Content::Card(member(&mut members, "card")?),
             "Carousel" => Content::Carousel(member(&mut members, "carousel")?),

@@ -125,16 +125,17 @@ fn every_kind_of_message_becomes_an_item() {
             "id": "1", "mediaType": "Image", "url": "https://a/l.png", "filename": "l.png", "mime": "image/png",
         }}]},
         {"type": "Structured", "text": "Pick a day", "content": [{"contentType": "DatePicker", "datePicker": {}}]},
+        {"type": "Structured", "text": "Monday?", "content": [{"contentType": "QuickReply", "content": "Monday"}]},
         {"type": "Structured", "content": [{"contentType": "DatePicker", "datePicker": {}}]},
     ]);
     for (speaks, key, state) in [("v1", "replyMessages", "MoreData"), ("v2", "replyMessages", "MOREDATA")] {
         let answer = answer(&endpoint(speaks, ""), &json!({key: messages, "botState": state}));
-        let [hello, Item::Choices(choices), Item::Card(card), Item::Carousel(two), Item::Media(media), day] =
+        let [hello, Item::Choices(choices), Item::Card(card), Item::Carousel(two), Item::Media(media), day, older] =
             answer.items.as_slice()
         else {
             panic!("{:?}", answer.items)
         };
-        assert_eq!((hello, day), (&Item::text("Hello"), &Item::text("Pick a day")));
+        assert_eq!([hello, day, older], [&Item::text("Hello"), &Item::text("Pick a day"), &Item::text("Monday?")]);
         let options: Vec<(&str, &str)> =
             choices.options.iter().map(|it| (it.label.as_str(), it.value.as_str())).collect();
         assert_eq!((choices.prompt.as_str(), options), ("Refund?", vec![("Yes", "y"), ("No", "No")]));
