@@ -3,6 +3,7 @@
 //! Events queue in the conversation's slot; one task at a time takes them, applies them in one step, commits, and only
 //! then acts. Many conversations' steps share the store's transactions; one conversation has one commit in flight.
 
+mod doubt;
 mod load;
 mod news;
 mod slots;
@@ -24,6 +25,7 @@ use crate::step::{Prepared, Unprepared};
 use crate::store::{self, Accept, Key, Letter, OutboxSeq};
 use crate::stored;
 
+use self::doubt::{Doubt, mark};
 use self::slots::requests;
 pub(crate) use self::slots::{Held, Slot, Slots};
 
@@ -50,6 +52,8 @@ pub(crate) struct Queued {
     pub(crate) redriven: Option<u64>,
     /// What was seen of the engine, where the event says that it did not answer.
     pub(crate) seen: Option<String>,
+    /// The step that it was in, when nobody knows whether that was stored.
+    pub(crate) doubt: Option<Arc<Doubt>>,
     /// The trace it belongs to.
     pub(crate) trace: Option<Trace>,
     /// Whoever wants to know what the core made of it.
@@ -77,6 +81,7 @@ impl Queued {
             letter: None,
             redriven: None,
             seen: None,
+            doubt: None,
             trace: None,
             told: None,
         }
@@ -177,11 +182,7 @@ impl Shared {
     async fn run(self: &Arc<Self>, slot: &Arc<Slot>, mut batch: Vec<Queued>) {
         let mut repeated = 0;
         loop {
-            let held = match self.held(slot, &mut batch).await {
-                Ok(held) => self.with_window(slot, held, &batch).await,
-                Err(error) => Err(error),
-            };
-            let held = match held {
+            let held = match self.begin_step(slot, &mut batch).await {
                 Ok(held) => held,
                 Err(error) => return self.put_off(slot, batch, &error).await,
             };
@@ -202,6 +203,7 @@ impl Shared {
                 }
             };
             let Prepared { step, batch: applied, after } = prepared;
+            let doubt = Doubt::of(&step);
             self.runtime.point("before_commit").await;
             let outcome = self.store.commit(step).await;
             self.runtime.point("after_commit").await;
@@ -209,11 +211,17 @@ impl Shared {
             match outcome {
                 Ok(()) => return self.after_commit(slot, after, batch),
                 Err(store::Error::Duplicate(_)) => batch = self.join_known(batch).await,
-                Err(store::Error::Unknown(reason)) => match self.was_committed(slot, after.held.version).await {
-                    Some(true) => return self.after_commit(slot, after, batch),
-                    Some(false) if repeated < REPEATS_MAX => repeated += 1,
-                    Some(false) | None => return self.put_off(slot, batch, &store::Error::Unknown(reason)).await,
-                },
+                Err(error @ store::Error::Unknown(_)) => {
+                    let was_committed = self.was_committed(slot, &doubt).await;
+                    if let Ok(true) = was_committed {
+                        return self.after_commit(slot, after, batch);
+                    }
+                    mark(&mut batch, doubt);
+                    if was_committed.is_err() || repeated >= REPEATS_MAX {
+                        return self.put_off(slot, batch, &error).await;
+                    }
+                    repeated += 1;
+                }
                 Err(store::Error::Conflict) if repeated < REPEATS_MAX => {
                     repeated += 1;
                     self.counts.conflicts.fetch_add(1, Ordering::Relaxed);
@@ -222,6 +230,13 @@ impl Shared {
                 Err(error) => return self.put_off(slot, batch, &error).await,
             }
         }
+    }
+
+    /// What a step begins with, less what turns out to be applied already.
+    async fn begin_step(self: &Arc<Self>, slot: &Arc<Slot>, batch: &mut Vec<Queued>) -> Result<Held, store::Error> {
+        self.forget_applied(slot, batch).await?;
+        let held = self.held(slot, batch).await?;
+        self.with_window(slot, held, batch).await
     }
 
     /// One of a batch cannot be applied, or not be stored: each gets a step of its own, the first of them now.
@@ -250,14 +265,6 @@ impl Shared {
         self.counts.duplicates.fetch_add(1, Ordering::Relaxed);
         if let Some(Event::Said(said)) = &queued.event {
             self.metrics.connector(&said.leg.connector).request(RequestOutcome::Duplicate).inc();
-        }
-    }
-
-    /// Reads back whether the commit that made `version` happened; nothing when even that is not to be known.
-    async fn was_committed(&self, slot: &Slot, version: u64) -> Option<bool> {
-        match self.store.load(slot.id).await {
-            Ok(loaded) => Some(loaded.is_some_and(|loaded| loaded.version == version)),
-            Err(_) => None,
         }
     }
 

@@ -58,10 +58,10 @@ impl Switch {
         Arc::new(move |write| if write == what && switch.is_on() { becomes } else { Fault::None })
     }
 
-    /// While it is on, nothing of the kind can be read.
-    fn hides(&self, what: Read) -> ReadFaults {
+    /// While it is on, nothing of these kinds can be read.
+    fn hides(&self, what: &'static [Read]) -> ReadFaults {
         let switch = self.clone();
-        Arc::new(move |read| read == what && switch.is_on())
+        Arc::new(move |read| what.contains(&read) && switch.is_on())
     }
 }
 
@@ -142,7 +142,7 @@ fn a_message_that_comes_again_before_it_was_stored_is_applied_once() {
 #[test]
 fn a_retry_that_loads_a_conversation_starts_what_an_earlier_run_left() {
     let blind = Switch::default();
-    let memory = memory().with_read_faults(blind.hides(Read::Due));
+    let memory = memory().with_read_faults(blind.hides(&[Read::Due]));
     calm(Late::Push, 3_000, memory, async |world| {
         let life = world.start(u64::MAX).await;
         assert_eq!(says(&world, "hello").await.unwrap(), "", "acknowledged at the soft deadline");
@@ -158,8 +158,9 @@ fn a_retry_that_loads_a_conversation_starts_what_an_earlier_run_left() {
 #[test]
 fn a_first_step_of_unknown_outcome_does_not_lock_its_conversation_out() {
     let lost = Switch::default();
-    let memory =
-        memory().with_faults(lost.spoils(Write::Commit, Fault::Stored)).with_read_faults(lost.hides(Read::Load));
+    let memory = memory()
+        .with_faults(lost.spoils(Write::Commit, Fault::Stored))
+        .with_read_faults(lost.hides(&[Read::Load, Read::Journal]));
     calm(Late::Push, 300, memory, async |world| {
         world.start(u64::MAX).await;
         lost.set(true);
@@ -221,8 +222,9 @@ fn a_store_that_takes_nothing_is_asked_ever_less_often_but_at_once_for_a_message
 #[test]
 fn an_answer_of_unknown_outcome_is_neither_lost_nor_blocks_its_lane() {
     let lost = Switch::default();
-    let memory =
-        memory().with_faults(lost.spoils(Write::Commit, Fault::Stored)).with_read_faults(lost.hides(Read::Load));
+    let memory = memory()
+        .with_faults(lost.spoils(Write::Commit, Fault::Stored))
+        .with_read_faults(lost.hides(&[Read::Load, Read::Journal]));
     calm(Late::Push, 1_000, memory, async |world| {
         world.start(u64::MAX).await;
         let (waiting, told) = (world.clone(), tokio::sync::oneshot::channel());
@@ -239,6 +241,39 @@ fn an_answer_of_unknown_outcome_is_neither_lost_nor_blocks_its_lane() {
             assert_eq!(says(&world, "and now?").await.as_deref(), Some("answer to and now?\n"));
         };
         futures_util::join!(first, story);
+    });
+}
+
+/// A part of an answer settles no row, so nothing but the journal tells that it was said.
+#[test]
+fn a_part_of_unknown_outcome_is_said_once() {
+    let (lost, commits) = (Switch::default(), AtomicU64::new(0));
+    let hook = lost.clone();
+    let second_is_lost: Faults = Arc::new(move |write| {
+        if write == Write::Commit && commits.fetch_add(1, Ordering::Relaxed) == 1 {
+            hook.set(true);
+            return Fault::Stored;
+        }
+        Fault::None
+    });
+    let memory = memory().with_faults(second_is_lost).with_read_faults(lost.hides(&[Read::Load, Read::Journal]));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async move {
+        let mut world = World::calm_on(Late::Push, 300, memory);
+        world.listens = true;
+        let world = Arc::new(world);
+        // A piece of it comes every 10 ms, so the first line is a step of its own.
+        world.scripted.lock().unwrap().push_back(platform::reply(200, format!("one\n{}", "and ".repeat(40))));
+        world.start(u64::MAX).await;
+        let story = async {
+            ms(100).await;
+            assert!(lost.is_on());
+            lost.set(false);
+        };
+        futures_util::join!(says(&world, "hello"), story);
+        ms(20_000).await;
+        let seen = seen(&world);
+        assert_eq!(seen.iter().map(|line| line.trim_end()).collect::<Vec<_>>(), ["one", "and ".repeat(40).trim_end()]);
     });
 }
 
@@ -404,8 +439,9 @@ fn a_push_cut_off_by_the_stop_is_in_doubt() {
 #[test]
 fn a_refused_message_does_not_hide_what_an_earlier_run_left() {
     let failing = Switch::default();
-    let memory =
-        memory().with_faults(failing.spoils(Write::Commit, Fault::Refused)).with_read_faults(failing.hides(Read::Due));
+    let memory = memory()
+        .with_faults(failing.spoils(Write::Commit, Fault::Refused))
+        .with_read_faults(failing.hides(&[Read::Due]));
     calm(Late::Push, 3_000, memory, async |world| {
         let life = world.start(u64::MAX).await;
         assert_eq!(says(&world, "hello").await.unwrap(), "");
@@ -496,8 +532,9 @@ fn what_gathers_is_asked_after_a_crash() {
 #[test]
 fn a_question_withdrawn_by_a_step_of_unknown_outcome_blocks_no_other() {
     let lost = Switch::default();
-    let memory =
-        memory().with_faults(lost.spoils(Write::Commit, Fault::Stored)).with_read_faults(lost.hides(Read::Load));
+    let memory = memory()
+        .with_faults(lost.spoils(Write::Commit, Fault::Stored))
+        .with_read_faults(lost.hides(&[Read::Load, Read::Journal]));
     calm(Late::Push, 300, memory, async |world| {
         world.start(u64::MAX).await;
         let mut later = platform::reply(503, "");

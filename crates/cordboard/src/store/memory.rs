@@ -34,6 +34,8 @@ pub enum Read {
     Due,
     /// [`Store::reply_for`].
     ReplyFor,
+    /// [`Store::read_journal`].
+    Journal,
     /// A read of operators and tests, which never fails.
     Other,
 }
@@ -254,7 +256,7 @@ impl Store for Memory {
     }
 
     fn read_journal(&self, conversation: ConversationId, from: u64, limit: u32) -> Reply<'_, Vec<JournalRow>> {
-        self.read(Read::Other, move |tables| tables.read_journal(conversation, from, limit))
+        self.read(Read::Journal, move |tables| tables.read_journal(conversation, from, limit))
     }
 
     fn recent(&self, before: u64, limit: u32) -> Reply<'_, RecentPage> {
