@@ -2,7 +2,7 @@
 //! show, and the bots that are on offer.
 //!
 //! Each connector whose door is called makes one of its configuration; what flows say in words of their own is read by
-//! [`super::request::Reserved`]. Nothing here knows a wire form.
+//! `Reserved`. Nothing here knows a wire form.
 
 use std::borrow::Cow;
 use std::fmt::Display;
