@@ -133,6 +133,9 @@ struct Writer<'a> {
     quotes: usize,
     /// An address was written that a word behind it would become part of.
     behind_address: bool,
+    /// What stands behind the opening of a fence while nothing stands within: the language of code, or words that were not
+    /// meant to open one.
+    fence: Option<CowStr<'a>>,
     /// Open links and pictures: the address, and where their text begins.
     links: Vec<(CowStr<'a>, usize)>,
     /// The table's heads, how many rows are below them, and the cells of the row that is being read.
@@ -154,6 +157,7 @@ impl<'a> Writer<'a> {
             at_marker: false,
             quotes: 0,
             behind_address: false,
+            fence: None,
             links: Vec::new(),
             heads: Vec::new(),
             rows: 0,
@@ -166,7 +170,10 @@ impl<'a> Writer<'a> {
         match event {
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
-            Event::Text(text) => self.write(&text),
+            Event::Text(text) => {
+                self.fence = None;
+                self.write(&text);
+            }
             Event::Code(code) => {
                 self.mark("`");
                 self.write(&code);
@@ -202,6 +209,10 @@ impl<'a> Writer<'a> {
                 } else {
                     self.lost |= matches!(kind, CodeBlockKind::Fenced(_));
                 }
+                self.fence = match kind {
+                    CodeBlockKind::Fenced(info) => Some(info),
+                    CodeBlockKind::Indented => None,
+                };
             }
             Tag::List(first) => {
                 self.break_lines(if self.lists.is_empty() { 2 } else { 1 });
@@ -241,6 +252,9 @@ impl<'a> Writer<'a> {
                 self.break_lines(2);
             }
             TagEnd::CodeBlock => {
+                if let Some(words) = self.fence.take() {
+                    self.write(&words);
+                }
                 if self.style == Style::WhatsApp {
                     self.newlines = 0;
                     self.write(if self.text.ends_with('\n') { "```" } else { "\n```" });
@@ -521,6 +535,7 @@ mod tests {
                 "Plan: S, Price: 5 €\nPlan: L, Price: 9 €",
                 "Plan: S, Price: 5 €\nPlan: L, Price: *9 €*",
             ),
+            ("~~~~Not this one", "Not this one", "```\nNot this one\n```"),
             ("```sh\nls -l\n  | wc\n```", "ls -l\n  | wc", "```\nls -l\n  | wc\n```"),
             ("> said\n> so", "said\nso", "> said\n> so"),
             ("a<br>b <b>c</b> <order number>", "a\nb c <order number>", "a\nb c <order number>"),

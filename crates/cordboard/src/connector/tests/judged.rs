@@ -4,6 +4,7 @@
 
 use model::{Answer, Button, Card, Carousel, Channel, Media, MediaKind, Tap};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::Value;
 use simulator::{Judged, Place, judge};
 
@@ -73,7 +74,7 @@ fn name() -> impl Strategy<Value = String> {
 
 fn markdown() -> impl Strategy<Value = String> {
     let marks = [
-        "**", "_", "`", "~~", "# ", "\n- ", "\n1. ", "\n> ", "\n\n", "\n", " ", "\n---\n", "\n***\n", "<br>", "<b>",
+        "**", "_", " `", " ~~", "# ", "\n- ", "\n1. ", "\n> ", "\n\n", "\n", " ", "\n---\n", "\n***\n", "<br>", "<b>",
         "</b>", "<!-- -->", "&lt;", "\n```\n", "| a |", "[x]", "<order>", "*", "\\*",
     ];
     let piece = prop_oneof![
@@ -220,8 +221,16 @@ fn judged_doors() -> [(simulator::Door, Value, Box<dyn Connector>); 2] {
     ]
 }
 
+/// The same cases in every run: what a customer may not read any more is a change's doing and never chance's. To look
+/// elsewhere, set `PROPTEST_RNG_SEED`, and `PROPTEST_CASES` to look longer.
+fn cases() -> ProptestConfig {
+    let asked = ProptestConfig::default();
+    let rng_seed = if asked.rng_seed == RngSeed::Random { RngSeed::Fixed(1) } else { asked.rng_seed };
+    ProptestConfig { failure_persistence: None, rng_seed, cases: asked.cases.max(400), ..asked }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(cases())]
 
     #[test]
     fn every_word_is_read_on_a_channel_that_is_known(
