@@ -148,31 +148,23 @@ const OPTION: &[Member] = &[
     may("action", Shape::Kinds { known: ACTIONS, other: &[], strict: false }),
 ];
 
-const ACTION: &[Member] = &[may("value", Shape::Text)];
-const ACTIONS: &[(&str, &[Member])] = &[
-    ("say", ACTION),
-    ("postback", ACTION),
-    ("open_url", ACTION),
-    ("call", ACTION),
-    ("intent", ACTION),
-    ("download", ACTION),
-    ("sign_in", ACTION),
-    ("share_location", ACTION),
-    ("other", ACTION),
-];
+/// What a tap can do; an action and a button differ in what stands beside it.
+const fn taps(members: &'static [Member]) -> [(&'static str, &'static [Member]); 9] {
+    [
+        ("say", members),
+        ("postback", members),
+        ("open_url", members),
+        ("call", members),
+        ("intent", members),
+        ("download", members),
+        ("sign_in", members),
+        ("share_location", members),
+        ("other", members),
+    ]
+}
 
-const BUTTON: &[Member] = &[must("label", Shape::Text), may("value", Shape::Text)];
-const BUTTONS: &[(&str, &[Member])] = &[
-    ("say", BUTTON),
-    ("postback", BUTTON),
-    ("open_url", BUTTON),
-    ("call", BUTTON),
-    ("intent", BUTTON),
-    ("download", BUTTON),
-    ("sign_in", BUTTON),
-    ("share_location", BUTTON),
-    ("other", BUTTON),
-];
+const ACTIONS: &[(&str, &[Member])] = &taps(&[may("value", Shape::Text)]);
+const BUTTONS: &[(&str, &[Member])] = &taps(&[must("label", Shape::Text), may("value", Shape::Text)]);
 
 const NEXT: Shape = Shape::Kinds {
     strict: true,
